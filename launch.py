@@ -1,0 +1,76 @@
+"""Opens the playground: flags -> Settings -> build_app() -> launch()."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from playground import start
+from playground.cli import fail, read_settings
+from playground.core.errors import PlaygroundError
+from playground.settings import Settings
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serves the page until Ctrl+C or SIGTERM.
+
+    Returns:
+        The exit status: 0. A flag that cannot be used ends with 2 and one sentence on stderr.
+    """
+    settings = read_settings(argv)
+    start.prepare_environment(settings)
+    start.start_log()
+    start.warn_about_reach(settings)
+    try:
+        serve(settings)
+    except (start.StartError, PlaygroundError) as error:
+        fail(str(error))
+    return 0
+
+
+def serve(settings: Settings) -> None:
+    """Builds the page, serves it until a signal asks for the end, and closes what it opened.
+
+    Raises:
+        StartError: the address cannot be had.
+    """
+    with start.stop_signals() as stop:
+        port = start.free_port(settings.host, settings.port)
+        # Only now: gradio reads its environment at import, and a taken port is said without waiting for gradio.
+        from playground.ui.app import build_app
+        from playground.ui.services import Services
+
+        services = Services.from_settings(settings)
+        app = build_app(services)
+        try:
+            launch(app, settings, port)
+            start.wait(stop)
+        finally:
+            app.close(verbose=False)
+            services.close()
+
+
+def launch(app: gr.Blocks, settings: Settings, port: int) -> None:
+    """Starts the server in the background, says where, and opens the browser.
+
+    Raises:
+        StartError: another program took the port in the meantime.
+    """
+    from playground.ui.app import launch_options
+
+    address = {"server_name": settings.host, "server_port": port, "share": settings.share}
+    try:
+        app.launch(**launch_options(settings) | address, inbrowser=False, prevent_thread_lock=True, quiet=True)
+    except OSError as error:
+        raise start.StartError(f"Port {port} was taken in the meantime. Start again.") from error
+    url = start.page_url(settings.host, port)
+    print(f"Rerank playground: {url}  History: {settings.db}  Ctrl+C ends it.", flush=True)
+    if settings.browser:
+        start.open_browser(url)
+
+
+if __name__ == "__main__":
+    start.leave(main())

@@ -1,0 +1,25 @@
+"""See what a reranker does, and choose a threshold you can trust.
+
+>>> from playground import rerank
+>>> for passage in rerank("what is panda?", ["hi", "The giant panda is a bear."]):  # doctest: +SKIP
+...     print(passage.rank, passage.logit, passage.passage.text)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playground.engine.public import compare, embed, rerank
+
+__all__ = ["__version__", "compare", "embed", "rerank"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    # On first use only: the page's process reads its version here and needs no engine for it.
+    if name in ("compare", "embed", "rerank"):
+        from playground.engine import public
+
+        return getattr(public, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

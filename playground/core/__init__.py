@@ -1,0 +1,1 @@
+"""Words of the domain: types, scales, errors and the protocols that models keep. Standard library only."""

@@ -1,0 +1,57 @@
+"""Every error that a user may cause or meet, as one tree.
+
+A message is an English template plus its values, so that the page can show the same sentence in another language:
+the translation is looked up by the template (`assets/texts.toml`, table `errors`) and filled with the same values.
+"""
+
+from __future__ import annotations
+
+
+class PlaygroundError(Exception):
+    """Something that the user can act on: one sentence that says what happened and what to try.
+
+    Args:
+        template: the English sentence, with `{name}` for each value.
+        values: what fills the template. Text from a user belongs here, never in the template.
+    """
+
+    def __init__(self, template: str, /, **values: object) -> None:
+        self.template = template
+        self.values = values
+        super().__init__(template.format(**values) if values else template)
+
+
+class InvalidInput(PlaygroundError):
+    """A query, passages, a file or a setting that cannot be used."""
+
+
+class ModelError(PlaygroundError):
+    """A model that cannot be found, loaded or run."""
+
+
+class ModelNotFound(ModelError):
+    """No such id or folder, or not on this machine while offline."""
+
+
+class ModelUnsuitable(ModelError):
+    """The model exists, but is of another kind than was asked for, or is not safe to load."""
+
+
+class ModelBroken(ModelError):
+    """Weights that are damaged or half there, non-finite output, or a failed check at load."""
+
+
+class DeviceUnavailable(ModelError):
+    """The device or precision asked for does not exist on this machine."""
+
+
+class OutOfMemory(ModelError):
+    """Not even one passage fits in memory."""
+
+
+class BackendError(PlaygroundError):
+    """A remote server that answered badly or not at all."""
+
+
+class HistoryError(PlaygroundError):
+    """The database could not be read or written. What is on the screen stays there."""

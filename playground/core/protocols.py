@@ -1,0 +1,79 @@
+"""What the engine needs of a model. Local families and remote servers both keep these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from playground.core.scales import Scale
+from playground.core.types import Check, EncodedPair, ModelSpec, Truncation
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Scorer(Protocol):
+    """A loaded reranker."""
+
+    @property
+    def spec(self) -> ModelSpec: ...
+
+    @property
+    def scale(self) -> Scale: ...
+
+    @property
+    def checks(self) -> tuple[Check, ...]: ...
+
+    @property
+    def memory_mib(self) -> float: ...
+
+    def limited(self, max_length: int | None, truncation: Truncation) -> Scorer:
+        """The same weights with another length limit (None: the model's own); shares memory with this one.
+
+        Raises:
+            InvalidInput: a maximum length that the model does not allow.
+        """
+        ...
+
+    def encode(self, query: str, passages: Sequence[str], instruction: str | None = None) -> list[EncodedPair]:
+        """The exact ids the model will be fed, with the truncation report. Thread-safe, needs no lock."""
+        ...
+
+    def logits(self, pairs: Sequence[EncodedPair]) -> list[float]:
+        """One forward pass over one batch: raw outputs, computed to float32, in the order given.
+
+        Raises:
+            OutOfMemory: this batch does not fit; the caller may try a smaller one.
+        """
+        ...
+
+
+class Embedder(Protocol):
+    """A loaded embedding model."""
+
+    @property
+    def spec(self) -> ModelSpec: ...
+
+    @property
+    def checks(self) -> tuple[Check, ...]: ...
+
+    @property
+    def memory_mib(self) -> float: ...
+
+    @property
+    def query_instruction(self) -> str:
+        """What the model's makers put before a query; empty where nothing. Passages never get one."""
+        ...
+
+    def limited(self, max_length: int | None, truncation: Truncation) -> Embedder:
+        """The same weights with another length limit, as `Scorer.limited`."""
+        ...
+
+    def encode(self, texts: Sequence[str]) -> list[EncodedPair]:
+        """The ids of each text (a "pair" without a query), with the truncation report."""
+        ...
+
+    def vectors(self, encoded: Sequence[EncodedPair]) -> NDArray[np.float32]:
+        """One forward pass: (len(encoded), dim), L2-normalised, float32."""
+        ...

@@ -1,0 +1,64 @@
+"""Score scales: what a model's number is, where it can lie, and how it is shown."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+ScaleName = Literal["logit", "log-odds", "cosine", "sum", "bm25", "sigmoid"]
+Activation = Literal["sigmoid", "identity"]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What a raw model output means.
+
+    Attributes:
+        name: the field's word for the raw output.
+        low, high: the possible range of the raw output; infinite where unbounded.
+        level: True where training gave the level a meaning across queries; False where only the order within one
+            query was trained (a listwise softmax does not see a constant added per query).
+        activation: the display convention that the checkpoint declares (`identity` shows the raw output).
+    """
+
+    name: ScaleName
+    low: float
+    high: float
+    level: bool
+    activation: Activation
+
+    def display(self, logit: float) -> float:
+        """The display score of a raw output, in float64. Never used to rank: a saturated sigmoid makes ties."""
+        return sigmoid(logit) if self.activation == "sigmoid" else logit
+
+
+def sigmoid(logit: float) -> float:
+    """1 / (1 + exp(-logit)) in float64, without overflow at either end."""
+    if logit >= 0:
+        return 1.0 / (1.0 + math.exp(-logit))
+    growth = math.exp(logit)
+    return growth / (1.0 + growth)
+
+
+def logit_of(score: float) -> float:
+    """The logit whose sigmoid is `score`; -inf at 0, inf at 1.
+
+    Raises:
+        ValueError: `score` is outside [0, 1].
+    """
+    if not 0.0 <= score <= 1.0:
+        raise ValueError(f"{score} is not a sigmoid score")
+    if score == 0.0:
+        return -math.inf
+    if score == 1.0:
+        return math.inf
+    return math.log(score) - math.log1p(-score)
+
+
+LOGIT = Scale("logit", -math.inf, math.inf, level=False, activation="sigmoid")
+TRAINED_LOGIT = Scale("logit", -math.inf, math.inf, level=True, activation="sigmoid")
+PLAIN_LOGIT = Scale("logit", -math.inf, math.inf, level=True, activation="identity")
+LOG_ODDS = Scale("log-odds", -math.inf, math.inf, level=True, activation="sigmoid")
+COSINE = Scale("cosine", -1.0, 1.0, level=False, activation="identity")
+BM25 = Scale("bm25", 0.0, math.inf, level=False, activation="identity")

@@ -1,0 +1,1 @@
+"""A request becomes results: the pool of loaded models, the score cache, progress, Stop, manifests and exports."""

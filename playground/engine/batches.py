@@ -1,0 +1,90 @@
+"""Encoded texts through a model, a batch at a time; what does not fit in memory is planned again, smaller."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from playground.core.errors import OutOfMemory
+from playground.core.types import EncodedPair, ModelChoice
+from playground.engine.budget import Budgets
+from playground.engine.pool import Lease, ModelPool
+from playground.models.batching import plan
+
+Output = TypeVar("Output")
+
+# Encoding reports progress and looks for Stop after this many characters or texts.
+ENCODE_CHARS = 200_000
+ENCODE_TEXTS = 64
+
+
+def in_batches(
+    encoded: Mapping[int, EncodedPair],
+    forward: Callable[[Sequence[int]], Output],
+    *,
+    choice: ModelChoice,
+    lease: Lease,
+    pool: ModelPool,
+    budgets: Budgets,
+    passage_id: Callable[[int], str | None],
+) -> Iterator[tuple[list[int], Output]]:
+    """Each batch, as keys of `encoded`, with its output; longest first.
+
+    Args:
+        forward: one forward pass over these keys.
+        passage_id: of the text of a key; None for the query.
+
+    Raises:
+        OutOfMemory: not even one text fits.
+    """
+    batches = _planned(encoded, list(encoded), budgets.get(lease.spec, choice.batch_tokens))
+    others_unloaded = False
+    while batches:
+        try:
+            output = forward(batches[0])
+        except OutOfMemory as error:
+            lengths = [len(encoded[key].input_ids) for key in batches[0]]
+            if len(lengths) > 1:
+                budget = budgets.shrink(lease.spec, len(lengths) * max(lengths))
+                batches = _planned(encoded, [key for batch in batches for key in batch], budget)
+            elif not others_unloaded:
+                pool.unload_idle()
+                others_unloaded = True
+            else:
+                raise _alone_too_big(passage_id(batches[0][0]), lengths[0], lease) from error
+        else:
+            yield batches.popleft(), output
+
+
+def chunks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """Start and end of runs of texts, each short enough to be encoded between two looks at Stop."""
+    start = n_chars = 0
+    for index, text in enumerate(texts):
+        n_chars += len(text)
+        if n_chars >= ENCODE_CHARS or index - start + 1 >= ENCODE_TEXTS:
+            yield start, index + 1
+            start, n_chars = index + 1, 0
+    if start < len(texts):
+        yield start, len(texts)
+
+
+def _planned(encoded: Mapping[int, EncodedPair], keys: Sequence[int], budget: int) -> deque[list[int]]:
+    lengths = [len(encoded[key].input_ids) for key in keys]
+    return deque([keys[place] for place in batch] for batch in plan(lengths, budget))
+
+
+def _alone_too_big(id: str | None, n_tokens: int, lease: Lease) -> OutOfMemory:
+    values = {"n_tokens": n_tokens, "device": lease.spec.device, "model": lease.spec.model_id}
+    if id is None:
+        return OutOfMemory(
+            "Not even the query alone ({n_tokens} tokens) fits in the memory of {device} with {model}. Choose a "
+            "smaller max_length, another precision or a smaller model.",
+            **values,
+        )
+    return OutOfMemory(
+        "Not even passage {id} alone ({n_tokens} tokens) fits in the memory of {device} with {model}. Choose a "
+        "smaller max_length, another precision or a smaller model.",
+        id=id,
+        **values,
+    )

@@ -1,0 +1,45 @@
+"""How many padded tokens go through a model at once."""
+
+from __future__ import annotations
+
+import threading
+
+from playground.core.types import ModelSpec
+from playground.models.devices import default_batch_tokens
+
+# Stop and progress come between two batches, so a batch stays short: on a CPU a base-sized model needs about a second
+# for this share of what a small one gets.
+LARGE_MODEL_PARAMETERS = 100_000_000
+LARGE_MODEL_SHARE = 4
+
+
+def default_budget(spec: ModelSpec) -> int:
+    """Padded tokens for one forward pass. Fixed by the spec, so that the same request makes the same batches."""
+    tokens = default_batch_tokens(spec.device)
+    large = spec.device == "cpu" and spec.n_parameters >= LARGE_MODEL_PARAMETERS
+    return tokens // LARGE_MODEL_SHARE if large else tokens
+
+
+class Budgets:
+    """The budget that worked, per model as run. Safe from any thread."""
+
+    def __init__(self) -> None:
+        self._worked: dict[tuple[str, str, str], int] = {}
+        self._lock = threading.Lock()
+
+    def get(self, spec: ModelSpec, asked: int | None) -> int:
+        """What to try: what was asked for or the default, but no more than what is known to fit."""
+        tokens = asked or default_budget(spec)
+        with self._lock:
+            return min(tokens, self._worked.get(_key(spec), tokens))
+
+    def shrink(self, spec: ModelSpec, failed: int) -> int:
+        """Half of what did not fit, remembered."""
+        with self._lock:
+            tokens = max(1, min(failed // 2, self._worked.get(_key(spec), failed)))
+            self._worked[_key(spec)] = tokens
+            return tokens
+
+
+def _key(spec: ModelSpec) -> tuple[str, str, str]:
+    return spec.fingerprint, spec.device, spec.precision

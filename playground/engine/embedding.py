@@ -1,0 +1,234 @@
+"""One run of an embedder: the query and the passages of one request become vectors, and an order by cosine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from playground.core.errors import ModelBroken
+from playground.core.types import (
+    EmbeddingResult,
+    EncodedPair,
+    ModelChoice,
+    Phase,
+    Progress,
+    RerankRequest,
+    RerankResult,
+    TextRead,
+    cosines,
+)
+from playground.engine.batches import chunks, in_batches
+from playground.engine.budget import Budgets
+from playground.engine.cache import VectorCache, score_key
+from playground.engine.pool import Lease, ModelPool
+from playground.engine.ranking import ranked
+from playground.engine.remarks import about_equal_scores, about_query, about_request
+from playground.engine.run import Latest, Stopwatch
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+PassageId = Callable[[int], str | None]
+
+# The key of the query among the texts; passages have their input index.
+QUERY = -1
+
+
+class Vectors:
+    """Vectors by key, growing batch by batch; known ones come from the cache, copies share one forward pass."""
+
+    def __init__(
+        self, choice: ModelChoice, lease: Lease, pool: ModelPool, cache: VectorCache, budgets: Budgets
+    ) -> None:
+        self.known: dict[int, NDArray[np.float32]] = {}
+        self.cached: set[int] = set()
+        self.n_tokens = 0
+        self._made: dict[bytes, NDArray[np.float32]] = {}
+        self._choice = choice
+        self._lease = lease
+        self._pool = pool
+        self._cache = cache
+        self._budgets = budgets
+
+    def make(self, encoded: dict[int, EncodedPair], passage_id: PassageId) -> Iterator[None]:
+        """Makes the vectors of these texts; yields after the look into the cache and after every batch.
+
+        Raises:
+            ModelBroken: a vector is not finite.
+            OutOfMemory: not even one text fits.
+        """
+        keys = {text: score_key(self._lease.spec, pair) for text, pair in encoded.items()}
+        copies: dict[bytes, list[int]] = {}
+        for text, key in keys.items():
+            copies.setdefault(key, []).append(text)
+        for texts, vector in zip(copies.values(), self._cache.get(list(copies)), strict=True):
+            made = self._made.get(keys[texts[0]])
+            if made is not None:
+                self.known |= dict.fromkeys(texts, made)
+            elif vector is not None:
+                self.known |= dict.fromkeys(texts, vector)
+                self.cached.update(texts)
+        yield
+        for batch, vectors in in_batches(
+            {texts[0]: encoded[texts[0]] for texts in copies.values() if texts[0] not in self.known},
+            lambda batch: self._forward(batch, encoded, passage_id),
+            choice=self._choice,
+            lease=self._lease,
+            pool=self._pool,
+            budgets=self._budgets,
+            passage_id=passage_id,
+        ):
+            self._cache.put((keys[text], vector) for text, vector in zip(batch, vectors, strict=True))
+            for text, vector in zip(batch, vectors, strict=True):
+                self._made[keys[text]] = vector
+                self.known |= dict.fromkeys(copies[keys[text]], vector)
+                self.n_tokens += len(encoded[text].input_ids)
+            yield
+
+    def _forward(
+        self, batch: Sequence[int], encoded: dict[int, EncodedPair], passage_id: PassageId
+    ) -> NDArray[np.float32]:
+        import numpy as np
+
+        vectors = self._lease.vectors([encoded[text] for text in batch])
+        finite_rows = np.isfinite(vectors.sum(axis=1))
+        for text, finite in zip(batch, finite_rows, strict=True):
+            if not finite:
+                raise _not_finite(self._lease.spec.model_id, passage_id(text))
+        return vectors
+
+
+class EmbedRun:
+    """The vectors of one request.
+
+    Args:
+        request: its instruction goes before the query: None takes the model's own, an empty text none.
+    """
+
+    def __init__(
+        self,
+        request: RerankRequest,
+        choice: ModelChoice,
+        lease: Lease,
+        pool: ModelPool,
+        cache: VectorCache,
+        budgets: Budgets,
+        languages: Sequence[str],
+        notes: tuple[str, ...],
+    ) -> None:
+        self.request = request
+        self.watch = Stopwatch()
+        self.instruction = lease.query_instruction if request.instruction is None else request.instruction
+        self._lease = lease
+        self._vectors = Vectors(choice, lease, pool, cache, budgets)
+        self._remarks = notes + about_request(request, lease.spec, lease.checks, languages)
+        self._encoded: dict[int, EncodedPair] = {}
+        self._cosines: dict[int, float] = {}
+        self._latest = Latest(self.result, self.watch, len(request.passages))
+
+    def encode(self) -> Iterator[Progress]:
+        """Tokenises the query and all passages, a chunk at a time."""
+        texts = [passage.text for passage in self.request.passages]
+        self._encoded[QUERY] = self._lease.encode_texts([self.instruction + self.request.query])[0]
+        for start, end in chunks(texts):
+            self._encoded.update(zip(range(start, end), self._lease.encode_texts(texts[start:end]), strict=True))
+            yield self._progress("encode", end)
+
+    def score(self) -> Iterator[Progress]:
+        """Embeds every text once; the query goes first, so that there is an order after every batch.
+
+        Raises:
+            ModelBroken: a vector is not finite.
+            OutOfMemory: not even one text fits.
+        """
+        for _ in self.embed():
+            self._take_cosines()
+            yield self._progress("score", len(self._cosines), self._latest.get() if self._cosines else None)
+
+    def embed(self) -> Iterator[Progress]:
+        """As `score`, without an order after every batch."""
+        passages = {key: pair for key, pair in self._encoded.items() if key != QUERY}
+        for part in ({QUERY: self._encoded[QUERY]}, passages):
+            for _ in self._vectors.make(part, self._passage_id):
+                yield self._progress("score", len(self._vectors.known.keys() - {QUERY}))
+
+    def result(self) -> RerankResult:
+        """The passages that have a vector, by their cosine with the query."""
+        self._take_cosines()
+        pairs = [self._encoded.get(index) for index in range(len(self.request.passages))]
+        cached = self._vectors.cached - {QUERY}
+        scored = ranked(self.request.passages, pairs, self._cosines, self._lease.scale, cached)
+        return RerankResult(
+            request=self.request,
+            spec=self._lease.spec,
+            scale=self._lease.scale,
+            scored=scored,
+            missing=tuple(index for index in range(len(pairs)) if index not in self._cosines),
+            seconds=self.watch.seconds,
+            n_tokens=self._vectors.n_tokens,
+            n_cached=len(cached),
+            warnings=(
+                *self._remarks,
+                *about_query(self._encoded.get(QUERY)),
+                *about_equal_scores(len(pairs), scored),
+            ),
+            instruction=self.instruction,
+        )
+
+    def embedding(self) -> EmbeddingResult | None:
+        """All vectors; None where one is still missing."""
+        import numpy as np
+
+        n = len(self.request.passages)
+        if len(self._vectors.known) < n + 1:
+            return None
+        read = [_read(self._encoded[index]) for index in range(n)]
+        query = self._encoded[QUERY]
+        return EmbeddingResult(
+            request=self.request,
+            spec=self._lease.spec,
+            instruction=self.instruction,
+            query_vector=self._vectors.known[QUERY],
+            passage_vectors=np.stack([self._vectors.known[index] for index in range(n)]),
+            query_read=TextRead(query.n_tokens, query.n_cut, max(0, query.n_chars_read - len(self.instruction))),
+            passages_read=tuple(read),
+            seconds=self.watch.seconds,
+            n_tokens=self._vectors.n_tokens,
+            n_cached=len(self._vectors.cached),
+            warnings=self._remarks + about_query(query),
+        )
+
+    def _take_cosines(self) -> None:
+        import numpy as np
+
+        known = self._vectors.known
+        fresh = sorted(known.keys() - self._cosines.keys() - {QUERY})
+        if QUERY in known and fresh:
+            values = cosines(np.stack([known[index] for index in fresh]), known[QUERY])
+            self._cosines.update(zip(fresh, map(float, values), strict=True))
+
+    def _passage_id(self, key: int) -> str | None:
+        return None if key == QUERY else self.request.passages[key].id
+
+    def _progress(self, phase: Phase, done: int, result: RerankResult | None = None) -> Progress:
+        return Progress(phase, done, len(self.request.passages), result)
+
+
+def _not_finite(model_id: str, id: str | None) -> ModelBroken:
+    if id is None:
+        return ModelBroken(
+            "{model} gave no finite vector for the query. Try precision fp32; if that does not help, its weights are "
+            "damaged.",
+            model=model_id,
+        )
+    return ModelBroken(
+        "{model} gave no finite vector for passage {id}. Try precision fp32; if that does not help, its weights are "
+        "damaged.",
+        model=model_id,
+        id=id,
+    )
+
+
+def _read(pair: EncodedPair) -> TextRead:
+    return TextRead(pair.n_tokens, pair.n_cut, pair.n_chars_read)

@@ -1,0 +1,56 @@
+"""From raw outputs to places."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+
+from playground.core.scales import Scale
+from playground.core.types import EncodedPair, Passage, ScoredPassage
+
+
+def float32(value: float) -> float:
+    """The nearest float32; infinite where it does not fit."""
+    return array("f", [value])[0]
+
+
+def ranked(
+    passages: Sequence[Passage],
+    pairs: Sequence[EncodedPair | None],
+    logits: Mapping[int, float],
+    scale: Scale,
+    cached: Set[int] = frozenset(),
+) -> tuple[ScoredPassage, ...]:
+    """The passages that have a raw output, best first, ties in input order.
+
+    Args:
+        pairs: as fed to the model, by input index.
+        logits: raw float32 outputs by input index; finite.
+        cached: input indexes whose score came from the cache.
+    """
+    copies = Counter(logits.values())
+    rank_of: dict[float, int] = {}
+    place = 1
+    for logit in sorted(copies, reverse=True):
+        rank_of[logit] = place
+        place += copies[logit]
+    scored = []
+    for index in sorted(logits, key=lambda index: (-logits[index], index)):
+        pair, logit = pairs[index], logits[index]
+        assert pair is not None
+        scored.append(
+            ScoredPassage(
+                passage=passages[index],
+                index=index,
+                rank=rank_of[logit],
+                tied=copies[logit] > 1,
+                logit=logit,
+                score=scale.display(logit),
+                n_tokens=pair.n_tokens,
+                n_cut=pair.n_cut,
+                n_chars_read=pair.n_chars_read,
+                cached=index in cached,
+            )
+        )
+    return tuple(scored)

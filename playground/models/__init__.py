@@ -1,0 +1,10 @@
+"""Local inference. Opening this room imports no torch: a family is imported when its first model loads."""
+
+from __future__ import annotations
+
+from typing import Final
+
+FAMILIES: Final[dict[str, str]] = {
+    "cross_encoder": "playground.models.cross_encoder:CrossEncoder",
+    "bi_encoder": "playground.models.bi_encoder:BiEncoder",
+}

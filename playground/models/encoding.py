@@ -1,0 +1,167 @@
+"""Texts become the ids a model is fed, with a report of what truncation dropped.
+
+The ids are put together here rather than by `tokenizer(...)`: transformers 5 has no `prepare_for_model`, and a call
+with truncation writes it into the tokenizer's shared state, which two threads cannot do at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from playground.core.errors import InvalidInput
+from playground.core.types import EncodedPair, Truncation
+
+if TYPE_CHECKING:
+    from tokenizers import Encoding, Tokenizer
+
+MIN_MAX_LENGTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """The special tokens around one or two texts, read off the tokenizer itself.
+
+    Attributes:
+        pieces: special ids before, between and after the texts: two pieces for one text, three for two.
+        piece_types: their token types.
+        text_types: token type of each text.
+    """
+
+    pieces: tuple[tuple[int, ...], ...]
+    piece_types: tuple[tuple[int, ...], ...]
+    text_types: tuple[int, ...]
+
+    @classmethod
+    def of(cls, tokenizer: Tokenizer, n_texts: int) -> Self:
+        """Reads the template by encoding a letter once or twice."""
+        probe = tokenizer.encode("a") if n_texts == 1 else tokenizer.encode("a", "a")
+        ids: list[list[int]] = [[]]
+        types: list[list[int]] = [[]]
+        text_types: dict[int, int] = {}
+        for id, type_id, text in zip(probe.ids, probe.type_ids, probe.sequence_ids, strict=True):
+            if text is None:
+                ids[-1].append(id)
+                types[-1].append(type_id)
+            elif text not in text_types:
+                text_types[text] = type_id
+                ids.append([])
+                types.append([])
+        return cls(tuple(map(tuple, ids)), tuple(map(tuple, types)), tuple(text_types[n] for n in range(n_texts)))
+
+    @property
+    def n_special(self) -> int:
+        return sum(map(len, self.pieces))
+
+    def fill(self, *texts: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """(ids, token types) with the texts' ids in their places."""
+        ids, types = list(self.pieces[0]), list(self.piece_types[0])
+        for text, text_type, piece, piece_types in zip(
+            texts, self.text_types, self.pieces[1:], self.piece_types[1:], strict=True
+        ):
+            ids += [*text, *piece]
+            types += [*([text_type] * len(text)), *piece_types]
+        return tuple(ids), tuple(types)
+
+
+class Encoder:
+    """A tokenizer with a length limit. Nothing in it changes after construction, so any thread may use it.
+
+    Args:
+        tokenizer: a copy that nobody else changes; its own truncation and padding are switched off, because a
+            `tokenizer.json` may carry them (all-MiniLM-L6-v2 cuts at 128 and pads to 128).
+        max_length: tokens of the texts and the special tokens together.
+        token_types: whether the model takes token types.
+
+    Raises:
+        InvalidInput: `max_length` leaves no room for a passage.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, max_length: int, truncation: Truncation, *, token_types: bool) -> None:
+        if max_length < MIN_MAX_LENGTH:
+            raise InvalidInput(
+                "A maximum length of {n} tokens leaves no room for a passage. Use at least {least}.",
+                n=max_length,
+                least=MIN_MAX_LENGTH,
+            )
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        self.max_length = max_length
+        self.truncation = truncation
+        self._tokenizer = tokenizer
+        self._token_types = token_types
+        self._single = Template.of(tokenizer, 1)
+        self._pair = Template.of(tokenizer, 2)
+
+    def limited(self, max_length: int, truncation: Truncation) -> Encoder:
+        """The same tokenizer with another limit."""
+        return Encoder(self._tokenizer, max_length, truncation, token_types=self._token_types)
+
+    def texts(self, texts: Sequence[str]) -> list[EncodedPair]:
+        """Each text alone, cut at the end."""
+        room = self.max_length - self._single.n_special
+        encoded = []
+        for encoding, text in self._encode(texts):
+            ids, types = self._single.fill(encoding.ids[:room])
+            encoded.append(self._report(ids, types, encoding, text, room))
+        return encoded
+
+    def pairs(self, query: str, passages: Sequence[str]) -> list[EncodedPair]:
+        """The query with each passage.
+
+        `only_second`: the query is cut at 3/4 of the maximum length, then the passage takes what is left, as in
+        FlagEmbedding >= 1.3 (`AbsReranker`, `encoder_only/base.py`). `longest_first`: one call of the tokenizer, as on
+        the model cards of 2023 and in sentence-transformers.
+        """
+        query_ids = self._tokenizer.encode(query, add_special_tokens=False).ids
+        encoded = []
+        for encoding, text in self._encode(passages):
+            n_query, n_passage = self._lengths(len(query_ids), len(encoding))
+            ids, types = self._pair.fill(query_ids[:n_query], encoding.ids[:n_passage])
+            encoded.append(self._report(ids, types, encoding, text, n_passage, len(query_ids) - n_query))
+        return encoded
+
+    def _encode(self, texts: Sequence[str]) -> list[tuple[Encoding, str]]:
+        encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        return list(zip(encodings, texts, strict=True))
+
+    def _lengths(self, n_query: int, n_passage: int) -> tuple[int, int]:
+        room = self.max_length - self._pair.n_special
+        if self.truncation == "longest_first":
+            return longest_first(n_query, n_passage, room)
+        n_query = min(n_query, self.max_length * 3 // 4)
+        return n_query, min(n_passage, room - n_query)
+
+    def _report(
+        self,
+        ids: tuple[int, ...],
+        types: tuple[int, ...],
+        encoding: Encoding,
+        text: str,
+        n_kept: int,
+        n_query_cut: int = 0,
+    ) -> EncodedPair:
+        n_tokens = min(n_kept, len(encoding))
+        n_cut = len(encoding) - n_tokens
+        return EncodedPair(
+            input_ids=ids,
+            token_type_ids=types if self._token_types else None,
+            n_tokens=n_tokens,
+            n_cut=n_cut,
+            n_chars_read=max((end for _, end in encoding.offsets[:n_tokens]), default=0) if n_cut else len(text),
+            n_query_cut=n_query_cut,
+        )
+
+
+def longest_first(n_first: int, n_second: int, room: int) -> tuple[int, int]:
+    """How much of two texts is kept when the longer one is cut first.
+
+    Source: tokenizers, `truncate_encodings`: the shorter text stays whole if it leaves half of the room, else both get
+    half, and an odd token goes to the text that was longer.
+    """
+    if n_first + n_second <= room:
+        return n_first, n_second
+    shorter = min(n_first, n_second, room // 2)
+    longer = room - shorter
+    return (longer, shorter) if n_first > n_second else (shorter, longer)

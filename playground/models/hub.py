@@ -1,0 +1,190 @@
+"""Files from the Hugging Face Hub, the small ones first, through `huggingface_hub` and its cache."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
+from huggingface_hub.errors import (
+    GatedRepoError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+from huggingface_hub.errors import HTTPError as HubConnectionError  # type: ignore[attr-defined]
+from tqdm.auto import tqdm
+
+from playground.core.errors import ModelNotFound
+from playground.core.types import Phase
+from playground.models.fingerprint import decides
+from playground.models.weights import INDEX, SINGLE, shard_names
+
+OnProgress = Callable[[Phase, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One commit of a model, with its small files on disk.
+
+    Attributes:
+        revision: the commit.
+        sizes: bytes by name of every file of the commit, downloaded or not.
+    """
+
+    model_id: str
+    revision: str
+    folder: Path
+    sizes: dict[str, int]
+    online: bool
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(self.sizes)
+
+
+def small_files(model_id: str, revision: str | None, *, offline: bool, on_progress: OnProgress | None) -> Snapshot:
+    """Config and tokenizer of a model, asked of the Hub, or from the cache where the Hub cannot be reached.
+
+    Raises:
+        ModelNotFound: no such id or revision, no access, or not on this machine while offline.
+    """
+    if on_progress:
+        on_progress("resolve", 0, 0)
+    if offline:
+        return _cached(model_id, revision, offline=True)
+    try:
+        return _fetch_small(model_id, revision or "main")
+    except (HFValidationError, ValueError) as error:
+        raise ModelNotFound(
+            "{model} is no model id. A Hub id looks like BAAI/bge-reranker-base.", model=model_id
+        ) from error
+    except GatedRepoError as error:
+        raise ModelNotFound(
+            "{model} is gated: accept its terms on huggingface.co, then log in with `hf auth login`.", model=model_id
+        ) from error
+    except RevisionNotFoundError as error:
+        raise ModelNotFound(
+            "{model} has no revision {revision}. Leave it out to take the newest.", model=model_id, revision=revision
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ModelNotFound(
+            "There is no public model {model} on the Hub. Check the spelling; a private one needs `hf auth login`.",
+            model=model_id,
+        ) from error
+    except (HubConnectionError, OSError):
+        return _cached(model_id, revision, offline=False)
+
+
+def download_weights(snapshot: Snapshot, *, on_progress: OnProgress | None) -> None:
+    """The safetensors files that a snapshot names, with progress in bytes. What is cached is not asked for again.
+
+    Raises:
+        ModelNotFound: the download stopped; what is there is kept.
+    """
+    names = _weight_names(snapshot)
+    missing = [name for name in names if not (snapshot.folder / name).is_file()]
+    if not missing or not snapshot.online:
+        return
+    total = sum(snapshot.sizes.get(name, 0) for name in missing)
+    try:
+        _download(snapshot.model_id, snapshot.revision, missing, _byte_counter(total, on_progress))
+    except (HubConnectionError, OSError) as error:
+        raise ModelNotFound(
+            "The download of {model} stopped ({reason}). Try again: what is there is kept.",
+            model=snapshot.model_id,
+            reason=str(error).splitlines()[0] if str(error) else type(error).__name__,
+        ) from error
+
+
+def _fetch_small(model_id: str, revision: str) -> Snapshot:
+    info = HfApi(endpoint=_endpoint()).model_info(model_id, revision=revision, files_metadata=True)
+    sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
+    wanted = [name for name in sizes if decides(name) or name == INDEX]
+    # By name and not by commit: only then does the cache learn what the name stands for, for the next offline run.
+    folder = _download(model_id, revision, wanted, _byte_counter(0, None))
+    return Snapshot(model_id, folder.name, folder, sizes, online=True)
+
+
+def _cached(model_id: str, revision: str | None, *, offline: bool) -> Snapshot:
+    try:
+        config = try_to_load_from_cache(model_id, "config.json", revision=revision or "main")
+    except (HFValidationError, ValueError) as error:
+        raise ModelNotFound(
+            "{model} is no model id. A Hub id looks like BAAI/bge-reranker-base.", model=model_id
+        ) from error
+    folder = Path(config).parent if isinstance(config, str) else None
+    names = [path for path in folder.rglob("*") if path.is_file()] if folder else []
+    # Config without weights is a download that stopped after the small files.
+    if folder is None or not any(path.suffix in {".safetensors", ".bin"} for path in names):
+        raise _not_here(model_id, offline)
+    sizes = {path.relative_to(folder).as_posix(): path.stat().st_size for path in names}
+    return Snapshot(model_id, folder.name, folder, sizes, online=False)
+
+
+def _not_here(model_id: str, offline: bool) -> ModelNotFound:
+    if offline:
+        return ModelNotFound(
+            "{model} is not on this machine, or only half, and the playground runs offline. Use the built-in model.",
+            model=model_id,
+        )
+    return ModelNotFound(
+        "{model} is not on this machine, or only half, and the Hub cannot be reached. Use the built-in model.",
+        model=model_id,
+    )
+
+
+def _weight_names(snapshot: Snapshot) -> tuple[str, ...]:
+    if SINGLE in snapshot.sizes:
+        return (SINGLE,)
+    index = snapshot.folder / INDEX
+    return shard_names(index.read_bytes()) if index.is_file() else ()
+
+
+def _download(model_id: str, revision: str, names: list[str], bar: type[tqdm[Any]]) -> Path:
+    try:
+        return Path(
+            snapshot_download(
+                model_id, revision=revision, allow_patterns=names, endpoint=_endpoint(), tqdm_class=bar, max_workers=4
+            )
+        )
+    except LocalEntryNotFoundError as error:
+        # huggingface_hub hides a refusal (401, 404) that it met on the way under "not in the cache".
+        if isinstance(error.__cause__, HubConnectionError):
+            raise error.__cause__ from None
+        raise
+
+
+def _endpoint() -> str | None:
+    return os.environ.get("HF_ENDPOINT") or None
+
+
+def _byte_counter(total: int, on_progress: OnProgress | None) -> type[tqdm[Any]]:
+    """A progress bar that draws nothing and reports bytes. `snapshot_download` makes several at once: one per stage."""
+    lock = Lock()
+    furthest = 0
+
+    class ByteCounter(tqdm):  # type: ignore[misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            self._counts_bytes = kwargs.get("unit") == "B"
+            self._seen = 0
+            kwargs["disable"] = True
+            kwargs.pop("name", None)
+            super().__init__(*args, **kwargs)
+
+        def update(self, n: float | None = 1) -> None:
+            nonlocal furthest
+            if not self._counts_bytes or on_progress is None:
+                return
+            self._seen += int(n or 0)
+            with lock:
+                furthest = max(furthest, min(self._seen, total))
+                seen = furthest
+            on_progress("download", seen, total)
+
+    return ByteCounter

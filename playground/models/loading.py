@@ -1,0 +1,57 @@
+"""From what the user asked for to a model that has passed its check."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any, cast
+
+from playground.core.protocols import Embedder, Scorer
+from playground.core.types import ModelChoice
+from playground.models import FAMILIES, checks
+from playground.models.devices import settle
+from playground.models.resolve import OnProgress, Resolved, resolve
+
+
+def load_scorer(
+    choice: ModelChoice, *, offline: bool = False, on_progress: OnProgress | None = None, run_checks: bool = True
+) -> Scorer:
+    """A reranker ready to score.
+
+    Args:
+        on_progress: told the phase, and in phase "download" the bytes done and in total. What it raises ends the load.
+        run_checks: False leaves out the canary, for a checkpoint of random weights.
+
+    Raises:
+        ModelError: any of its kinds; see `resolve`, `settle`, the family's `load` and `checks.check_scorer`.
+        InvalidInput: a maximum length that the model does not allow.
+    """
+    scorer, resolved = _load(choice, offline, on_progress)
+    if run_checks:
+        _tell(on_progress, "check")
+        scorer.checks = checks.check_scorer(scorer, resolved.entry)
+    return cast(Scorer, scorer)
+
+
+def load_embedder(
+    choice: ModelChoice, *, offline: bool = False, on_progress: OnProgress | None = None, run_checks: bool = True
+) -> Embedder:
+    """An embedder ready to make vectors. Arguments and errors as `load_scorer`."""
+    embedder, resolved = _load(choice, offline, on_progress)
+    if run_checks:
+        _tell(on_progress, "check")
+        embedder.checks = checks.check_embedder(embedder, resolved.entry)
+    return cast(Embedder, embedder)
+
+
+def _load(choice: ModelChoice, offline: bool, on_progress: OnProgress | None) -> tuple[Any, Resolved]:
+    device, precision, replaced = settle(choice.device, choice.precision)
+    resolved = resolve(choice, offline=offline, on_progress=on_progress)
+    _tell(on_progress, "load")
+    module, name = FAMILIES[resolved.family].split(":")
+    family = getattr(import_module(module), name)
+    return family.load(resolved, choice, device, precision, replaced), resolved
+
+
+def _tell(on_progress: OnProgress | None, phase: Any) -> None:
+    if on_progress:
+        on_progress(phase, 0, 0)

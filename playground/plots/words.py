@@ -1,0 +1,60 @@
+"""The words in the figures, as one value that the page can give in another language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from playground.core.errors import InvalidInput
+from playground.core.scales import Scale
+
+SIGMOID_OF = ("logit", "log-odds")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Axis titles and remarks. `{n}`, `{total}` and `{scale}` are filled in."""
+
+    raw: str = "{scale}"
+    sigmoid: str = "sigmoid of the {scale} (not a probability)"
+    server_sigmoid: str = "sigmoid (as the server gave it, not a probability)"
+    n_passages: str = "passages"
+    more: str = "the best {n} of {total}"
+    empty: str = "Nothing to draw yet. Paste a query and passages, then press Rerank."
+    rank: str = "rank"
+    tokens: str = "tokens read"
+    cut: str = "cut"
+    needs_passages: str = "A heatmap of passages needs at least two."
+    needs_model: str = "Nothing to compare yet. Add a model, then press Compare."
+    needs_two_models: str = "Rank movement needs two models. Add one."
+    query: str = "query"
+    cosine: str = "cosine"
+    fitted: str = "cosine (colours fitted to {low} … {high})"
+    like_unrelated: str = "like {percentile} % of unrelated pairs"
+    above_unrelated: str = "above all {n} unrelated pairs"
+    below_unrelated: str = "below all {n} unrelated pairs"
+    passage: str = "passage {n}"
+    shift_key: str = "blue: better in the last column than in the first · orange: worse · grey: the same"
+    the_first: str = "{n} of {total} passages: the best of any model"
+    not_scored: str = "not scored"
+    percentile: str = "percentile within each model's own run (a place in this list, not relevance)"
+    at_percentile: str = "percentile {percentile}"
+    explained: str = "axis {n} · {share} % of the variance"
+    unrelated_pairs: str = "unrelated pairs"
+
+
+ENGLISH = Words()
+
+
+def axis_title(scale: Scale, unit: str, words: Words) -> str:
+    """What the numbers on the axis are.
+
+    Raises:
+        InvalidInput: a sigmoid is asked of scores that are no log-odds, where it would only look like a meaning.
+    """
+    if unit not in ("logit", "sigmoid"):
+        raise InvalidInput("Scores are shown as logit or sigmoid, not as {unit!r}.", unit=unit)
+    if unit == "sigmoid":
+        if scale.name not in SIGMOID_OF:
+            raise InvalidInput("A sigmoid of {scale} scores says nothing. Show them as they are.", scale=scale.name)
+        return words.sigmoid.format(scale=scale.name)
+    return words.server_sigmoid if scale.name == "sigmoid" else words.raw.format(scale=scale.name)

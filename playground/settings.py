@@ -1,0 +1,155 @@
+"""What the user chose at the start: a flag wins over a `PLAYGROUND_*` environment variable, that over the default."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated, Literal
+
+import platformdirs
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from playground.core.types import DeviceName
+
+ENV_PREFIX = "PLAYGROUND_"
+FIRST_PORT = 7860
+
+
+def on_space() -> bool:
+    """Whether this is a Hugging Face Space, which sets `SPACE_ID` for every app it runs."""
+    return bool(os.environ.get("SPACE_ID"))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` can be reached from this machine only. A name other than `localhost` counts as reachable."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def default_db() -> Path:
+    """The history file: in the user's data folder, on a Space in a folder that goes when the Space restarts."""
+    if on_space():
+        return Path(tempfile.gettempdir()) / "rerank-playground" / "history.db"
+    return platformdirs.user_data_path("rerank-playground", appauthor=False) / "history.db"
+
+
+class Settings(BaseSettings):
+    """Every flag of `launch.py`. Field names are flag names; descriptions become `--help` and the README's table."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True, populate_by_name=True
+    )
+
+    models: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        validation_alias="PLAYGROUND_MODEL",
+        description="Hub id (`owner/name`, or `owner/name@revision`) or local folder to offer first; may be given "
+        "several times. In the variable, put commas between them.",
+        json_schema_extra={"flag": "model", "metavar": "ID", "shown_default": "the built-in reranker"},
+    )
+    device: DeviceName = Field(
+        default="auto", description="Where models run. `auto` takes CUDA, then MPS, then the CPU."
+    )
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = Field(
+        default="auto",
+        description="Number format of the weights. `auto` takes fp16 on CUDA, bf16 on a CPU that computes it natively, "
+        "else fp32.",
+    )
+    db: Path = Field(
+        default_factory=default_db,
+        description="SQLite file that keeps the history.",
+        json_schema_extra={"metavar": "FILE", "shown_default": "in your data folder"},
+    )
+    host: str = Field(
+        default_factory=lambda: "0.0.0.0" if on_space() else "127.0.0.1",  # noqa: S104 - a Space is reached from outside
+        description="Address to listen on. Any but a loopback address lets other machines in.",
+        json_schema_extra={"metavar": "ADDRESS", "shown_default": "127.0.0.1"},
+    )
+    port: int | None = Field(
+        default=None,
+        ge=1,
+        le=65535,
+        description="Port to listen on, and no other.",
+        json_schema_extra={"metavar": "PORT", "shown_default": f"the first free one from {FIRST_PORT}"},
+    )
+    share: bool = Field(
+        default=False,
+        description="Open a public link through Gradio's relay. Everything typed on the page then passes through a "
+        "server of a third party.",
+    )
+    no_browser: bool = Field(default=False, description="Do not open a browser window.")
+    offline: bool = Field(
+        default=False, description="Never reach for the network: built-in, cached and local models only."
+    )
+    public: bool = Field(
+        default_factory=on_space,
+        description="Serve strangers: a link opens a run only for the visitor who made it, limits are smaller, and no "
+        "folder of this machine can be opened as a model.",
+        json_schema_extra={"shown_default": "off; on for a Space"},
+    )
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _split_models(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("models")
+    @classmethod
+    def _folders_exist(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for model in value:
+            if not model.strip():
+                raise ValueError("a model needs a name: a Hub id such as BAAI/bge-reranker-base, or a folder")
+            is_path = model.startswith((".", "~", "/", "\\")) or Path(model).is_absolute()
+            if is_path and not Path(model).expanduser().is_dir():
+                raise ValueError(f"there is no folder {model}; check the path, or give a Hub id")
+        return value
+
+    @field_validator("db")
+    @classmethod
+    def _db_is_a_file(cls, value: Path) -> Path:
+        path = value.expanduser()
+        if path.is_dir():
+            raise ValueError(f"{value} is a folder; give a file in it, such as {value / 'history.db'}")
+        if not path.parent.exists() and path.parent.parent.is_file():
+            raise ValueError(f"{path.parent.parent} is a file, so nothing can be kept under it; choose another place")
+        return path.absolute()
+
+    @field_validator("host")
+    @classmethod
+    def _host_has_no_port(cls, value: str) -> str:
+        host = value.strip().strip("[]")
+        if not host or "/" in host or any(letter.isspace() for letter in host):
+            raise ValueError(f"{value!r} is not an address; give one such as 127.0.0.1, without http:// or a port")
+        return host
+
+    @property
+    def browser(self) -> bool:
+        """Whether to open a browser window: never on a Space, which has none."""
+        return not self.no_browser and not on_space()
+
+    @property
+    def local(self) -> bool:
+        """Whether only this machine can reach the page."""
+        return is_loopback(self.host) and not self.share
+
+    @property
+    def allowed_hosts(self) -> list[str]:
+        """Host headers to answer, for `TrustedHostMiddleware`; the loopback names stay, since Gradio probes itself.
+
+        A page bound to one address answers only to that address's names: without this, a web site that rebinds its
+        DNS name to 127.0.0.1 could read a local page.
+        """
+        names = ["localhost", "127.0.0.1", "::1", "[::1]"]
+        if on_space():
+            return [*names, *filter(None, os.environ.get("SPACE_HOST", "").split(","))]
+        if self.host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
+            return ["*"]
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return [*dict.fromkeys([*names, self.host, host]), *(["*.gradio.live"] if self.share else [])]

@@ -1,0 +1,200 @@
+"""`python -m playground.training`: fine-tune a reranker or an embedder, and remake the built-in models' figures."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, cast, get_args
+
+import typer
+
+from playground.core.errors import PlaygroundError
+from playground.training.settings import Precision, TrainingSettings
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+
+Train = Annotated[list[Path], typer.Option(help="JSONL rows (plain or .gz) in FlagEmbedding's format; repeatable.")]
+Dev = Annotated[Path, typer.Option(help="JSONL rows that choose the weights; never trained on.")]
+Base = Annotated[str, typer.Option(help="Folder or Hub id of the encoder to start from.")]
+Out = Annotated[Path, typer.Option(help="Folder of the finished model; holds the checkpoints while training.")]
+Take = Annotated[list[int], typer.Option(help="Rows to draw of each train file, in step; repeatable. All if absent.")]
+Layers = Annotated[str, typer.Option(help="Layers of the base to keep, as 0,2,5; empty keeps all.")]
+Device = Annotated[str, typer.Option(help="auto, cuda or cpu.")]
+Prec = Annotated[str, typer.Option(help="auto, fp32 or bf16 (autocast; weights stay fp32).")]
+
+DEFAULT = TrainingSettings(train=(), dev=Path(), base="", out=Path())
+
+
+@app.command("cross-encoder")
+def cross_encoder_command(
+    train: Train,
+    dev: Dev,
+    base: Base,
+    out: Out,
+    take: Take = [],  # noqa: B006
+    layers: Layers = "",
+    epochs: int = DEFAULT.epochs,
+    lr: float = DEFAULT.lr,
+    layer_decay: float = DEFAULT.layer_decay,
+    max_length: int = DEFAULT.max_length,
+    group_size: int = DEFAULT.group_size,
+    rows_per_step: int = DEFAULT.rows_per_step,
+    binary_weight: float = DEFAULT.binary_weight,
+    margin_weight: float = DEFAULT.margin_weight,
+    freeze_embeddings: bool = DEFAULT.freeze_embeddings,
+    dev_rows: int = DEFAULT.dev_rows,
+    evaluate_every: int = DEFAULT.evaluate_every,
+    patience: int = DEFAULT.patience,
+    checkpoint_every: int = DEFAULT.checkpoint_every,
+    seed: int = DEFAULT.seed,
+    precision: Prec = DEFAULT.precision,
+    device: Device = DEFAULT.device,
+) -> None:
+    """Fine-tune a reranker."""
+    from playground.training import cross_encoder
+
+    settings = TrainingSettings(
+        train=tuple(train), take=tuple(take), dev=dev, base=base, out=out, layers=_layers(layers), epochs=epochs, lr=lr,
+        layer_decay=layer_decay, max_length=max_length, group_size=group_size, rows_per_step=rows_per_step,
+        binary_weight=binary_weight, margin_weight=margin_weight, freeze_embeddings=freeze_embeddings,
+        dev_rows=dev_rows,
+        evaluate_every=evaluate_every, patience=patience, checkpoint_every=checkpoint_every, seed=seed,
+        precision=_precision(precision), device=device,
+    )  # fmt: skip
+    typer.echo(f"The model is in {cross_encoder.run(settings, typer.echo)}")
+
+
+@app.command("bi-encoder")
+def bi_encoder_command(
+    train: Train,
+    dev: Dev,
+    base: Base,
+    out: Out,
+    take: Take = [],  # noqa: B006
+    layers: Layers = "",
+    epochs: int = DEFAULT.epochs,
+    lr: float = 2e-5,
+    layer_decay: float = DEFAULT.layer_decay,
+    max_length: int = DEFAULT.max_length,
+    group_size: int = 3,
+    rows_per_step: int = 16,
+    freeze_embeddings: bool = DEFAULT.freeze_embeddings,
+    dev_rows: int = DEFAULT.dev_rows,
+    evaluate_every: int = DEFAULT.evaluate_every,
+    patience: int = DEFAULT.patience,
+    checkpoint_every: int = DEFAULT.checkpoint_every,
+    seed: int = DEFAULT.seed,
+    precision: Prec = DEFAULT.precision,
+    device: Device = DEFAULT.device,
+) -> None:
+    """Fine-tune an embedder."""
+    from playground.training import bi_encoder
+
+    settings = TrainingSettings(
+        train=tuple(train), take=tuple(take), dev=dev, base=base, out=out, layers=_layers(layers), epochs=epochs, lr=lr,
+        layer_decay=layer_decay, max_length=max_length, group_size=group_size, rows_per_step=rows_per_step,
+        freeze_embeddings=freeze_embeddings, dev_rows=dev_rows, evaluate_every=evaluate_every, patience=patience,
+        checkpoint_every=checkpoint_every, seed=seed, precision=_precision(precision), device=device,
+    )  # fmt: skip
+    typer.echo(f"The model is in {bi_encoder.run(settings, typer.echo)}")
+
+
+@app.command("evaluate")
+def evaluate_command(
+    dev: Dev,
+    foreign: Annotated[Path, typer.Option(help="JSONL rows of another field, kept out of training.")],
+    base: Base,
+    write: Annotated[bool, typer.Option("--write", help="Store the figures and write the cards anew.")] = False,
+) -> None:
+    """Remake every figure of the built-in models' cards; says where they differ from the cards."""
+    from playground.training import report
+
+    found = report.evaluate_built_ins(dev, foreign, base, typer.echo)
+    if write:
+        report.write_cards(found)
+        return
+    wrong = report.differences(found)
+    typer.echo("\n".join(wrong) if wrong else "All figures are those of the cards.")
+    raise typer.Exit(1 if wrong else 0)
+
+
+@app.command("prose")
+def prose_command(
+    folder: Annotated[Path, typer.Option(help="Folder whose subfolders are sources of HTML pages or dictd files.")],
+    out: Annotated[Path, typer.Option(help="JSONL file of sections: source, title, text.")],
+    per_source: Annotated[
+        int, typer.Option(help="Sections of one source at most; a dictionary gives four times.")
+    ] = 2500,
+    seed: int = 0,
+) -> None:
+    """Read passages of prose out of documentation."""
+    from playground.training import prose
+
+    typer.echo(f"{prose.write_sections(prose.read_folder(folder, per_source, seed), out)} sections are in {out}")
+
+
+@app.command("distil")
+def distil_command(
+    prose: Annotated[Path, typer.Option(help="Sections, as `prose` writes them.")],
+    train: Train,
+    base: Base,
+    out: Annotated[Path, typer.Option(help="JSONL.gz of rows with the base's own scores.")],
+    rows: Annotated[int, typer.Option(help="How many rows to make.")] = 17_000,
+    max_length: int = 128,
+    seed: int = 0,
+) -> None:
+    """Make training rows of the base's own knowledge over any prose."""
+    from playground.training import distil
+    from playground.training import prose as prose_room
+
+    n = distil.run(prose_room.read_sections(prose), list(train), base, out, rows, max_length, seed)
+    typer.echo(f"{n} rows are in {out}")
+
+
+@app.command("prune")
+def prune_command(
+    base: Base,
+    train: Train,
+    out: Annotated[Path, typer.Option(help="Folder of the pruned model.")],
+    prose: Annotated[Path | None, typer.Option(help="Sections, as `prose` writes them.")] = None,
+    size: Annotated[int, typer.Option(help="Word pieces to keep.")] = 22_000,
+    embedder: Annotated[
+        bool, typer.Option("--embedder", help="Write a finished embedder: fp16, mean pooling.")
+    ] = False,
+) -> None:
+    """Drop the word pieces that the given texts do not need."""
+    from playground.training import prose as prose_room
+    from playground.training import rows, vocabulary
+
+    texts = [text for row in rows.read_rows(train) for text in (row.query, *row.pos, *row.neg)]
+    sections = prose_room.read_sections(prose) if prose else []
+    texts = list(dict.fromkeys([*texts, *(f"{section.title} {section.text}" for section in sections)]))
+    kept = vocabulary.prune(Path(base), texts, size, out, embedder=embedder)
+    typer.echo(f"{kept} word pieces are in {out}")
+
+
+def _layers(text: str) -> tuple[int, ...] | None:
+    try:
+        return tuple(int(part) for part in text.split(",")) if text else None
+    except ValueError as error:
+        raise typer.BadParameter("--layers takes numbers with commas, as 0,2,5.") from error
+
+
+def _precision(name: str) -> Precision:
+    if name in get_args(Precision):
+        return cast(Precision, name)
+    raise typer.BadParameter("--precision takes auto, fp32 or bf16.")
+
+
+def main() -> int:
+    """Exit code 1 and one sentence for anything that the user can mend."""
+    try:
+        app(standalone_mode=True)
+    except PlaygroundError as error:
+        typer.echo(str(error), err=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

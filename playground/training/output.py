@@ -1,0 +1,134 @@
+"""What a finished run leaves: a model folder that plain transformers loads, and `training.json`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+from transformers.utils import logging
+
+from playground.core.errors import InvalidInput
+from playground.training.loop import State
+from playground.training.rows import sha256_of
+from playground.training.settings import TrainingSettings
+
+CALLED_WITH = frozenset(
+    (
+        "is_local",
+        "local_files_only",
+        "max_length",
+        "pad_to_multiple_of",
+        "stride",
+        "truncation_side",
+        "truncation_strategy",
+    )
+)
+MODULES = (
+    {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+    {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+    {"idx": 2, "name": "2", "path": "2_Normalize", "type": "sentence_transformers.models.Normalize"},
+)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without transformers' load reports: a new head is expected to be missing from a base."""
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def keep_layers(model: PreTrainedModel, layers: tuple[int, ...] | None) -> None:
+    """Keeps the named layers of a BERT-like encoder, in place.
+
+    Raises:
+        InvalidInput: a layer that the base does not have, or a base without `encoder.layer`.
+    """
+    if layers is None:
+        return
+    encoder: Any = getattr(model.base_model, "encoder", None)
+    stack = getattr(encoder, "layer", ())
+    if not all(0 <= layer < len(stack) for layer in layers) or not layers:
+        raise InvalidInput("Layers {layers} cannot be kept of this base.", layers=layers)
+    encoder.layer = nn.ModuleList(stack[layer] for layer in layers)
+    model.config.num_hidden_layers = len(layers)
+
+
+def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path, limit: int) -> None:
+    """Writes the tokenizer without what it was last called with: a stored limit would cut texts silently."""
+    tokenizer.backend_tokenizer.no_truncation()
+    tokenizer.backend_tokenizer.no_padding()
+    tokenizer.model_max_length = min(tokenizer.model_max_length, limit)
+    tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    kept = {key: value for key, value in json.loads(path.read_text(encoding="utf-8")).items() if key not in CALLED_WITH}
+    path.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def finish(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, settings: TrainingSettings, state: State
+) -> None:
+    """Writes fp16 safetensors, config, tokenizer and `training.json`, into a draft folder first."""
+    draft = settings.out / "draft"
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        draft.mkdir(parents=True)
+        save_tokenizer(tokenizer, draft, model.config.max_position_embeddings)
+        with quiet():
+            model.cpu().to(torch.float16).save_pretrained(draft)  # type: ignore[arg-type]
+        (draft / "training.json").write_text(json.dumps(record(settings, state), indent=2) + "\n", encoding="utf-8")
+        for path in draft.iterdir():
+            path.replace(settings.out / path.name)
+        draft.rmdir()
+    except OSError as error:
+        raise InvalidInput(
+            "The model could not be written to {folder}: {reason}. Free some space and start again: the run resumes "
+            "from its last checkpoint.",
+            folder=settings.out,
+            reason=error,
+        ) from error
+
+
+def record(settings: TrainingSettings, state: State) -> dict[str, Any]:
+    """Settings, data hashes, versions and the curve. Paths lose their folders: they say nothing elsewhere."""
+    named = asdict(settings)
+    named["train"] = [{"file": path.name, "sha256": sha256_of(path)} for path in settings.train]
+    named["dev"] = {"file": settings.dev.name, "sha256": sha256_of(settings.dev)}
+    named["base"] = Path(settings.base).name
+    named.pop("out")
+    earlier = Path(settings.base) / "training.json"
+    return {
+        "settings": named,
+        "versions": {"python": platform.python_version(), **{p: version(p) for p in ("torch", "transformers")}},
+        "steps": state.step,
+        "curve": state.curve,
+        # A run that goes on from a trained model keeps that model's own record.
+        **({"base_training": json.loads(earlier.read_text(encoding="utf-8"))} if earlier.is_file() else {}),
+    }
+
+
+def describe_pooling(folder: Path, dim: int, max_length: int) -> None:
+    """The files by which sentence-transformers (and the playground) know how to pool."""
+    pooling = folder / "1_Pooling"
+    pooling.mkdir(parents=True, exist_ok=True)
+    (folder / "modules.json").write_text(json.dumps(MODULES, indent=2) + "\n")
+    settings = {"word_embedding_dimension": dim, "pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True}
+    (pooling / "config.json").write_text(json.dumps(settings, indent=2) + "\n")
+    limits = {"max_seq_length": max_length, "do_lower_case": False}
+    (folder / "sentence_bert_config.json").write_text(json.dumps(limits, indent=2) + "\n")

@@ -1,0 +1,160 @@
+"""The page: header, workspace beside the views, and how it is served."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from playground.paths import ASSETS
+from playground.plots import find
+from playground.plots.palette import css_variables
+from playground.settings import Settings
+from playground.ui import texts, workspace
+from playground.ui.components.bound import Bound
+from playground.ui.components.drawn import asset, drawn
+from playground.ui.page import Page
+from playground.ui.services import Services
+from playground.ui.theme import theme
+from playground.ui.views import VIEWS
+from playground.ui.views.history import on_link
+from playground.ui.wiring import Caller, listen
+
+# Both fixed: gradio's random ones would lose the visitor's id at every restart. The secret hides nothing, since the
+# page carries it; the id itself is the visitor's key.
+STORAGE_KEY = "rerank-playground"
+STORAGE_SECRET = "rerank-playground"  # noqa: S105 - see above
+MAX_FILE_SIZE = "200mb"
+PUBLIC_MAX_FILE_SIZE = "5mb"
+MAX_WAITING = 64
+SWEEP_SECONDS = 3600
+KEEP_FILES_SECONDS = 86_400
+
+
+def build_app(services: Services) -> gr.Blocks:
+    """The whole page, wired. Loads no model and opens no database."""
+    limits = (SWEEP_SECONDS, KEEP_FILES_SECONDS)
+    app = gr.Blocks(title=texts.say("app.title"), fill_width=True, delete_cache=limits, analytics_enabled=False)
+    with app:
+        page = build_page(services)
+        wire(page, app)
+    app.queue(api_open=False, max_size=MAX_WAITING, default_concurrency_limit=4)
+    return app
+
+
+def build_page(services: Services) -> Page:
+    """Layout only."""
+    bound = Bound()
+    me = gr.BrowserState({}, storage_key=STORAGE_KEY, secret=STORAGE_SECRET)
+    header = drawn("header", f'<header class="pg-header"><span class="pg-mark">{asset("logo.svg")}</span></header>')
+    with gr.Row(elem_id="page", equal_height=False):
+        with gr.Column(elem_id="workspace", scale=0, min_width=300):
+            panel = workspace.build(services, bound)
+        with gr.Column(elem_id="views", scale=1, min_width=300), gr.Tabs(elem_id="tabs", selected="ranking") as tabs:
+            page = Page(services, bound, me, header, panel, tabs)
+            for name, module in VIEWS.items():
+                _add_view(page, name, module)
+    return page
+
+
+def _add_view(page: Page, name: str, module: str) -> None:
+    page.modules[name] = import_module(module)
+    with page.bound(gr.Tab(id=name, elem_id=f"tab-{name}"), label=f"tab.{name}") as page.tab[name]:
+        page.views[name] = page.modules[name].build(page.services, page.bound)
+
+
+def wire(page: Page, app: gr.Blocks) -> None:
+    """Listeners of the page, then those of each part."""
+    services, me = page.services, page.me
+    workspace.wire(services, page.workspace, me)
+    for module in page.modules.values():
+        module.wire(page)
+    rank = page.views["ranking"]
+    in_words = [me, page.header, *page.bound.components]
+    arrived = listen(app.load, partial(on_arrive, services, page.bound), me=me, outputs=in_words, queue=False)
+    opened = [*page.workspace.asked, *rank.shown, page.workspace.status, page.tabs]
+    listen(arrived.then, partial(on_link, services), me=me, inputs=[rank.visit], outputs=opened)
+    listen(arrived.then, partial(on_ready, services), me=me)
+    switched = listen(page.header.switched, partial(on_switch, page.bound), me=me, outputs=[me, *page.bound.components])
+    listen(
+        switched.then,
+        partial(page.modules["ranking"].on_unit, services),
+        me=me,
+        inputs=[rank.visit],
+        outputs=rank.shown,
+    )
+
+    def leave(request: gr.Request) -> None:
+        services.stops.stop(str(request.session_hash or ""))
+
+    app.unload(leave)
+
+
+def on_arrive(services: Services, bound: Bound, caller: Caller) -> tuple[Any, ...]:
+    """Who came: an id for a new browser, and the page in its language."""
+    language = caller.language if caller.owner else texts.language_of(caller.accepted)
+    me = {"id": caller.owner or secrets.token_urlsafe(16), "lang": language}
+    # The page is English as it is served.
+    updates = [gr.skip() for _ in bound.components] if language == "en" else bound.updates(language)
+    return (me, {"lang": language}, *updates)
+
+
+def on_ready(services: Services, caller: Caller) -> None:
+    """Load the first model and plotly in the background, now that the page is up."""
+    services.engine.preload(services.first_choice())
+    threading.Thread(target=warm_up, name="plots", daemon=True).start()
+
+
+def warm_up() -> None:
+    """Import what draws the plots, so that the first result does not wait for it."""
+    for name in ("ranking_bars", "score_distribution"):
+        find(name)
+
+
+def on_switch(bound: Bound, caller: Caller) -> tuple[Any, ...]:
+    """Every component in the language that was clicked."""
+    language: texts.Language = "zh" if caller.text("lang") == "zh" else "en"
+    return ({"id": caller.owner, "lang": language}, *bound.updates(language))
+
+
+def head() -> str:
+    """What goes into the page's head: the palette, the texts and the script that all drawn parts share."""
+    return "\n".join(
+        (
+            f"<style>{css_variables()}</style>",
+            f"<script>window.playgroundTexts = {texts.for_browser()};</script>",
+            f"<script>{asset('playground.js')}</script>",
+            f"<script>{asset('plots.js')}</script>",
+        )
+    )
+
+
+def launch_options(settings: Settings) -> dict[str, Any]:
+    """How the page is served: safe defaults, our looks, and no host but its own."""
+    return {
+        "theme": theme(),
+        "css_paths": [ASSETS / "playground.css"],
+        "head": head(),
+        "favicon_path": ASSETS / "icon.png",
+        "pwa": True,
+        "ssr_mode": False,
+        "run_history": False,
+        "enable_monitoring": False,
+        "show_error": False,
+        "strict_cors": True,
+        "mcp_server": False,
+        "footer_links": [],
+        "allowed_paths": None,
+        "max_file_size": PUBLIC_MAX_FILE_SIZE if settings.public else MAX_FILE_SIZE,
+        "app_kwargs": {
+            "middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts)],
+            "docs_url": None,
+            "redoc_url": None,
+        },
+    }

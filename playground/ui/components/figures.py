@@ -1,0 +1,41 @@
+"""Figures of a result as gradio takes them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from gradio.components.plot import PlotData
+
+from playground.core.scales import sigmoid
+from playground.core.types import RerankResult
+from playground.plots import find
+from playground.plots.words import Words
+from playground.ui.texts import Language, texts
+
+CONFIG = {"displayModeBar": False, "responsive": True}
+
+
+def figure(name: str, result: RerankResult, logit: float, unit: str, language: Language) -> PlotData:
+    """One plot.
+
+    Args:
+        logit: the threshold as a raw output, whatever the unit of the axis.
+    """
+    threshold = sigmoid(logit) if unit == "sigmoid" else logit
+    drawing = find(name)(result, threshold, unit, words=words(language))
+    # Only in this form does gradio pass plotly's own settings on; its mode bar would cover the bars.
+    plot: Any = {**json.loads(drawing.to_json()), "config": CONFIG}
+    return PlotData(type="plotly", plot=json.dumps(plot))
+
+
+def words(language: Language) -> Words:
+    """The words of the figures; those that the catalogue lacks stay English."""
+    known = texts()
+    found = {
+        field.name: known[f"plot.{field.name}"][language]
+        for field in dataclasses.fields(Words)
+        if f"plot.{field.name}" in known
+    }
+    return Words(**found)

@@ -1,0 +1,39 @@
+"""What every view is built and wired with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+import gradio as gr
+
+from playground.ui import workspace
+from playground.ui.components.bound import Bound
+from playground.ui.services import Services
+
+
+@dataclass
+class Page:
+    """The page while it is being built.
+
+    Attributes:
+        me: what the browser keeps: the visitor's random id and language.
+        header: the title bar, which fires `switched` when the language changes.
+        tabs, tab: all tabs, and each by the name of its view.
+        views: the widgets of each view, by its name.
+        modules: the module of each view, by its name.
+        run: makes an event start a run, as the Rerank button does.
+    """
+
+    services: Services
+    bound: Bound
+    me: gr.BrowserState
+    header: gr.HTML
+    workspace: workspace.Widgets
+    tabs: gr.Tabs
+    tab: dict[str, gr.Tab] = field(default_factory=dict)
+    views: dict[str, Any] = field(default_factory=dict)
+    modules: dict[str, ModuleType] = field(default_factory=dict)
+    run: Callable[[Callable[..., Any]], Any] | None = None

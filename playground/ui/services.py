@@ -1,0 +1,76 @@
+"""What lives as long as the process: built once at the start, passed to every handler."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playground.core.types import ModelChoice
+from playground.engine.engine import Engine
+from playground.engine.limits import LOCAL, PUBLIC
+from playground.history.store import HistoryStore
+from playground.models import catalog
+from playground.models.resolve import parse_choice
+from playground.settings import Settings
+
+
+class StopFlags:
+    """One flag per open page, which its run looks at between batches."""
+
+    def __init__(self) -> None:
+        self._flags: dict[str, threading.Event] = {}
+        self._lock = threading.Lock()
+
+    def start(self, session: str) -> threading.Event:
+        """A fresh flag for a new run of this page; a run that is still going is asked to end."""
+        fresh = threading.Event()
+        with self._lock:
+            before = self._flags.get(session)
+            self._flags[session] = fresh
+        if before is not None:
+            before.set()
+        return fresh
+
+    def stop(self, session: str) -> None:
+        """Ask the run of this page to end; nothing happens where none is going."""
+        with self._lock:
+            flag = self._flags.get(session)
+        if flag is not None:
+            flag.set()
+
+    def end(self, session: str, flag: threading.Event) -> None:
+        """Forget the flag of a run that is over."""
+        with self._lock:
+            if self._flags.get(session) is flag:
+                del self._flags[session]
+
+
+@dataclass(frozen=True)
+class Services:
+    """The engine, the history and what the user chose at the start."""
+
+    settings: Settings
+    engine: Engine
+    history: HistoryStore
+    stops: StopFlags = field(default_factory=StopFlags)
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Services:
+        """The services of a real start. Opens no model and no database yet."""
+        engine = Engine(offline=settings.offline, limits=PUBLIC if settings.public else LOCAL)
+        return cls(settings, engine, HistoryStore(Path(settings.db), public=settings.public))
+
+    @property
+    def first_model(self) -> str:
+        """What the model box holds when the page opens."""
+        return self.settings.models[0] if self.settings.models else catalog.BUILT_IN_RERANKER
+
+    def first_choice(self) -> ModelChoice:
+        """The model that is loaded in the background once the page is up."""
+        model_id, revision = parse_choice(self.first_model)
+        return ModelChoice(model_id, revision, device=self.settings.device, precision=self.settings.precision)
+
+    def close(self) -> None:
+        """Let go of the models."""
+        self.engine.close()

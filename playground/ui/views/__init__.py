@@ -1,0 +1,7 @@
+"""The tabs. The registry holds strings; a view is a module with `Widgets`, `build`, handlers and `wire`."""
+
+VIEWS: dict[str, str] = {
+    "ranking": "playground.ui.views.ranking",
+    "history": "playground.ui.views.history",
+    "models": "playground.ui.views.models",
+}

@@ -1,0 +1,156 @@
+"""From an event of the page to a handler and back. The only place that turns an error into a toast."""
+
+from __future__ import annotations
+
+import html
+import inspect
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, cast
+
+import gradio as gr
+
+from playground.core.errors import PlaygroundError
+from playground.ui import texts
+from playground.ui.texts import Language
+
+log = logging.getLogger("playground.ui")
+
+NO_EVENT: Mapping[str, object] = MappingProxyType({})
+TOAST_SECONDS = 12
+
+Handler = Callable[..., Any]
+Fallback = Callable[[texts.Phrase], Any]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks: the open page, the browser it is in, its language, and what a drawn part sent along.
+
+    Attributes:
+        session: of this open page; gone after a reload.
+        owner: the random id that the browser keeps; names the history.
+        event: what `trigger` sent. Anything may be in it: it comes from the browser.
+        link: the run that the page's address names.
+        accepted: the languages that the browser asks for.
+    """
+
+    session: str
+    owner: str
+    language: Language = "en"
+    event: Mapping[str, object] = field(default_factory=lambda: NO_EVENT)
+    link: str = ""
+    accepted: str = ""
+
+    def text(self, name: str) -> str:
+        """A text of the event, empty where there is none."""
+        value = self.event.get(name)
+        return value if isinstance(value, str) else ""
+
+
+def listen(
+    event: Callable[..., Any],
+    handler: Handler,
+    *,
+    me: gr.BrowserState,
+    inputs: Sequence[Any] = (),
+    outputs: Sequence[Any] = (),
+    on_error: Fallback | None = None,
+    **options: Any,
+) -> Any:
+    """Let `handler(caller, *values)` answer an event.
+
+    It returns (or yields) a NamedTuple with one field per output, or one value for one output. A `PlaygroundError`
+    becomes a toast; any other exception becomes one polite sentence and a traceback in the log. Outputs then stay as
+    they are, unless `on_error` says what they become.
+    """
+    answer = _streaming if inspect.isgeneratorfunction(_unwrapped(handler)) else _single
+    settings: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"} | options
+    call = answer(handler, len(outputs), on_error)
+    return event(call, [me, *inputs], list(outputs), **settings)
+
+
+def caller_of(me: object, request: gr.Request, event: object = None) -> Caller:
+    """The caller behind a request, whatever the browser claims to be."""
+    kept = me if isinstance(me, dict) else {}
+    owner, language = kept.get("id"), kept.get("lang")
+    data = getattr(event, "_data", None)
+    return Caller(
+        session=str(request.session_hash or ""),
+        owner=owner if isinstance(owner, str) else "",
+        language=language if language in texts.LANGUAGES else "en",
+        event=MappingProxyType(dict(data)) if isinstance(data, dict) else NO_EVENT,
+        link=str(request.query_params.get("run") or ""),
+        accepted=str(request.headers.get("accept-language") or ""),
+    )
+
+
+def _single(handler: Handler, n: int, on_error: Fallback | None) -> Handler:
+    def call(request: gr.Request, event: gr.EventData, me: object, *values: object) -> Any:
+        caller = caller_of(me, request, event)
+        try:
+            return _outputs(handler(caller, *values), n)
+        except Exception as error:  # noqa: BLE001 - the last guard before the visitor
+            return _outputs(_told(error, caller, on_error), n)
+
+    return call
+
+
+def _streaming(handler: Handler, n: int, on_error: Fallback | None) -> Handler:
+    def call(request: gr.Request, event: gr.EventData, me: object, *values: object) -> Iterator[Any]:
+        caller = caller_of(me, request, event)
+        try:
+            for result in handler(caller, *values):
+                yield _outputs(result, n)
+        except Exception as error:  # noqa: BLE001 - the last guard before the visitor
+            yield _outputs(_told(error, caller, on_error), n)
+
+    return call
+
+
+def _told(error: Exception, caller: Caller, on_error: Fallback | None) -> Any:
+    """Tell the visitor, and what the outputs become."""
+    said = texts.of_error(error) if isinstance(error, PlaygroundError) else texts.phrase("app.unexpected", "bad")
+    if not isinstance(error, PlaygroundError):
+        log.error("unexpected error", exc_info=error)
+    toast(_in_words(said, caller.language), caller.language)
+    return on_error(said) if on_error else None
+
+
+def toast(message: str, language: Language) -> None:
+    """A short-lived message. Escaped: a toast is drawn as HTML, and a message may hold text of a user."""
+    # A warning, not gr.Error: raising one leaves "Error" badges on every output.
+    gr.Warning(html.escape(message), duration=TOAST_SECONDS, title=texts.say("app.error_title", language))
+
+
+def tell(caller: Caller, message: str) -> None:
+    """A short-lived message that something went well."""
+    gr.Info(html.escape(message), duration=TOAST_SECONDS / 2, title=texts.say("app.done_title", caller.language))
+
+
+def _in_words(said: texts.Phrase, language: Language) -> str:
+    return texts.say(str(said["key"]), language) if "key" in said else str(said[language])
+
+
+def _outputs(result: Any, n: int) -> Any:
+    """As gradio wants it: nothing, one value, or a flat tuple."""
+    if result is None:
+        return tuple(gr.skip() for _ in range(n)) if n > 1 else gr.skip() if n else None
+    if n == 1 or not isinstance(result, tuple):
+        return result
+    return tuple(_flat(result))
+
+
+def _flat(result: tuple[Any, ...]) -> Iterator[Any]:
+    """The fields of a NamedTuple, those of NamedTuples inside it in their place."""
+    for value in result:
+        if isinstance(value, tuple) and hasattr(value, "_fields"):
+            yield from _flat(value)
+        else:
+            yield value
+
+
+def _unwrapped(handler: Handler) -> Handler:
+    return cast("Handler", getattr(handler, "func", handler))

@@ -1,0 +1,99 @@
+"""One page and one Chromium for all browser tests; every test is a new visitor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+CHROMIUM = Path("/usr/bin/chromium")
+ARGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
+# Generous: a machine that trains beside the tests is ten times slower.
+TIMEOUT_MS = 120_000
+
+if not CHROMIUM.exists():
+    collect_ignore_glob = ["test_*.py"]
+else:
+    from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+    from playground.engine.engine import Engine
+    from playground.history.store import HistoryStore
+    from playground.settings import Settings
+    from playground.ui.services import Services
+    from tests.ui import doubles
+
+    @dataclass
+    class Server:
+        """The running page, with a handle on its only model."""
+
+        url: str
+        services: Services
+        gate: doubles.Gate
+
+    @dataclass
+    class Visitor:
+        """One browser profile's page, and everything it complained of or asked for."""
+
+        page: Page
+        complaints: list[str] = field(default_factory=list)
+        requests: list[str] = field(default_factory=list)
+
+    @pytest.fixture(scope="session")
+    def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+        from playground.ui.app import build_app, launch_options
+
+        settings = Settings(db=tmp_path_factory.mktemp("history") / "history.db", offline=True)
+        gate = doubles.Gate()
+        services = Services(settings, Engine(load_scorer=doubles.load(gate=gate)), HistoryStore(settings.db))
+        app = build_app(services)
+        served = {"prevent_thread_lock": True, "quiet": True, "server_name": "127.0.0.1"}
+        _, url, _ = app.launch(**launch_options(settings) | served)
+        yield Server(url.rstrip("/"), services, gate)
+        gate.open()
+        app.close(verbose=False)
+
+    @pytest.fixture(scope="session")
+    def browser() -> Iterator[Browser]:
+        with sync_playwright() as play:
+            chromium = play.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
+            yield chromium
+            chromium.close()
+
+    @pytest.fixture
+    def visit(server: Server, browser: Browser) -> Iterator[Callable[..., Visitor]]:
+        """Opens the page as somebody new. Afterwards: no complaint in the console, no request to a foreign host."""
+        visitors: list[Visitor] = []
+
+        def opened(path: str = "/", **options: object) -> Visitor:
+            defaults = {"viewport": {"width": 1440, "height": 900}, "locale": "en-US", "reduced_motion": "reduce"}
+            context = browser.new_context(**defaults | options)
+            context.set_default_timeout(TIMEOUT_MS)
+            visitor = Visitor(context.new_page())
+            visitors.append(visitor)
+
+            def said(message: ConsoleMessage) -> None:
+                if message.type == "error":
+                    visitor.complaints.append(message.text)
+
+            def asked(request: Request) -> None:
+                visitor.requests.append(request.url)
+
+            visitor.page.on("console", said)
+            visitor.page.on("pageerror", lambda error: visitor.complaints.append(str(error)))
+            visitor.page.on("request", asked)
+            visitor.page.goto(server.url + path, timeout=TIMEOUT_MS)
+            # The header is given the language only once the load event was answered.
+            visitor.page.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")
+            return visitor
+
+        yield opened
+        server.gate.open()
+        for visitor in visitors:
+            own = (server.url, "data:", "blob:")
+            assert [url for url in visitor.requests if not url.startswith(own)] == []
+            assert visitor.complaints == []
+            visitor.page.context.close()

@@ -1,0 +1,102 @@
+"""The README's pictures, with the built-in model and an example: `python -m tests.browser.screenshots`."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.running import ROOT, running
+
+CHROMIUM = "/usr/bin/chromium"
+SCENARIO = ROOT / "assets" / "scenarios" / "3-other-meaning.json"
+FOLDER = ROOT / "assets" / "screenshots"
+N_COLOURS = 256
+PATIENCE_MS = 180_000
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One PNG: its window in CSS pixels, and whether the phone's layout is meant."""
+
+    name: str
+    theme: str
+    width: int
+    height: int
+    scale: float = 1.5
+    mobile: bool = False
+
+
+PICTURES = (
+    Picture("ranking-light", "light", 1440, 1200),
+    Picture("ranking-dark", "dark", 1440, 1200),
+    Picture("ranking-phone", "light", 390, 1200, scale=2, mobile=True),
+)
+
+
+def rank_the_example(page: Page) -> None:
+    """Runs the example of the pictures and returns when every passage and both plots are drawn."""
+    scenario = json.loads(SCENARIO.read_text(encoding="utf-8"))
+    page.locator("#workspace-status").wait_for(state="attached")
+    page.locator("#workspace-example input").click()
+    page.get_by_role("option", name=scenario["title"]["en"]).click()
+    page.wait_for_function(
+        "query => document.querySelector('#workspace-query textarea, #workspace-query input')?.value === query",
+        arg=scenario["query"],
+    )
+    page.locator("#workspace-run").click()
+    page.wait_for_function(
+        "n => document.querySelectorAll('.pg-rows [role=row]').length === n"
+        " && document.querySelectorAll('.js-plotly-plot .main-svg').length > 1"
+        " && document.querySelector('#workspace-stop')?.disabled",
+        arg=len(scenario["passages"]),
+    )
+
+
+def take(browser: Browser, url: str, picture: Picture) -> Path:
+    """One picture, with few enough colours to be small in the repository."""
+    context = browser.new_context(
+        viewport={"width": picture.width, "height": picture.height},
+        device_scale_factor=picture.scale,
+        is_mobile=picture.mobile,
+        locale="en",
+        reduced_motion="reduce",
+    )
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(f"{url}/?__theme={picture.theme}")
+    rank_the_example(page)
+    # A phone shows the results below the workspace: the picture begins where they begin.
+    page.evaluate(
+        "mobile => { document.activeElement?.blur(); window.scrollTo(0, 0);"
+        " if (mobile) document.querySelector('#views').scrollIntoView(); }",
+        picture.mobile,
+    )
+    path = FOLDER / f"{picture.name}.png"
+    page.screenshot(path=path, full_page=not picture.mobile)
+    context.close()
+    Image.open(path).convert("RGB").quantize(N_COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    return path
+
+
+def main() -> None:
+    """Starts the page on an empty history and takes every picture."""
+    FOLDER.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(Path(folder), "--offline") as server,
+        sync_playwright() as play,
+    ):
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        for picture in PICTURES:
+            path = take(browser, server.url, picture)
+            print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1024:,.0f} KiB")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()

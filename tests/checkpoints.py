@@ -1,0 +1,165 @@
+"""Tiny random checkpoints with real architectures and real tokenizer classes, for tests that need a model in a folder.
+
+They are a few hundred kilobytes, build in about a second, and pass the check at load (the seed is searched for).
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+from pathlib import Path
+from typing import Literal
+
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from transformers import (
+    BertConfig,
+    BertForSequenceClassification,
+    BertModel,
+    BertTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+    XLMRobertaConfig,
+    XLMRobertaForSequenceClassification,
+    XLMRobertaTokenizer,
+)
+
+from playground.models.checks import CANARY
+
+ENGLISH = (
+    "The giant panda is a bear species endemic to China.",
+    "How do I reset the password of my account?",
+    "Open the settings page, choose security, and press the reset button.",
+    "Berlin is well known for its museums and has about three million inhabitants.",
+    "A cross-encoder reads the query and the passage together.",
+    "The train to the coast leaves at seven in the morning.",
+    "what is panda? passage query hi",
+)
+CHINESE = (
+    "大熊猫是中国特有的熊科动物，主要以竹子为食。",
+    "如何重置我的账户密码？",
+    "打开设置页面，选择安全，然后点击重置按钮。",
+    "柏林以博物馆闻名，人口约三百五十万。",
+    "我喜欢你，我爱你。",
+    "开往海边的火车早上七点出发。",
+)
+SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+# Wide enough that two texts get visibly different scores; 0.02 leaves a random model nearly constant.
+SPREAD = {"initializer_range": 0.3, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+Pooling = Literal["cls", "mean", "lasttoken"]
+
+
+def xlmr_tokenizer() -> XLMRobertaTokenizer:
+    """A unigram tokenizer as XLM-R's: `<s> a </s></s> b </s>`, no token types."""
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    backend = Tokenizer(models.Unigram())
+    backend.normalizer = normalizers.NFKC()
+    backend.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
+    trainer = trainers.UnigramTrainer(vocab_size=400, special_tokens=special, unk_token="<unk>", show_progress=False)
+    backend.train_from_iterator(ENGLISH + CHINESE, trainer)
+    vocab = [(token, score) for token, score in json.loads(backend.to_str())["model"]["vocab"]]
+    return XLMRobertaTokenizer(vocab=vocab, model_max_length=512)
+
+
+def bert_tokenizer() -> BertTokenizer:
+    """A WordPiece tokenizer as BERT's: `[CLS] a [SEP] b [SEP]`, with token types."""
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    backend = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    backend.normalizer = normalizers.BertNormalizer(lowercase=True)
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(vocab_size=400, special_tokens=special, show_progress=False)
+    backend.train_from_iterator(ENGLISH + CHINESE, trainer)
+    return BertTokenizer(vocab=backend.get_vocab(), model_max_length=512)
+
+
+def tiny_xlmr(path: Path, *, n_labels: int = 1, n_positions: int = 514) -> Path:
+    """A cross-encoder of the class of bge-reranker-base. Returns the folder."""
+    tokenizer = xlmr_tokenizer()
+    config = XLMRobertaConfig(
+        vocab_size=len(tokenizer),
+        num_labels=n_labels,
+        max_position_embeddings=n_positions,
+        pad_token_id=1,
+        bos_token_id=0,
+        eos_token_id=2,
+        type_vocab_size=1,
+        layer_norm_eps=1e-5,
+        **SIZES,
+        **SPREAD,
+    )
+    return _save_reranker(path, tokenizer, config, XLMRobertaForSequenceClassification)
+
+
+def tiny_bert(path: Path, *, n_labels: int = 1, identity: bool = True) -> Path:
+    """A cross-encoder of the class of ms-marco-MiniLM-L6-v2. Returns the folder.
+
+    Args:
+        identity: stores the Identity activation in the config, as the ms-marco models do.
+    """
+    tokenizer = bert_tokenizer()
+    config = BertConfig(
+        vocab_size=len(tokenizer), num_labels=n_labels, max_position_embeddings=512, pad_token_id=0, **SIZES, **SPREAD
+    )
+    if identity:
+        config.sentence_transformers = {"activation_fn": "torch.nn.modules.linear.Identity", "version": "5.0.0"}
+    return _save_reranker(path, tokenizer, config, BertForSequenceClassification)
+
+
+def tiny_embedder(path: Path, *, pooling: Pooling = "cls", normalize: bool = True) -> Path:
+    """A sentence-transformers embedder on BERT. Returns the folder."""
+    tokenizer = bert_tokenizer()
+    torch.manual_seed(0)
+    config = BertConfig(vocab_size=len(tokenizer), max_position_embeddings=512, pad_token_id=0, **SIZES, **SPREAD)
+    BertModel(config).save_pretrained(path)
+    tokenizer.save_pretrained(path)
+    steps = [("", "Transformer"), ("1_Pooling", "Pooling")] + ([("2_Normalize", "Normalize")] if normalize else [])
+    modules = [
+        {"idx": i, "name": str(i), "path": folder, "type": f"sentence_transformers.models.{name}"}
+        for i, (folder, name) in enumerate(steps)
+    ]
+    modes = {"cls": "cls_token", "mean": "mean_tokens", "lasttoken": "lasttoken"}
+    pooling_config: dict[str, object] = {"word_embedding_dimension": config.hidden_size}
+    pooling_config |= {f"pooling_mode_{name}": name == modes[pooling] for name in (*modes.values(), "max_tokens")}
+    write_json(path / "modules.json", modules)
+    write_json(path / "sentence_bert_config.json", {"max_seq_length": 512, "do_lower_case": False})
+    (path / "1_Pooling").mkdir(exist_ok=True)
+    write_json(path / "1_Pooling" / "config.json", pooling_config)
+    return path
+
+
+def write_json(path: Path, value: object) -> None:
+    """Writes `value` as indented UTF-8 JSON."""
+    path.write_text(json.dumps(value, ensure_ascii=False, indent=2), encoding="utf-8")
+
+
+def edit_json(path: Path, **changes: object) -> None:
+    """Sets keys of a JSON object on disk; a value of None removes the key."""
+    values = json.loads(path.read_text(encoding="utf-8")) | changes
+    write_json(path, {key: value for key, value in values.items() if value is not None})
+
+
+def _save_reranker(
+    path: Path,
+    tokenizer: PreTrainedTokenizerBase,
+    config: XLMRobertaConfig | BertConfig,
+    architecture: type[PreTrainedModel],
+) -> Path:
+    for seed in count():
+        torch.manual_seed(seed)
+        model = architecture(config).eval()
+        if _prefers_identical_text(model, tokenizer):
+            break
+    model.save_pretrained(path)
+    tokenizer.save_pretrained(path)
+    return path
+
+
+@torch.inference_mode()
+def _prefers_identical_text(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> bool:
+    for query, other in CANARY.values():
+        batch = tokenizer([query, query], [query, other], padding=True, return_tensors="pt")
+        logits = model(**batch).logits
+        level = logits[:, 0] if logits.shape[1] == 1 else logits[:, 1] - logits[:, 0]
+        if level[0] <= level[1] + 0.3:
+            return False
+    return True

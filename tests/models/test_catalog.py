@@ -1,0 +1,83 @@
+"""The catalogue says what FACTS and the model cards say."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from playground.core.scales import COSINE, LOGIT, PLAIN_LOGIT, TRAINED_LOGIT
+from playground.models import FAMILIES
+from playground.models.catalog import entries, find
+
+
+def test_ids_are_unique_and_every_family_is_registered() -> None:
+    ids = [entry.id for entry in entries()]
+    assert len(set(ids)) == len(ids)
+    assert {entry.family for entry in entries()} == set(FAMILIES)
+
+
+def test_the_models_of_the_first_release_are_there() -> None:
+    bge = {f"BAAI/bge-{size}-{language}-v1.5" for size in ("small", "base", "large") for language in ("en", "zh")}
+    others = {
+        "BAAI/bge-reranker-base",
+        "BAAI/bge-reranker-large",
+        "BAAI/bge-reranker-v2-m3",
+        "BAAI/bge-m3",
+        "cross-encoder/ms-marco-MiniLM-L6-v2",
+        "sentence-transformers/all-MiniLM-L6-v2",
+        "built-in/mini-reranker",
+        "built-in/mini-embedder",
+    }
+    assert {entry.id for entry in entries()} == bge | others
+
+
+@pytest.mark.parametrize(
+    ("model_id", "scale"),
+    [
+        ("BAAI/bge-reranker-base", LOGIT),
+        ("cross-encoder/ms-marco-MiniLM-L6-v2", PLAIN_LOGIT),
+        ("built-in/mini-reranker", TRAINED_LOGIT),
+        ("BAAI/bge-m3", COSINE),
+    ],
+)
+def test_each_scale_says_what_training_gave_it(model_id: str, scale: object) -> None:
+    entry = find(model_id)
+    assert entry is not None
+    assert entry.score_scale() == scale
+
+
+def test_v2_m3_allows_8192_tokens_and_uses_512() -> None:
+    entry = find("BAAI/bge-reranker-v2-m3")
+    assert entry is not None
+    assert (entry.max_length, entry.default_max_length) == (8192, 512)
+
+
+def test_the_english_instruction_ends_in_a_space_and_the_chinese_in_a_full_width_colon() -> None:
+    small_en, small_zh, m3 = find("BAAI/bge-small-en-v1.5"), find("BAAI/bge-small-zh-v1.5"), find("BAAI/bge-m3")
+    assert small_en is not None
+    assert small_zh is not None
+    assert m3 is not None
+    assert small_en.instruction == "Represent this sentence for searching relevant passages: "
+    assert small_zh.instruction == "为这个句子生成表示以用于检索相关文章："
+    assert m3.instruction == ""
+
+
+def test_bge_reranker_base_has_its_published_scores() -> None:
+    entry = find("baai/BGE-reranker-base")
+    assert entry is not None
+    scores = [(pair.query, round(pair.score, 4), pair.precision) for pair in entry.golden]
+    assert scores == [
+        ("query", 0.4475, "fp32"),
+        ("what is panda?", -8.1544, "fp32"),
+        ("what is panda?", 6.1821, "fp32"),
+    ]
+
+
+def test_the_catalogue_and_resolving_import_no_torch() -> None:
+    code = (
+        "import sys, playground.models.catalog as c, playground.models.resolve; c.entries();"
+        "sys.exit(any(name in sys.modules for name in ('torch', 'transformers')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,64 @@
+"""`python launch.py` in a process of its own, for the tests and the pictures that need a real page."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+INHERITED = re.compile(r"PLAYGROUND_|GRADIO_|SPACE_|SYSTEM$|.*_proxy$", re.IGNORECASE)
+
+
+@dataclass
+class Page:
+    """A running `launch.py`."""
+
+    process: subprocess.Popen[str]
+    url: str
+    log: Path
+
+    def end(self, number: signal.Signals = signal.SIGINT) -> int:
+        """The exit status after a signal."""
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+
+def environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
+    """This process's variables without those that change a start, plus a history in `folder` and `extra`."""
+    plain = {name: value for name, value in os.environ.items() if not INHERITED.match(name)}
+    return plain | {"PLAYGROUND_DB": str(folder / "history.db"), "PLAYGROUND_NO_BROWSER": "1", **extra}
+
+
+@contextmanager
+def running(folder: Path, *argv: str, **extra: str) -> Iterator[Page]:
+    """The page, up; ended afterwards if the test did not."""
+    log = folder / "log"
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "launch.py", *argv],
+            cwd=ROOT,
+            env=environment(folder, extra),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            if found := re.match(r"Rerank playground: (\S+)", line):
+                yield Page(process, found[1], log)
+                break
+        else:
+            raise AssertionError(f"no page came up:\n{log.read_text()}")
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()

@@ -1,0 +1,43 @@
+import random
+
+from playground.training.groups import dirty, of_row, typo
+from playground.training.rows import Row
+
+ROWS = [Row(f"what is thing {i}?", (f"Thing {i} is a thing. It is good.",), ("no", "nope", "never")) for i in range(8)]
+TAUGHT = Row("q", ("a",), ("b", "c", "d"), (2.0,), (1.0, 0.0, -3.0))
+
+
+def test_a_labelled_group_has_one_positive_first_and_the_size_asked_for() -> None:
+    for seed in range(50):
+        group = of_row(ROWS[0], 5, ROWS, random.Random(seed))
+        assert len(group.passages) == len(group.targets) == 5
+        assert group.targets == (1.0, 0.0, 0.0, 0.0, 0.0)
+        assert "Thing 0 is a thing." in group.passages[0]
+
+
+def test_a_taught_group_keeps_each_score_with_its_passage() -> None:
+    known = {"a": 2.0, "b": 1.0, "c": 0.0, "d": -3.0}
+    for seed in range(20):
+        group = of_row(TAUGHT, 3, ROWS, random.Random(seed))
+        assert group.taught
+        assert len(group.passages) == 3
+        assert [known[text] for text in group.passages] == list(group.targets)
+
+
+def test_the_same_seed_makes_the_same_group() -> None:
+    assert of_row(ROWS[1], 6, ROWS, random.Random("a")) == of_row(ROWS[1], 6, ROWS, random.Random("a"))
+
+
+def test_queries_are_made_dirty_in_every_promised_way() -> None:
+    query = "What is the capital of France?"
+    seen = {dirty(query, random.Random(seed)) for seed in range(200)}
+    assert query in seen
+    assert "what is the capital of france" in seen
+    assert "capital france" in seen
+    assert all(text.strip() for text in seen)
+
+
+def test_a_typo_changes_one_place_and_leaves_a_short_word_alone() -> None:
+    assert typo("a", random.Random(0)) == "a"
+    for seed in range(30):
+        assert abs(len(typo("reranker", random.Random(seed))) - len("reranker")) <= 1

@@ -1,0 +1,102 @@
+"""The catalogue: complete, well-formed, and found by the errors that the rooms raise."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from playground.core.errors import InvalidInput
+from playground.engine.remarks import TEMPLATES
+from playground.paths import ASSETS
+from playground.ui import texts
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("core", "models", "engine", "history", "plots", "ui")
+RAISED = {
+    "InvalidInput",
+    "ModelNotFound",
+    "ModelUnsuitable",
+    "ModelBroken",
+    "DeviceUnavailable",
+    "OutOfMemory",
+    "HistoryError",
+    "Note",
+}
+FIELD = re.compile(r"\{(\w+)")
+
+
+def templates() -> Iterator[str]:
+    for room in ROOMS:
+        for path in (ROOT / "playground" / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in RAISED:
+                    first = node.args[0] if node.args else None
+                    if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                        yield first.value
+
+
+def test_every_text_is_in_both_languages_with_the_same_fields() -> None:
+    for key, entry in texts.texts().items():
+        assert set(entry) == {"en", "zh"}, key
+        assert all(entry.values()), key
+        if not key.endswith("_one") and "n" not in FIELD.findall(entry["en"]):
+            assert sorted(FIELD.findall(entry["en"])) == sorted(FIELD.findall(entry["zh"])), key
+
+
+def test_every_error_that_a_room_can_raise_has_a_chinese_sentence() -> None:
+    missing = sorted(
+        {template for template in [*templates(), *TEMPLATES] if "zh" not in texts.errors().get(template, {})}
+    )
+    assert missing == []
+
+
+def test_a_translation_uses_no_field_that_its_template_lacks() -> None:
+    for template, entry in texts.errors().items():
+        assert set(FIELD.findall(entry["zh"])) <= set(FIELD.findall(template)), template
+
+
+def test_scripts_ask_for_no_text_that_the_catalogue_lacks() -> None:
+    asked = {
+        key
+        for path in ASSETS.glob("*.js")
+        for key in re.findall(r'(?:say\(|key: |, )"([a-z]+\.[a-z_]+)"', path.read_text(encoding="utf-8"))
+    }
+    assert len(asked) > 40
+    assert sorted(asked - texts.texts().keys()) == []
+
+
+def test_an_error_is_said_in_chinese_with_its_values() -> None:
+    error = InvalidInput("Passage {id} is blank. Remove it or give it a text.", id="7")
+    assert texts.sentence(error, "zh") == "段落 7 是空白的。请删除它或填入文本。"
+    assert texts.sentence(error, "en") == "Passage 7 is blank. Remove it or give it a text."
+
+
+def test_a_finished_remark_is_translated_by_the_template_it_came_from() -> None:
+    assert (
+        texts.both("fp16 does not run on this CPU; fp32 was used.")["zh"]
+        == "这台机器的 CPU 不能运行 fp16，已改用 fp32。"
+    )
+    assert texts.both("Nobody wrote this sentence down.")["zh"] == "Nobody wrote this sentence down."
+
+
+def test_one_passage_is_singular() -> None:
+    assert texts.say("live.passages", n=1) == "1 passage"
+    assert texts.say("live.passages", n=2) == "2 passages"
+
+
+def test_the_catalogue_cannot_end_the_script_element_it_stands_in() -> None:
+    assert "<" not in texts.for_browser()
+    assert json.loads(texts.for_browser())["texts"]["run.run"] == {"en": "Rerank", "zh": "重排"}
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [("zh", "zh"), ("zh-CN,zh;q=0.9", "zh"), ("zh-TW", "zh"), ("de-DE,en;q=0.5", "en"), ("fr", "en"), ("", "en")],
+)
+def test_the_browsers_first_known_language_is_taken(accepted: str, language: str) -> None:
+    assert texts.language_of(accepted) == language
