@@ -11,6 +11,11 @@ from playground.training.rows import Row
 
 WORD = re.compile(r"\w+")
 FILLERS = ("yes", "ok", "the", "unknown", "thanks", "hi", "n/a", "-", ".", "none", "click here", "read more")
+REPEATING = (
+    "{query} {text}", "{query} {text}", "{text} {query}", "{query} Many people ask this. {text}",
+    "A frequent question: {query} {text}", "This page is about {words}. {text}", "{words}: {text}",
+    "{text} See also: {words}.", "In a survey, many said that {words} mattered to them. {text}",
+)  # fmt: skip
 FUNCTION_WORDS = (
     "a an the of in on at to for from by with and or is are was were be been do does did has have had what which who "
     "whom whose when where why how that this these those it its as into than then there their his her"
@@ -40,15 +45,42 @@ def of_row(row: Row, size: int, others: Sequence[Row], rng: random.Random) -> Gr
         picked = sorted(rng.sample(range(len(texts)), min(size, len(texts))))
         return Group(row.query, tuple(texts[i] for i in picked), tuple(scores[i] for i in picked), taught=True)
     negatives = rng.sample(row.neg, min(size - 2, len(row.neg))) if size > 2 else []
+    if len(negatives) > 1 and rng.random() < 0.35:
+        negatives[-1] = trap(row.query, others, rng)
     while len(negatives) < size - 1:
         negatives.append(easy_negative(row.query, others, rng))
     positive = rng.choice(row.pos)
-    if rng.random() < 0.06:
+    draw = rng.random()
+    if draw < 0.06:
         # The answer stands late in a long passage: the model must read on.
         positive = f"{rng.choice(row.neg)} {positive}"
+    elif draw < 0.18:
+        # As often as in a trap, else repeating the query would itself be a sign of a wrong passage.
+        positive = dressed(row.query, positive, rng)
     passages = (positive, *negatives)
     targets = (1.0, *(0.0 for _ in negatives))
     return Group(dirty(row.query, rng), passages, targets, taught=False)
+
+
+def content_words(text: str) -> list[str]:
+    return [word for word in WORD.findall(text) if word.lower() not in FUNCTION]
+
+
+def trap(query: str, others: Sequence[Row], rng: random.Random) -> str:
+    """A passage that repeats the query or its words and answers nothing: another row's passage, dressed up."""
+    sentences = rng.choice(rng.choice(others).pos).split(". ")
+    if rng.random() < 0.5:
+        return dressed(query, ". ".join(sentences[:3]), rng)
+    # The query's words strewn among others: they stand in one passage and mean nothing there.
+    text = " ".join(sentences[: rng.randint(1, 3)]).split()
+    for word in content_words(query):
+        text.insert(rng.randrange(len(text) + 1), word)
+    return " ".join(text)
+
+
+def dressed(query: str, text: str, rng: random.Random) -> str:
+    """A text with the query or its content words repeated around it."""
+    return rng.choice(REPEATING).format(query=query, words=" ".join(content_words(query) or [query]), text=text)
 
 
 def easy_negative(query: str, others: Sequence[Row], rng: random.Random) -> str:
@@ -57,7 +89,7 @@ def easy_negative(query: str, others: Sequence[Row], rng: random.Random) -> str:
     if draw < 0.12:
         return rng.choice(FILLERS)
     if draw < 0.24:
-        words = [word for word in WORD.findall(query) if word.lower() not in FUNCTION] or [query]
+        words = content_words(query) or [query]
         rng.shuffle(words)
         return rng.choice((query, " ".join(words), f"{query} {query}", f"{' '.join(words)}, {' '.join(words)}."))
     text = rng.choice(rng.choice(others).pos)
@@ -68,14 +100,17 @@ def dirty(query: str, rng: random.Random) -> str:
     """The query as people type it: often untouched, else without its question mark, lower case, with a typo, or cut
     down to one to three content words."""
     draw = rng.random()
-    if draw < 0.55:
+    if draw < 0.45:
         return query
-    bare = query.rstrip("?. ").lower()
-    if draw < 0.75:
+    bare = query.rstrip("?. ")
+    if draw < 0.55:
         return bare
-    if draw < 0.87:
+    bare = bare.lower()
+    if draw < 0.72:
+        return bare
+    if draw < 0.86:
         return typo(bare, rng)
-    words = [word for word in WORD.findall(bare) if word not in FUNCTION]
+    words = content_words(bare)
     return " ".join(words[-rng.randint(1, 3) :]) if len(words) > 1 else bare
 
 

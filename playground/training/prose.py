@@ -17,8 +17,10 @@ from pathlib import Path
 from lxml import etree, html
 
 from playground.core.errors import InvalidInput
+from playground.training.groups import FUNCTION
 
 MIN_WORDS, MAX_WORDS = 20, 170
+FEWEST_FUNCTION_WORDS = 0.2  # of all words: English prose has about two in five, another language hardly any
 HEADINGS = ("h1", "h2", "h3", "h4")
 SPACE = re.compile(r"\s+")
 HEADWORD = re.compile(r"^ {0,1}\S")
@@ -40,7 +42,9 @@ def tidy(text: str) -> str:
 def is_prose(text: str) -> bool:
     """Mostly English words: keeps listings, tables and other languages out."""
     letters = sum(c.isascii() and (c.isalpha() or c == " ") for c in text)
-    return letters > 0.88 * len(text) and len(text.split()) >= MIN_WORDS
+    words = text.lower().split()
+    english = sum(word in FUNCTION for word in words) >= FEWEST_FUNCTION_WORDS * len(words)
+    return english and letters > 0.88 * len(text) and len(words) >= MIN_WORDS
 
 
 def of_html(path: Path, source: str) -> Iterator[Section]:
@@ -86,7 +90,8 @@ def _entry(lines: list[str], source: str) -> Iterator[Section]:
     text = tidy(re.sub(r"\[[^\]]*\]|\{|\}", "", " ".join(lines[1:])))
     words = text.split()
     if len(words) >= 6:
-        yield Section(source, lines[0], " ".join(words[:MAX_WORDS]))
+        # Webster's puts the pronunciation between backslashes after the headword.
+        yield Section(source, lines[0].split("\\")[0].strip(), " ".join(words[:MAX_WORDS]))
 
 
 def read_folder(folder: Path, per_source: int, seed: int = 0) -> list[Section]:

@@ -1,6 +1,6 @@
 import random
 
-from playground.training.groups import dirty, of_row, typo
+from playground.training.groups import dirty, of_row, trap, typo
 from playground.training.rows import Row
 
 ROWS = [Row(f"what is thing {i}?", (f"Thing {i} is a thing. It is good.",), ("no", "nope", "never")) for i in range(8)]
@@ -41,3 +41,23 @@ def test_a_typo_changes_one_place_and_leaves_a_short_word_alone() -> None:
     assert typo("a", random.Random(0)) == "a"
     for seed in range(30):
         assert abs(len(typo("reranker", random.Random(seed))) - len("reranker")) <= 1
+
+
+def test_a_trap_repeats_the_query_around_a_passage_of_another_row() -> None:
+    for seed in range(60):
+        text = trap("How tall is Mount Ararat?", ROWS, random.Random(seed))
+        assert "ararat" in text.lower()
+        assert "hing" in text
+
+
+def test_the_query_is_repeated_around_answers_too_so_that_it_is_no_sign_of_a_wrong_passage() -> None:
+    positives = [of_row(ROWS[0], 5, ROWS, random.Random(seed)).passages[0] for seed in range(300)]
+    repeated = [text for text in positives if text != ROWS[0].pos[0] and "thing 0" in text.replace("Thing 0", "")]
+    assert 10 < len(repeated) < 60
+    assert all(ROWS[0].pos[0] in text for text in repeated)
+
+
+def test_a_share_of_labelled_groups_holds_a_trap_in_place_of_a_mined_negative() -> None:
+    groups = [of_row(ROWS[0], 5, ROWS, random.Random(seed)) for seed in range(200)]
+    with_trap = [group for group in groups if group.passages[3] not in ROWS[0].neg]
+    assert 50 < len(with_trap) < 90

@@ -54,3 +54,12 @@ def test_padding_gets_no_gradient() -> None:
     assert logits.grad is not None
     assert logits.grad[0, 2].item() == 0.0
     assert logits.grad[0, 0].item() < 0
+
+
+def test_binary_learns_a_teachers_level_only_where_it_is_certainly_unrelated() -> None:
+    taught, real = torch.tensor([True]), torch.tensor([[True, True]])
+    targets = torch.tensor([[3.0, -4.0]])
+    wrong_top = binary(torch.tensor([[-3.0, -4.0]]), targets, taught, real).item()
+    wrong_low = binary(torch.tensor([[3.0, 4.0]]), targets, taught, real).item()
+    assert wrong_top < 0.2
+    assert wrong_low > 1.5
