@@ -16,6 +16,7 @@ from playground.core.types import (
     Background,
     CompareProgress,
     EmbeddingResult,
+    Kind,
     Language,
     ModelChoice,
     Progress,
@@ -68,6 +69,7 @@ class Engine:
         cache_folder: Path | None = None,
     ) -> None:
         self.limits = limits
+        self._offline = offline
         self._pool = ModelPool(
             load_scorer or _load_scorer,
             load_embedder or _load_embedder,
@@ -213,6 +215,16 @@ class Engine:
         """Loads in the background while the user types. An error shows at the first run."""
         if choice.model_id != bm25.MODEL_ID:
             self._pool.preload(choice)
+
+    def kind_of(self, model_id: str, revision: str | None = None) -> Kind:
+        """Whether a model is a reranker or an embedder, before it is loaded; BM25 ranks, so it counts as a reranker.
+
+        Raises:
+            PlaygroundError: it cannot be found or read, or is neither.
+        """
+        from playground.models import resolve
+
+        return "reranker" if model_id == bm25.MODEL_ID else resolve.kind_of(model_id, revision, offline=self._offline)
 
     def loaded(self) -> tuple[LoadedModel, ...]:
         """What is in memory, last used first."""

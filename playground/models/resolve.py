@@ -116,6 +116,26 @@ def resolve(choice: ModelChoice, *, offline: bool = False, on_progress: OnProgre
     return inspect(choice, snapshot.folder, snapshot.revision, entry)
 
 
+def kind_of(model_id: str, revision: str | None = None, *, offline: bool = False) -> Kind:
+    """What a model is: from the catalogue, else from its own small files, which a Hub id may have to fetch.
+
+    Raises:
+        ModelNotFound: no such id, revision or folder; or not on this machine while offline.
+        ModelUnsuitable: neither a reranker nor an embedder that can run here.
+        ModelBroken: files that cannot be read.
+    """
+    entry = find(model_id)
+    if entry is not None:
+        return entry.kind
+    if is_folder(model_id):
+        folder = _local_folder(model_id)
+        names = frozenset(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    else:
+        snapshot = hub.small_files(model_id, revision, offline=offline, on_progress=None)
+        folder, names = snapshot.folder, snapshot.names
+    return _kind(model_id, folder, names, _config(model_id, folder, names))
+
+
 def inspect(choice: ModelChoice, folder: Path, revision: str | None, entry: CatalogEntry | None) -> Resolved:
     """What the files in `folder` are. Reads configs and the headers of the weights, never the weights.
 
@@ -160,17 +180,21 @@ def judge(choice: ModelChoice, folder: Path, names: frozenset[str], entry: Catal
         names: all files that the model has, downloaded or not.
     """
     model_id = choice.model_id
-    if "config.json" not in names:
-        raise ModelUnsuitable(
-            "{model} has no config.json, so it is no transformers model. Try another.", model=model_id
-        )
-    config = read_json(folder / "config.json")
+    config = _config(model_id, folder, names)
     _refuse_remote_code(model_id, folder, config)
     kind = _kind(model_id, folder, names, config)
     if kind != choice.kind:
         raise _wrong_kind(model_id, kind)
     _refuse_missing_files(model_id, names)
     return config
+
+
+def _config(model_id: str, folder: Path, names: frozenset[str]) -> dict[str, Any]:
+    if "config.json" not in names:
+        raise ModelUnsuitable(
+            "{model} has no config.json, so it is no transformers model. Try another.", model=model_id
+        )
+    return read_json(folder / "config.json")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -139,7 +139,7 @@ def launch_options(settings: Settings) -> dict[str, Any]:
     """How the page is served: safe defaults, our looks, and no host but its own."""
     return {
         "theme": theme(),
-        "css_paths": [ASSETS / "playground.css"],
+        "css_paths": sorted(ASSETS.glob("*.css"), key=lambda path: path.stem != "playground"),
         "head": head(),
         "favicon_path": ASSETS / "icon.png",
         "pwa": True,

@@ -17,6 +17,7 @@ from playground.models.resolve import is_folder, parse_choice
 from playground.ui import texts
 from playground.ui.components.bound import Bound
 from playground.ui.components.drawn import phrases
+from playground.ui.components.pickers import reranker_choices
 from playground.ui.inputs.files import SUFFIXES, read_file
 from playground.ui.inputs.items import Note
 from playground.ui.inputs.parse import MODES, Parsed, as_text, parse_passages, remember
@@ -217,7 +218,7 @@ class _Model(NamedTuple):
 def _build_model(services: Services, bound: Bound) -> _Model:
     model = bound(
         gr.Dropdown(
-            choices=cast("Any", model_choices(services)),
+            choices=cast("Any", reranker_choices(services)),
             value=services.first_model,
             allow_custom_value=True,
             elem_id="workspace-model",
@@ -340,13 +341,6 @@ def restored(result: RerankResult, choice: ModelChoice) -> Restored:
         instruction=result.request.instruction or "",
         known=passages,
     )
-
-
-def model_choices(services: Services) -> list[tuple[str, str]]:
-    """What the model box offers: models named at the start, the built-in one, then the catalogue."""
-    known = [(entry.name, entry.id) for entry in catalog.entries() if entry.kind == "reranker"]
-    own = [(name, name) for name in services.settings.models if name not in {id for _, id in known}]
-    return [*known[:1], *own, *known[1:]]
 
 
 def model_facts(model: str) -> list[Phrase]:

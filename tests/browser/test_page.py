@@ -83,7 +83,9 @@ def test_a_run_shows_the_passages_best_first_with_where_the_numbers_come_from(vi
     facts = page.locator(".pg-facts").inner_text()
     assert "Mini reranker (built in, English demo)" in facts
     assert "CPU fp32" in facts
-    assert page.locator(".pg-row").first.locator(".pg-move .pg-hidden").text_content() == "up 4 from place 5 in the input"
+    assert (
+        page.locator(".pg-row").first.locator(".pg-move .pg-hidden").text_content() == "up 4 from place 5 in the input"
+    )
     assert page.locator("#workspace-status").inner_text() == "Done: 6 passages ranked"
 
 

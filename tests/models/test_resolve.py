@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from playground.core.errors import InvalidInput, ModelBroken, ModelNotFound, ModelUnsuitable, PlaygroundError
 from playground.core.types import Kind, ModelChoice
-from playground.models.resolve import Resolved, parse_choice, resolve
+from playground.models.resolve import Resolved, kind_of, parse_choice, resolve
 from tests import checkpoints
 from tests.checkpoints import edit_json, write_json
 
@@ -109,6 +109,15 @@ def test_a_reranker_offered_as_an_embedder_is_told_where_to_go(reranker: Path) -
     refused(
         ModelUnsuitable, "is a reranker: it scores pairs and gives no vectors. Use it in Ranking", reranker, "embedder"
     )
+
+
+def test_the_kind_is_told_without_loading(reranker: Path, embedder: Path) -> None:
+    assert kind_of("BAAI/bge-m3") == "embedder"
+    assert kind_of("BAAI/bge-reranker-base") == "reranker"
+    assert kind_of(str(reranker)) == "reranker"
+    assert kind_of(str(embedder)) == "embedder"
+    with pytest.raises(ModelNotFound):
+        kind_of("owner/never-downloaded", offline=True)
 
 
 def test_a_catalogued_embedder_is_refused_before_any_request() -> None:

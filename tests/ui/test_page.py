@@ -11,11 +11,12 @@ import pytest
 from playground.settings import Settings
 from playground.ui import texts
 from playground.ui.app import build_app, build_page, head, launch_options, on_arrive
+from playground.ui.components.pickers import any_choices, kind_of, reranker_choices
 from playground.ui.services import Services
 from playground.ui.views import VIEWS
 from playground.ui.views.models import on_look, on_unload
 from playground.ui.wiring import Caller
-from playground.ui.workspace import model_choices, on_count, on_example
+from playground.ui.workspace import on_count, on_example
 from tests.ui.test_ranking_view import ASKED, run
 
 LIGHT_START = """
@@ -61,9 +62,9 @@ def test_a_new_browser_gets_an_id_and_its_own_language(services: Services) -> No
 
 
 def test_the_built_in_model_is_offered_first(services: Services) -> None:
-    assert model_choices(services)[0] == ("Mini reranker (built in, English demo)", "built-in/mini-reranker")
+    assert reranker_choices(services)[0] == ("Mini reranker (built in, English demo)", "built-in/mini-reranker")
     named = Services.from_settings(Settings(models=("owner/own-model",)))
-    assert model_choices(named)[1] == ("owner/own-model", "owner/own-model")
+    assert reranker_choices(named)[1] == ("owner/own-model", "owner/own-model")
 
 
 def test_the_live_line_counts_only_once_a_model_is_loaded(services: Services, caller: Caller) -> None:
@@ -116,3 +117,11 @@ def test_texts_of_the_plots_are_those_of_the_catalogue() -> None:
 
     assert words("en") == ENGLISH
     assert words("zh").n_passages == texts.say("plot.n_passages", "zh")
+
+
+def test_what_ranks_is_offered_with_the_keyword_baseline_after_the_built_in_models(services: Services) -> None:
+    offered = [value for _, value in any_choices(services)]
+    assert offered[:3] == ["built-in/mini-reranker", "built-in/mini-embedder", "bm25"]
+    assert len(offered) == len(set(offered))
+    assert {kind_of(value) for value in offered} == {"reranker", "embedder"}
+    assert kind_of("owner/never-seen") is None

@@ -16,7 +16,7 @@ from playground.paths import ASSETS
 from playground.ui import texts
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("core", "models", "engine", "history", "plots", "ui")
+ROOMS = ("core", "models", "engine", "analysis", "history", "plots", "ui")
 RAISED = {
     "InvalidInput",
     "ModelNotFound",

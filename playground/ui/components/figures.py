@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gradio.components.plot import PlotData
 
@@ -13,6 +13,9 @@ from playground.core.types import RerankResult
 from playground.plots import find
 from playground.plots.words import Words
 from playground.ui.texts import Language, texts
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
 
 CONFIG = {"displayModeBar": False, "responsive": True}
 
@@ -24,7 +27,15 @@ def figure(name: str, result: RerankResult, logit: float, unit: str, language: L
         logit: the threshold as a raw output, whatever the unit of the axis.
     """
     threshold = sigmoid(logit) if unit == "sigmoid" else logit
-    drawing = find(name)(result, threshold, unit, words=words(language))
+    return as_plot(find(name)(result, threshold, unit, words=words(language)))
+
+
+def as_plot(drawing: Figure) -> PlotData:
+    """A plotly figure with the page's settings.
+
+    Args:
+        drawing: its `layout.meta` reaches the scripts of the page.
+    """
     # Only in this form does gradio pass plotly's own settings on; its mode bar would cover the bars.
     plot: Any = {**json.loads(drawing.to_json()), "config": CONFIG}
     return PlotData(type="plotly", plot=json.dumps(plot))

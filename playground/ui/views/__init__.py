@@ -2,6 +2,8 @@
 
 VIEWS: dict[str, str] = {
     "ranking": "playground.ui.views.ranking",
+    "embeddings": "playground.ui.views.embeddings",
+    "compare": "playground.ui.views.compare",
     "history": "playground.ui.views.history",
     "models": "playground.ui.views.models",
 }
