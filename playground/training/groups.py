@@ -11,6 +11,7 @@ from playground.training.rows import Row
 
 WORD = re.compile(r"\w+")
 FILLERS = ("yes", "ok", "the", "unknown", "thanks", "hi", "n/a", "-", ".", "none", "click here", "read more")
+INSTEAD = ("", "", "it", "this", "these", "such a thing")
 REPEATING = (
     "{query} {text}", "{query} {text}", "{text} {query}", "{query} Many people ask this. {text}",
     "A frequent question: {query} {text}", "This page is about {words}. {text}", "{words}: {text}",
@@ -57,6 +58,8 @@ def of_row(row: Row, size: int, others: Sequence[Row], rng: random.Random) -> Gr
     elif draw < 0.18:
         # As often as in a trap, else repeating the query would itself be a sign of a wrong passage.
         positive = dressed(row.query, positive, rng)
+    elif draw < 0.43:
+        positive = veiled(row.query, positive, rng)
     passages = (positive, *negatives)
     targets = (1.0, *(0.0 for _ in negatives))
     return Group(dirty(row.query, rng), passages, targets, taught=False)
@@ -81,6 +84,17 @@ def trap(query: str, others: Sequence[Row], rng: random.Random) -> str:
 def dressed(query: str, text: str, rng: random.Random) -> str:
     """A text with the query or its content words repeated around it."""
     return rng.choice(REPEATING).format(query=query, words=" ".join(content_words(query) or [query]), text=text)
+
+
+def veiled(query: str, text: str, rng: random.Random) -> str:
+    """The answer without most of the query's words, as if it were told in other words: the negatives keep theirs.
+
+    Else the number of shared words would do for most labelled rows, and a model learns to count them.
+    """
+    shared = {word.lower() for word in content_words(query)}
+    return WORD.sub(
+        lambda found: rng.choice(INSTEAD) if found[0].lower() in shared and rng.random() < 0.75 else found[0], text
+    )
 
 
 def easy_negative(query: str, others: Sequence[Row], rng: random.Random) -> str:

@@ -1,6 +1,6 @@
 import random
 
-from playground.training.groups import dirty, of_row, trap, typo
+from playground.training.groups import dirty, of_row, trap, typo, veiled
 from playground.training.rows import Row
 
 ROWS = [Row(f"what is thing {i}?", (f"Thing {i} is a thing. It is good.",), ("no", "nope", "never")) for i in range(8)]
@@ -12,7 +12,7 @@ def test_a_labelled_group_has_one_positive_first_and_the_size_asked_for() -> Non
         group = of_row(ROWS[0], 5, ROWS, random.Random(seed))
         assert len(group.passages) == len(group.targets) == 5
         assert group.targets == (1.0, 0.0, 0.0, 0.0, 0.0)
-        assert "Thing 0 is a thing." in group.passages[0]
+        assert "good" in group.passages[0]
 
 
 def test_a_taught_group_keeps_each_score_with_its_passage() -> None:
@@ -52,12 +52,19 @@ def test_a_trap_repeats_the_query_around_a_passage_of_another_row() -> None:
 
 def test_the_query_is_repeated_around_answers_too_so_that_it_is_no_sign_of_a_wrong_passage() -> None:
     positives = [of_row(ROWS[0], 5, ROWS, random.Random(seed)).passages[0] for seed in range(300)]
-    repeated = [text for text in positives if text != ROWS[0].pos[0] and "thing 0" in text.replace("Thing 0", "")]
-    assert 10 < len(repeated) < 60
-    assert all(ROWS[0].pos[0] in text for text in repeated)
+    dressed = [text for text in positives if ROWS[0].pos[0] in text and text != ROWS[0].pos[0]]
+    assert 20 < len(dressed) < 90
+    assert sum("thing 0" in text.replace(ROWS[0].pos[0], "") for text in dressed) > 10
 
 
 def test_a_share_of_labelled_groups_holds_a_trap_in_place_of_a_mined_negative() -> None:
     groups = [of_row(ROWS[0], 5, ROWS, random.Random(seed)) for seed in range(200)]
     with_trap = [group for group in groups if group.passages[3] not in ROWS[0].neg]
     assert 50 < len(with_trap) < 90
+
+
+def test_a_veiled_answer_lacks_most_words_of_the_query_and_keeps_the_rest() -> None:
+    text = "Giant pandas eat bamboo. The giant panda chews all day."
+    veiled_texts = [veiled("What do giant pandas eat?", text, random.Random(seed)) for seed in range(100)]
+    assert sum("giant" in found.lower() for found in veiled_texts) < 60
+    assert all("bamboo" in found and "chews all day" in found for found in veiled_texts)
