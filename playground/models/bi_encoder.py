@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 import torch
 import transformers
 
-from playground.core.types import Check, EncodedPair, ModelChoice, ModelSpec, PrecisionName, Truncation
+from playground.core.types import EncodedPair, ModelChoice, ModelSpec, PrecisionName
 from playground.models import pretrained
 from playground.models.encoding import Encoder
+from playground.models.local import LocalModel
 from playground.models.resolve import Pooling, Resolved
 from playground.models.spec import as_run
 
@@ -21,32 +20,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class BiEncoder:
-    """An embedder. Keeps the `Embedder` protocol; the dot product of two vectors is their cosine.
+class BiEncoder(LocalModel):
+    """An embedder. Keeps the `Embedder` protocol; the dot product of two vectors is their cosine."""
 
-    `vectors` is one forward pass and belongs under one lock per model; `encode` needs none.
-    """
-
-    checks: tuple[Check, ...] = ()
-
-    def __init__(
-        self,
-        model: torch.nn.Module,
-        encoder: Encoder,
-        spec: ModelSpec,
-        pooling: Pooling,
-        pad_id: int,
-        resolved: Resolved,
-    ) -> None:
-        self.spec = spec
-        self.resolved = resolved
+    def __init__(self, model: Any, encoder: Encoder, spec: ModelSpec, resolved: Resolved) -> None:
+        super().__init__(model, encoder, spec, resolved)
         self.query_instruction = resolved.instruction
-        self.memory_mib = pretrained.memory_mib(model)
-        self._model = model
-        self._encoder = encoder
-        self._pooling = pooling
-        self._pad_id = pad_id
-        self._device = torch.device(spec.device)
 
     @classmethod
     def load(
@@ -69,20 +48,7 @@ class BiEncoder:
         with pretrained.out_of_memory_named(0):
             model.to(device=device, dtype=pretrained.DTYPES[precision])
         spec = as_run(resolved, choice, device, precision, encoder.max_length, replaced)
-        pad_id = model.config.pad_token_id
-        return cls(model, encoder, spec, resolved.pooling or "cls", 0 if pad_id is None else pad_id, resolved)
-
-    def limited(self, max_length: int | None, truncation: Truncation) -> Self:
-        """The same weights with another length limit; shares memory with this one.
-
-        Raises:
-            InvalidInput: a maximum length that the model does not allow.
-        """
-        length = pretrained.max_length(self.resolved, max_length)
-        other = copy.copy(self)
-        other._encoder = self._encoder.limited(length, truncation)
-        other.spec = replace(self.spec, max_length=length, truncation=truncation)
-        return other
+        return cls(model, encoder, spec, resolved)
 
     def encode(self, texts: Sequence[str]) -> list[EncodedPair]:
         """The exact ids the model is fed. The caller puts `query_instruction` before a query, never a passage."""
@@ -97,9 +63,9 @@ class BiEncoder:
         if not encoded:
             return torch.empty(0, int(self.resolved.config["hidden_size"])).numpy()
         with pretrained.out_of_memory_named(len(encoded)), torch.inference_mode():
-            inputs = pretrained.pad(encoded, self._pad_id, self._device)
+            inputs = self._inputs(encoded)
             hidden = self._model(**inputs).last_hidden_state.float()
-            pooled = pool(hidden, inputs["attention_mask"], self._pooling)
+            pooled = pool(hidden, inputs["attention_mask"], self.resolved.pooling or "cls")
             array: NDArray[np.float32] = torch.nn.functional.normalize(pooled, dim=1).cpu().numpy()
             return array
 

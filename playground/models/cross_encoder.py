@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Self
 
 import torch
 import transformers
 
 from playground.core.scales import LOG_ODDS, Scale
-from playground.core.types import Check, EncodedPair, ModelChoice, ModelSpec, PrecisionName, Truncation
+from playground.core.types import EncodedPair, ModelChoice, ModelSpec, PrecisionName
 from playground.models import pretrained
 from playground.models.encoding import Encoder
+from playground.models.local import LocalModel
 from playground.models.resolve import Resolved
 from playground.models.spec import as_run
 
@@ -21,25 +20,12 @@ from playground.models.spec import as_run
 HEAD_MODULES = ("pooler", "pre_classifier", "classifier", "score", "head")
 
 
-class CrossEncoder:
-    """A reranker that reads query and passage together. Keeps the `Scorer` protocol.
+class CrossEncoder(LocalModel):
+    """A reranker that reads query and passage together. Keeps the `Scorer` protocol."""
 
-    `logits` is one forward pass and belongs under one lock per model; `encode` needs none.
-    """
-
-    checks: tuple[Check, ...] = ()
-
-    def __init__(
-        self, model: torch.nn.Module, encoder: Encoder, spec: ModelSpec, scale: Scale, pad_id: int, resolved: Resolved
-    ) -> None:
-        self.spec = spec
-        self.scale = scale
-        self.resolved = resolved
-        self.memory_mib = pretrained.memory_mib(model)
-        self._model = model
-        self._encoder = encoder
-        self._pad_id = pad_id
-        self._device = torch.device(spec.device)
+    def __init__(self, model: Any, encoder: Encoder, spec: ModelSpec, resolved: Resolved) -> None:
+        super().__init__(model, encoder, spec, resolved)
+        self.scale = scale_of(resolved)
 
     @classmethod
     def load(
@@ -63,20 +49,7 @@ class CrossEncoder:
             lower_precision(model, pretrained.DTYPES[precision])
             model.to(device)
         spec = as_run(resolved, choice, device, precision, encoder.max_length, replaced)
-        pad_id = model.config.pad_token_id
-        return cls(model, encoder, spec, scale_of(resolved), 0 if pad_id is None else pad_id, resolved)
-
-    def limited(self, max_length: int | None, truncation: Truncation) -> Self:
-        """The same weights with another length limit; shares memory with this one.
-
-        Raises:
-            InvalidInput: a maximum length that the model does not allow.
-        """
-        length = pretrained.max_length(self.resolved, max_length)
-        other = copy.copy(self)
-        other._encoder = self._encoder.limited(length, truncation)
-        other.spec = replace(self.spec, max_length=length, truncation=truncation)
-        return other
+        return cls(model, encoder, spec, resolved)
 
     def encode(self, query: str, passages: Sequence[str], instruction: str | None = None) -> list[EncodedPair]:
         """The exact ids the model is fed. An instruction goes straight before the query ("{}{}", FACTS 4.1)."""
@@ -91,7 +64,7 @@ class CrossEncoder:
         if not pairs:
             return []
         with pretrained.out_of_memory_named(len(pairs)), torch.inference_mode():
-            inputs = pretrained.pad(pairs, self._pad_id, self._device)
+            inputs = self._inputs(pairs)
             output: torch.Tensor = self._model(**inputs).logits.float()
             level = output[:, 0] if output.shape[1] == 1 else output[:, 1] - output[:, 0]
             return [float(logit) for logit in level.tolist()]

@@ -1,0 +1,51 @@
+"""What every model in this process has, whatever it computes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+import torch
+
+from playground.core.types import Check, EncodedPair, ModelSpec, Truncation
+from playground.models import pretrained
+from playground.models.encoding import Encoder
+from playground.models.resolve import Resolved
+
+
+class LocalModel:
+    """Weights and tokenizer with the length limit of one choice.
+
+    A forward pass belongs under one lock per model; encoding needs none.
+
+    Args:
+        model: on its device, in its precision.
+        spec: as it runs.
+    """
+
+    checks: tuple[Check, ...] = ()
+
+    def __init__(self, model: Any, encoder: Encoder, spec: ModelSpec, resolved: Resolved) -> None:
+        self.spec = spec
+        self.resolved = resolved
+        self.memory_mib = pretrained.memory_mib(model)
+        self._model = model
+        self._encoder = encoder
+
+    def limited(self, max_length: int | None, truncation: Truncation) -> Self:
+        """The same weights with another length limit; shares memory with this one.
+
+        Raises:
+            InvalidInput: a maximum length that the model does not allow.
+        """
+        length = pretrained.max_length(self.resolved, max_length)
+        other = copy.copy(self)
+        other._encoder = self._encoder.limited(length, truncation)
+        other.spec = replace(self.spec, max_length=length, truncation=truncation)
+        return other
+
+    def _inputs(self, encoded: Sequence[EncodedPair]) -> dict[str, torch.Tensor]:
+        pad_id = self._model.config.pad_token_id
+        return pretrained.pad(encoded, 0 if pad_id is None else pad_id, torch.device(self.spec.device))
