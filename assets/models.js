@@ -17,7 +17,7 @@ function drawLoaded(model) {
     pg.el("ul", { class: "pg-checks" }, ...model.checks.map((check) => pg.el("li", { class: `pg-check-${check.status}` },
       pg.el("span", { class: "pg-sign", "aria-hidden": "true", text: SIGNS[check.status] || "?" }),
       pg.el("span", { class: "pg-hidden", text: pg.say(`models.${check.status}`) }),
-      pg.el("span", { text: check.name }), pg.el("span", { class: "pg-muted", text: check.detail })))));
+      pg.el("span", { text: pg.phrase(check.name) }), pg.el("span", { class: "pg-muted", text: pg.phrase(check.detail) })))));
 }
 
 const size = (mib) => (mib >= 1000 ? `${pg.number(mib / 1024, 1)} GiB` : `${pg.number(Math.round(mib))} MiB`);

@@ -84,6 +84,16 @@ def test_a_finished_remark_is_translated_by_the_template_it_came_from() -> None:
     assert texts.both("Nobody wrote this sentence down.")["zh"] == "Nobody wrote this sentence down."
 
 
+def test_the_checks_of_a_model_have_chinese_names_and_details() -> None:
+    said = ("Finite", "Alone as in a batch", "off by 1.2e-06, allowed 0.001", "3 pairs agree (BAAI's model card)")
+    assert [texts.both(text)["zh"] for text in said] == [
+        "数值有限",
+        "单独计算与成批计算一致",
+        "相差 1.2e-06，允许 0.001",
+        "3 对一致（BAAI's model card）",
+    ]
+
+
 def test_one_passage_is_singular() -> None:
     assert texts.say("live.passages", n=1) == "1 passage"
     assert texts.say("live.passages", n=2) == "2 passages"

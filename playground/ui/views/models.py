@@ -12,6 +12,7 @@ import gradio as gr
 from playground.engine.pool import LoadedModel
 from playground.models import catalog
 from playground.paths import BUILT_IN_MODELS
+from playground.ui import texts
 from playground.ui.components.bound import Bound
 from playground.ui.components.drawn import drawn, phrases
 from playground.ui.components.results import model_name
@@ -81,7 +82,9 @@ def _loaded(model: LoadedModel, can_unload: bool) -> dict[str, object]:
         "memory_mib": model.memory_mib,
         "in_use": model.in_use,
         "can_unload": can_unload,
-        "checks": [{"name": c.name, "status": c.status, "detail": c.detail} for c in model.checks],
+        "checks": [
+            {"name": texts.both(c.name), "status": c.status, "detail": texts.both(c.detail)} for c in model.checks
+        ],
     }
 
 
