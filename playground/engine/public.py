@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Iterable, Sequence
 
-from playground.core.errors import InvalidInput
+from playground.core.errors import InvalidInput, PlaygroundError
 from playground.core.types import (
     Comparison,
     DeviceName,
@@ -103,8 +103,8 @@ def compare(
     A model that fails keeps its error in its run; see `playground.tables` for DataFrames of what comes back.
 
     Args:
-        models: ids as in `rerank`, "bm25" for the keyword baseline; a `ModelChoice` for settings of its own, such as
-            another precision, or an embedder that the catalogue does not know.
+        models: ids of rerankers and embedders, "bm25" for the keyword baseline; a `ModelChoice` for settings of its
+            own, such as another precision.
         device, precision: for the models given by id.
 
     Raises:
@@ -142,7 +142,12 @@ def _request(query: str, passages: Iterable[str | Passage], instruction: str | N
 
 def _choice(model: str, device: DeviceName, precision: PrecisionName) -> ModelChoice:
     model_id, revision = _parsed(model, BUILT_IN_RERANKER)
-    return ModelChoice(model_id, revision, _kind(model_id), device, precision)
+    try:
+        kind = engine().kind_of(model_id, revision)
+    except PlaygroundError:
+        # The run itself says what is wrong, in this model's own column.
+        kind = "reranker"
+    return ModelChoice(model_id, revision, kind, device, precision)
 
 
 def _kind(model_id: str) -> Kind:

@@ -95,3 +95,13 @@ def test_models_are_compared_and_the_comparison_becomes_tables(tiny_xlmr: Path) 
     assert len(tables.disagreement(comparison)) == 3
     with pytest.raises(InvalidInput, match="models as a list"):
         compare("panda", ["bear"], "bm25")
+
+
+def test_an_unknown_embedder_is_compared_by_cosine_and_a_missing_model_keeps_its_error(
+    tiny_embedder: Path, tmp_path: Path
+) -> None:
+    models = [str(tiny_embedder), "bm25", str(tmp_path / "nothing")]
+    comparison = compare("panda bear", ["the panda bear", "a train"], models, device="cpu")
+    assert [run.choice.kind for run in comparison.runs] == ["embedder", "reranker", "reranker"]
+    assert [result.scale.name for result in comparison.results] == ["cosine", "bm25"]
+    assert "There is no folder" in str(comparison.runs[2].error)
