@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from importlib import import_module
 from typing import Any, cast
 
@@ -10,6 +11,10 @@ from playground.core.types import ModelChoice
 from playground.models import FAMILIES, checks
 from playground.models.devices import settle
 from playground.models.resolve import OnProgress, Resolved, resolve
+
+# transformers puts another module in its own place while it is imported: a second thread that imports it meanwhile
+# keeps the first one, which has no classes, for the life of the process.
+_importing = threading.Lock()
 
 
 def load_scorer(
@@ -47,9 +52,14 @@ def _load(choice: ModelChoice, offline: bool, on_progress: OnProgress | None) ->
     device, precision, replaced = settle(choice.device, choice.precision)
     resolved = resolve(choice, offline=offline, on_progress=on_progress)
     _tell(on_progress, "load")
-    module, name = FAMILIES[resolved.family].split(":")
-    family = getattr(import_module(module), name)
-    return family.load(resolved, choice, device, precision, replaced), resolved
+    return family(resolved.family).load(resolved, choice, device, precision, replaced), resolved
+
+
+def family(name: str) -> Any:
+    """The class of a model family. Safe from any thread."""
+    module, _, attribute = FAMILIES[name].partition(":")
+    with _importing:
+        return getattr(import_module(module), attribute)
 
 
 def _tell(on_progress: OnProgress | None, phase: Any) -> None:
