@@ -21,6 +21,7 @@ from playground.training.settings import TrainingSettings
 
 CHUNK_STEPS = 40  # steps whose groups are sorted by length together, so that a batch holds little padding
 CHECKPOINT = "checkpoint.pt"
+SAY_EVERY = 50  # steps
 # oneDNN compiles a kernel for every shape it meets: few lengths make a run three times as fast on a CPU.
 PAD_TO = 16
 
@@ -129,38 +130,36 @@ def train(
     """
     torch.manual_seed(settings.seed)
     device, total = next(model.parameters()).device.type, n_steps(rows, settings)
-    precision = settle_precision(settings.precision, device)
     optimizer = torch.optim.AdamW(parameter_groups(model, settings, n_layers), fused=True)
     schedule = get_linear_schedule_with_warmup(  # type: ignore[no-untyped-call]
         optimizer, int(settings.warmup * total), total
     )
-    state = State()
-    checkpoint = Checkpoint(settings)
-    checkpoint.load(model, optimizer, schedule, state)
-    every = settings.evaluate_every or math.ceil(total / settings.epochs)
-    began, first, smooth = time.monotonic(), state.step, math.nan
-    for batch in batches(rows, settings, collate, skip=state.step):
+    bf16 = settle_precision(settings.precision, device) == "bf16"
+
+    def step(batch: Batch) -> float:
         model.train()
-        with torch.autocast(device, dtype=torch.bfloat16, enabled=precision == "bf16"):
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=bf16):
             loss = loss_of(batch)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad(set_to_none=True)
+        return loss.item()
+
+    state, checkpoint = State(), Checkpoint(settings)
+    checkpoint.load(model, optimizer, schedule, state)
+    every = settings.evaluate_every or math.ceil(total / settings.epochs)
+    began, first, smooth = time.monotonic(), state.step, math.nan
+    for batch in batches(rows, settings, collate, skip=state.step):
+        loss = step(batch)
         state.step += 1
-        smooth = loss.item() if math.isnan(smooth) else 0.98 * smooth + 0.02 * loss.item()
-        if state.step % 50 == 0:
+        smooth = loss if math.isnan(smooth) else 0.98 * smooth + 0.02 * loss
+        if state.step % SAY_EVERY == 0:
             left = (time.monotonic() - began) / (state.step - first) * (total - state.step)
             say(f"step {state.step} of {total}, loss {smooth:.4f}, {left / 60:.0f} min left")
         if state.step % every == 0 or state.step == total:
-            figures = evaluate()
-            state.curve.append({"step": float(state.step), "loss": smooth, **figures})
-            say(f"step {state.step}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
-            better = figures["ndcg@10"] > state.best
-            state.stale = 0 if better else state.stale + 1
-            if better:
-                state.best = figures["ndcg@10"]
+            if note(state, evaluate(), smooth, say):
                 checkpoint.save_best(model)
             if settings.patience and state.stale >= settings.patience:
                 say(f"stopped early: no better dev NDCG@10 in {state.stale} evaluations")
@@ -169,6 +168,16 @@ def train(
             checkpoint.save(model, optimizer, schedule, state)
     checkpoint.restore_best(model)
     return state
+
+
+def note(state: State, figures: dict[str, float], loss: float, say: Callable[[str], None]) -> bool:
+    """Keeps the figures of an evaluation; whether they are the best so far."""
+    state.curve.append({"step": float(state.step), "loss": loss, **figures})
+    say(f"step {state.step}: " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+    better = figures["ndcg@10"] > state.best
+    state.stale = 0 if better else state.stale + 1
+    state.best = max(state.best, figures["ndcg@10"])
+    return better
 
 
 class Checkpoint:
