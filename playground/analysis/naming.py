@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from playground.core.types import ModelSpec, RerankResult
+from playground.core.types import ModelChoice, ModelRun, ModelSpec, RerankResult
+from playground.models import bm25
 
-_MORE: tuple[Callable[[ModelSpec], str], ...] = (
-    lambda spec: spec.kind,
-    lambda spec: spec.precision,
-    lambda spec: spec.device,
-    lambda spec: f"{spec.max_length} tokens",
-    lambda spec: (spec.revision or spec.fingerprint)[:7],
+
+class _Named(NamedTuple):
+    """What a model can be told apart by, whether it ran or was only asked for."""
+
+    model_id: str
+    kind: str
+    precision: str
+    device: str
+    length: str
+    revision: str
+
+
+_MORE: tuple[Callable[[_Named], str], ...] = (
+    lambda one: one.kind,
+    lambda one: one.precision,
+    lambda one: one.device,
+    lambda one: one.length,
+    lambda one: one.revision,
 )
 
 
@@ -22,28 +36,47 @@ def names(results: Sequence[RerankResult]) -> tuple[str, ...]:
     An id that stands there twice gets its kind, precision, device, length or revision, whichever differ, and a number
     where nothing does.
     """
-    specs = [result.spec for result in results]
-    ends = [_end(spec.model_id) for spec in specs]
-    found = [end if _is_alone(end, spec, ends, specs) else spec.model_id for end, spec in zip(ends, specs, strict=True)]
+    return _told_apart([_ran(result.spec) for result in results])
+
+
+def run_names(runs: Sequence[ModelRun]) -> tuple[str, ...]:
+    """As `names`, for the columns of a comparison; one without a result goes by what was asked for."""
+    return _told_apart([_asked(run.choice) if run.result is None else _ran(run.result.spec) for run in runs])
+
+
+def _told_apart(models: Sequence[_Named]) -> tuple[str, ...]:
+    ends = [_end(one.model_id) for one in models]
+    found = [end if _is_alone(end, one, ends, models) else one.model_id for end, one in zip(ends, models, strict=True)]
     for more in _MORE:
-        found = [_longer(name, more(spec), found, specs, more) for name, spec in zip(found, specs, strict=True)]
+        found = [_longer(name, more(one), found, models, more) for name, one in zip(found, models, strict=True)]
     return _numbered(found)
 
 
+def _ran(spec: ModelSpec) -> _Named:
+    revision = (spec.revision or spec.fingerprint)[:7]
+    return _Named(spec.model_id, spec.kind, spec.precision, spec.device, f"{spec.max_length} tokens", revision)
+
+
+def _asked(choice: ModelChoice) -> _Named:
+    length = f"{choice.max_length} tokens" if choice.max_length else "own length"
+    revision = (choice.revision or "newest")[:7]
+    return _Named(choice.model_id, choice.kind, choice.precision, choice.device, length, revision)
+
+
 def _end(model_id: str) -> str:
+    if model_id == bm25.MODEL_ID:
+        return "BM25"
     return model_id.rstrip("/").rsplit("/", 1)[-1] or model_id
 
 
-def _is_alone(end: str, spec: ModelSpec, ends: Sequence[str], specs: Sequence[ModelSpec]) -> bool:
+def _is_alone(end: str, one: _Named, ends: Sequence[str], models: Sequence[_Named]) -> bool:
     """No other model id has this end."""
-    return all(other.model_id == spec.model_id for name, other in zip(ends, specs, strict=True) if name == end)
+    return all(other.model_id == one.model_id for name, other in zip(ends, models, strict=True) if name == end)
 
 
-def _longer(
-    name: str, part: str, names: Sequence[str], specs: Sequence[ModelSpec], more: Callable[[ModelSpec], str]
-) -> str:
+def _longer(name: str, part: str, names: Sequence[str], models: Sequence[_Named], more: Callable[[_Named], str]) -> str:
     """The name with this part, where those of the same name differ in it."""
-    parts = {more(spec) for other, spec in zip(names, specs, strict=True) if other == name}
+    parts = {more(other) for other, given in zip(models, names, strict=True) if given == name}
     return f"{name} · {part}" if len(parts) > 1 else name
 
 

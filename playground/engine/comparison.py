@@ -97,6 +97,15 @@ def is_comparison(record: Mapping[str, object]) -> bool:
     return record.get("kind") == KIND
 
 
+def comparable(comparison: Comparison) -> tuple[int, ...]:
+    """Places of the runs that scored something and did not fail: those that stand beside each other.
+
+    What a model scored before it failed is true, but would shrink the passages that all of them have.
+    """
+    runs = enumerate(comparison.runs)
+    return tuple(place for place, run in runs if run.error is None and run.result is not None and run.result.scored)
+
+
 def beside(one: Comparison, other: Comparison) -> Comparison:
     """The runs of both over the same passages, to be looked at together; the request is the first one's.
 

@@ -23,7 +23,7 @@ from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.theme import theme
 from playground.ui.views import VIEWS
-from playground.ui.views.history import on_link
+from playground.ui.views.history import on_link, opened_outputs
 from playground.ui.wiring import Caller, listen
 
 # Both fixed: gradio's random ones would lose the visitor's id at every restart. The secret hides nothing, since the
@@ -78,8 +78,7 @@ def wire(page: Page, app: gr.Blocks) -> None:
     rank = page.views["ranking"]
     in_words = [me, page.header, *page.bound.components]
     arrived = listen(app.load, partial(on_arrive, services, page.bound), me=me, outputs=in_words, queue=False)
-    opened = [*page.workspace.asked, *rank.shown, page.workspace.status, page.tabs]
-    listen(arrived.then, partial(on_link, services), me=me, inputs=[rank.visit], outputs=opened)
+    listen(arrived.then, partial(on_link, services), me=me, inputs=[rank.visit], outputs=opened_outputs(page))
     listen(arrived.then, partial(on_ready, services), me=me)
     switched = listen(page.header.switched, partial(on_switch, page.bound), me=me, outputs=[me, *page.bound.components])
     listen(

@@ -25,6 +25,7 @@ class Page:
         views: the widgets of each view, by its name.
         modules: the module of each view, by its name.
         run: makes an event start a run, as the Rerank button does.
+        replays: for each view that can run again what the history opened: makes an event do so.
     """
 
     services: Services
@@ -37,3 +38,4 @@ class Page:
     views: dict[str, Any] = field(default_factory=dict)
     modules: dict[str, ModuleType] = field(default_factory=dict)
     run: Callable[[Callable[..., Any]], Any] | None = None
+    replays: list[Callable[[Callable[..., Any]], Any]] = field(default_factory=list)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 import gradio as gr
 
 from playground.core.errors import InvalidInput, PlaygroundError
-from playground.core.types import DeviceName, ModelChoice, Passage, PrecisionName, RerankResult, Truncation
+from playground.core.types import DeviceName, ModelChoice, Passage, PrecisionName, RerankRequest, Truncation
 from playground.models import catalog
 from playground.models.resolve import is_folder, parse_choice
 from playground.ui import texts
@@ -324,13 +324,12 @@ def on_model(services: Services, caller: Caller, model: str | None) -> tuple[lis
     return model_facts(model or ""), _instruction(model or "")
 
 
-def restored(result: RerankResult, choice: ModelChoice) -> Restored:
+def restored(request: RerankRequest, choice: ModelChoice) -> Restored:
     """The workspace that gives this run again."""
     name = f"{choice.model_id}@{choice.revision}" if choice.revision else choice.model_id
-    passages = result.request.passages
     return Restored(
-        query=result.request.query,
-        passages=as_text(passages, marks=False),
+        query=request.query,
+        passages=as_text(request.passages, marks=False),
         split="auto",
         model=name,
         device=choice.device,
@@ -338,8 +337,8 @@ def restored(result: RerankResult, choice: ModelChoice) -> Restored:
         max_length=choice.max_length,
         truncation=choice.truncation,
         batch_tokens=choice.batch_tokens,
-        instruction=result.request.instruction or "",
-        known=passages,
+        instruction=request.instruction or "",
+        known=request.passages,
     )
 
 

@@ -68,7 +68,9 @@ def _number_changes(old: RerankResult, new: RerankResult) -> list[Phrase]:
     n_moved = sum(one.rank != other.rank for one, other in pairs)
     same = largest <= SAME_LOGIT
     return [
-        phrase("replay.same_logits", "good") if same else phrase("replay.logits", difference=f"{largest:.2g}"),
+        phrase("replay.same_logits", "good")
+        if same
+        else phrase("replay.logits", difference=f"{largest:.2g}", scale=new.scale.name),
         phrase("replay.order", "warn", n=n_moved) if n_moved else phrase("replay.same_order", "good"),
     ]
 

@@ -1,13 +1,437 @@
-"""Being built."""
+"""The comparison: several models on the same passages, and where they disagree."""
 
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from playground.core.errors import HistoryError, PlaygroundError
+from playground.core.types import CompareProgress, Comparison, ModelChoice, Progress, RerankRequest, SpeedRatio
+from playground.engine.comparison import manifest, to_csv, to_json
+from playground.plots import find
+from playground.ui import texts
+from playground.ui.components import compared, compared_details
 from playground.ui.components.bound import Bound
+from playground.ui.components.compare_models import chosen, instruction_of, offered
+from playground.ui.components.compared import Side
+from playground.ui.components.compared_details import Pair
+from playground.ui.components.drawn import asset, drawn
+from playground.ui.components.figures import as_plot, words
+from playground.ui.components.past import Past, as_comparison, beside, past_runs
+from playground.ui.components.steps import step, step_of
 from playground.ui.page import Page
 from playground.ui.services import Services
+from playground.ui.texts import Language, Phrase, phrase
+from playground.ui.views.ranking import file
+from playground.ui.wiring import Caller, listen
+from playground.ui.workspace import Asked, note_phrase
+
+SECONDS_BETWEEN_LINES = 0.25
+FIGURES = ("rank_shift", "score_percentiles")
 
 
-def build(services: Services, bound: Bound) -> None:
+@dataclass(frozen=True)
+class Widgets:
+    """The components of the view. `visit` is what this page compares now."""
+
+    models: gr.HTML
+    progress: gr.HTML
+    results: gr.HTML
+    plots: gr.Column
+    shift: gr.Plot
+    percentiles: gr.Plot
+    heads: tuple[gr.HTML, ...]
+    details: gr.HTML
+    download: gr.HTML
+    visit: gr.State
+
+    @property
+    def shown(self) -> list[Any]:
+        """The components of a `Shown`."""
+        return [self.models, self.results, self.plots, self.shift, self.percentiles, self.details, self.visit]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What one open page compares.
+
+    Attributes:
+        opened: it comes from the history, and so do the rows of the picker.
+        replaying: the record of an earlier comparison that is to be run again.
+        past: an earlier run laid beside this one.
+        found: earlier runs of these passages, once they were looked for.
+        replay: what changed since the earlier comparison that this one repeats.
+        speeds: measured, by the places of two runs.
+    """
+
+    comparison: Comparison | None = None
+    run_id: str | None = None
+    opened: bool = False
+    replaying: Mapping[str, object] | None = None
+    past: Past | None = None
+    found: tuple[Mapping[str, object], ...] | None = None
+    replay: tuple[Mapping[str, object], ...] | None = None
+    speeds: Mapping[Pair, SpeedRatio] = field(default_factory=dict)
+
+
+class Shown(NamedTuple):
+    """A comparison on the page; what did not change is skipped."""
+
+    models: Any = gr.skip()
+    results: Any = gr.skip()
+    plots: Any = gr.skip()
+    shift: Any = gr.skip()
+    percentiles: Any = gr.skip()
+    details: Any = gr.skip()
+    visit: Any = gr.skip()
+
+
+class Ran(NamedTuple):
+    """One step of a comparison or of a measurement."""
+
+    shown: Shown
+    progress: Any
+    query: Any = gr.skip()
+
+
+NOTHING_NEW = Shown()
+
+
+def build(services: Services, bound: Bound) -> Widgets:
+    """The models, the result with its plots, then the numbers about it."""
+    settings = services.settings
+    first = offered(services, services.first_model, settings.precision)
+    with gr.Column(elem_id="compare-picker", elem_classes="pg-card"):
+        models = drawn("compare_models", '<div class="pg-picker"></div>', first, elem_id="compare-models")
+        progress = drawn("compare_progress", asset("compare_progress.html"), idle(), elem_id="compare-progress")
+    results = drawn("compare", asset("compare.html"), elem_id="compare-results")
+    with gr.Column(visible=False, elem_id="compare-plots") as plots:
+        with gr.Column(elem_classes="pg-card"):
+            heads = [_head("rank_shift")]
+            shift = gr.Plot(show_label=False, container=False, elem_id="compare-shift")
+        with gr.Column(elem_classes="pg-card"):
+            heads.append(_head("score_percentiles"))
+            percentiles = gr.Plot(show_label=False, container=False, elem_id="compare-percentiles")
+    details = drawn("compare_details", asset("compare_details.html"), elem_id="compare-details")
+    download = drawn("download", "<span></span>", elem_id="compare-download", elem_classes="pg-unseen")
+    parts = (models, progress, results, plots, shift, percentiles)
+    return Widgets(*parts, tuple(heads), details, download, gr.State(Visit()))
+
+
+def on_first(services: Services, caller: Caller, visit: Visit, model: str | None, precision: str) -> dict[str, object]:
+    """The picker with another first model: the one in the workspace."""
+    return _picker(services, visit, model or "", precision)
+
+
+def on_compare(services: Services, caller: Caller, visit: Visit, *values: Any) -> Iterator[Ran]:
+    """Run the workspace's model and those of the picker's rows, one after another.
+
+    Raises:
+        PlaygroundError: the input or the choice of models cannot be used. What is on the page stays.
+    """
+    yield Ran(NOTHING_NEW, busy(step("run.start")))
+    asked = Asked(*values)
+    parsed = asked.parsed()
+    query = asked.query if (asked.query or "").strip() else parsed.query or ""
+    choices = chosen(services, asked, caller.event.get("rows"))
+    request = RerankRequest(query, parsed.passages, instruction_of(asked))
+    remarks = [note_phrase(note) for note in parsed.notes]
+    filled = query if query != asked.query else gr.skip()
+    visit = replace(visit, replaying=None, opened=False)
+    for ran in _run(services, caller, visit, request, choices, remarks):
+        yield ran._replace(query=filled)
+
+
+def on_again(services: Services, caller: Caller, visit: Visit) -> Iterator[Ran]:
+    """Run again the comparison that the history asked to replay; nothing where it opened something else."""
+    if visit.replaying is None or visit.comparison is None:
+        return
+    choices = [run.choice for run in visit.comparison.runs]
+    yield from _run(services, caller, visit, visit.comparison.request, choices, [])
+
+
+def on_stop(services: Services, caller: Caller) -> dict[str, object]:
+    """Ask the run to end after the batch that is being computed; no other model is started."""
+    services.stops.stop(caller.session)
+    return busy(phrase("run.stopping", "muted"))
+
+
+def on_time(services: Services, caller: Caller, visit: Visit) -> Iterator[Ran]:
+    """Measure how fast the two precisions of one model are, in alternation.
+
+    Raises:
+        PlaygroundError: one of the two cannot be loaded or run any more.
+    """
+    pair = _pair(visit, caller)
+    if pair is None or visit.comparison is None:
+        return
+    stop = services.stops.start(caller.session)
+    first, second = (visit.comparison.runs[place].choice for place in pair)
+    try:
+        for last in services.engine.speed(visit.comparison.request, first, second, stop=stop):
+            if last.result is not None:
+                visit = replace(visit, speeds={**visit.speeds, pair: last.result})
+                break
+            said = (
+                step("compare.rounds", last.done, last.total)
+                if last.phase == "score"
+                else step_of(Progress(last.phase, last.done, last.total))
+            )
+            yield Ran(NOTHING_NEW._replace(details=_details(visit, timing=(pair, said))), busy())
+        yield Ran(NOTHING_NEW._replace(details=_details(visit), visit=visit), idle())
+    finally:
+        services.stops.end(caller.session, stop)
+
+
+def on_words(services: Services, caller: Caller, visit: Visit) -> Shown:
+    """The plots in the language that was clicked."""
+    language: Language = "zh" if caller.text("lang") == "zh" else "en"
+    return NOTHING_NEW if visit.comparison is None else NOTHING_NEW._replace(**_figures(_side(visit), language))
+
+
+def on_seek(services: Services, caller: Caller, visit: Visit) -> Shown:
+    """The visitor's earlier runs of the same passages.
+
+    Raises:
+        HistoryError: the file cannot be read.
+    """
+    if visit.comparison is None:
+        return NOTHING_NEW
+    visit = replace(visit, found=past_runs(services.history, caller.owner, visit.comparison.request, visit.run_id))
+    return NOTHING_NEW._replace(details=_details(visit), visit=visit)
+
+
+def on_lay(services: Services, caller: Caller, visit: Visit) -> Shown:
+    """An earlier run beside this one; without an id it is taken away again.
+
+    Raises:
+        PlaygroundError: it is gone, damaged, another visitor's, or has other passages.
+    """
+    if visit.comparison is None:
+        return NOTHING_NEW
+    run_id = caller.text("id")
+    past = None if not run_id else beside(visit.comparison, services.history.get(run_id, caller.owner))
+    return show(caller, replace(visit, past=past))
+
+
+def on_export(services: Services, caller: Caller, visit: Visit) -> dict[str, str] | None:
+    """The comparison as a file, or one of its figures as a page of its own."""
+    if visit.comparison is None:
+        return None
+    kind, figure = caller.text("format"), caller.text("figure")
+    if kind == "csv":
+        return file("comparison.csv", "text/csv;charset=utf-8", to_csv(visit.comparison))
+    if kind == "json":
+        return file("comparison.json", "application/json", to_json(visit.comparison))
+    if kind == "html" and figure in FIGURES:
+        from playground.plots.files import to_html
+
+        side = _side(visit)
+        page = to_html(_drawing(figure, side, caller.language), visit.comparison.request.query)
+        return file(f"{figure.replace('_', '-')}.html", "text/html;charset=utf-8", page)
     return None
+
+
+def show(caller: Caller, visit: Visit, *, remarks: Sequence[Phrase] = ()) -> Shown:
+    """A whole comparison on the page."""
+    assert visit.comparison is not None
+    side = _side(visit)
+    return Shown(
+        results=compared.payload(side, run_id=visit.run_id, remarks=remarks, replay=visit.replay),
+        plots=gr.update(visible=bool(side.results)),
+        details=_details(visit),
+        visit=visit,
+        **_figures(side, caller.language),
+    )
+
+
+def reopened(
+    services: Services, caller: Caller, run_id: str, record: Mapping[str, object], *, again: bool = False
+) -> Shown:
+    """A saved comparison as it was, and the picker with its models.
+
+    Args:
+        again: it is to be run once more, and the two compared.
+
+    Raises:
+        InvalidInput: the record is damaged or newer than this program.
+    """
+    visit = Visit(as_comparison(record), run_id, opened=True, replaying=record if again else None)
+    assert visit.comparison is not None
+    first = visit.comparison.runs[0].choice
+    return show(caller, visit)._replace(models=_picker(services, visit, first.model_id, first.precision))
+
+
+def failed(said: Phrase) -> Ran:
+    """The page after an error: the sentence stays under the button, the comparison stays where it is."""
+    return Ran(NOTHING_NEW, idle(said))
+
+
+def idle(*said: Phrase) -> dict[str, object]:
+    """The buttons while nothing runs."""
+    return {"running": False, "said": list(said), "lines": []}
+
+
+def busy(*said: Phrase, lines: Sequence[Mapping[str, object]] = ()) -> dict[str, object]:
+    """The buttons while models run, with a line for each."""
+    return {"running": True, "said": list(said), "lines": list(lines)}
+
+
+def _run(
+    services: Services,
+    caller: Caller,
+    visit: Visit,
+    request: RerankRequest,
+    choices: Sequence[ModelChoice],
+    remarks: Sequence[Phrase],
+) -> Iterator[Ran]:
+    stop = services.stops.start(caller.session)
+    try:
+        shown_at, last = 0.0, None
+        for last in services.engine.compare(request, choices, stop=stop):
+            if last.place == len(choices):
+                continue
+            if last.step.phase in ("done", "stopped"):
+                yield _one_more(last)
+            elif time.monotonic() - shown_at >= SECONDS_BETWEEN_LINES:
+                shown_at = time.monotonic()
+                yield Ran(NOTHING_NEW, busy(lines=_lines(last)))
+        assert last is not None
+        yield _ended(services, caller, visit, last, remarks)
+    finally:
+        services.stops.end(caller.session, stop)
+
+
+def _one_more(last: CompareProgress) -> Ran:
+    """The columns with one more of them filled; plots and numbers wait for all."""
+    side = Side(last.comparison, len(last.comparison.runs))
+    results = compared.payload(side, at=last.place + 1)
+    shown = NOTHING_NEW._replace(results=results, plots=gr.update(visible=False), details=None)
+    return Ran(shown, busy(lines=_lines(last)))
+
+
+def _lines(last: CompareProgress) -> list[dict[str, object]]:
+    """Where each model stands."""
+    side = Side(last.comparison, len(last.comparison.runs))
+    found: list[dict[str, object]] = []
+    for place, run in enumerate(last.comparison.runs):
+        state = compared.state_of(run, place, last.place)
+        said = step_of(last.step) if state == "running" else phrase(f"compare.state_{state}", "muted")
+        found.append({"name": side.names[place], "state": state, "said": said})
+    return found
+
+
+def _ended(services: Services, caller: Caller, visit: Visit, last: CompareProgress, remarks: Sequence[Phrase]) -> Ran:
+    comparison = last.comparison
+    n_failed = sum(run.error is not None for run in comparison.runs)
+    scored = any(result.scored for result in comparison.results)
+    if not scored and not n_failed:
+        return Ran(
+            NOTHING_NEW._replace(visit=replace(visit, replaying=None)), idle(phrase("run.stopped_early", "muted"))
+        )
+    run_id, unsaved = _save(services, caller, comparison) if scored else (None, [])
+    replay = None
+    if visit.replaying is not None and visit.comparison is not None:
+        replay = tuple(compared_details.replayed(visit.comparison, comparison, visit.replaying))
+    now = Visit(comparison, run_id, replay=replay)
+    status = phrase("compare.done", "good", n=last.step.done - n_failed)
+    if last.step.phase == "stopped":
+        status = phrase("compare.stopped", "muted", n=last.step.done - n_failed, total=len(comparison.runs))
+    failures = [phrase("compare.failures", "bad", n=n_failed)] if n_failed else []
+    return Ran(show(caller, now, remarks=[*remarks, *unsaved]), idle(status, *failures, *unsaved))
+
+
+def _save(services: Services, caller: Caller, comparison: Comparison) -> tuple[str | None, list[Phrase]]:
+    """The id under which the comparison was saved, or what kept it from being saved."""
+    try:
+        return services.history.save(caller.owner, manifest(comparison)), []
+    except HistoryError as error:
+        said: Phrase = {"tone": "warn"}
+        for language in texts.LANGUAGES:
+            said[language] = f"{texts.say('run.not_saved', language)} {texts.sentence(error, language)}"
+        return None, [said]
+
+
+def _side(visit: Visit) -> Side:
+    comparison = visit.comparison
+    assert comparison is not None
+    if visit.past is None:
+        return Side(comparison, len(comparison.runs))
+    return Side(visit.past.both, len(comparison.runs), visit.past.since)
+
+
+def _details(visit: Visit, timing: tuple[Pair, Phrase] | None = None) -> dict[str, object]:
+    differences = None
+    if visit.past is not None and visit.comparison is not None:
+        differences = compared_details.replayed(visit.past.comparison, visit.comparison, visit.past.record)
+    return compared_details.payload(
+        _side(visit), visit.speeds, timing=timing, past=visit.found, differences=differences
+    )
+
+
+def _picker(services: Services, visit: Visit, model: str, precision: str) -> dict[str, object]:
+    opened = visit.comparison if visit.opened else None
+    return offered(services, model, precision, opened=opened, nonce=visit.run_id if visit.opened else None)
+
+
+def _figures(side: Side, language: Language) -> dict[str, Any]:
+    """Both plots, as fields of a `Shown`."""
+    if not side.results:
+        return {"shift": gr.skip(), "percentiles": gr.skip()}
+    shift, percentiles = (as_plot(_drawing(name, side, language)) for name in FIGURES)
+    return {"shift": shift, "percentiles": percentiles}
+
+
+def _drawing(name: str, side: Side, language: Language) -> Any:
+    try:
+        return find(name)(side.results, names=side.compared_names, words=words(language))
+    except PlaygroundError as error:
+        from playground.plots.figure import says
+
+        return says(texts.sentence(error, language))
+
+
+def _pair(visit: Visit, caller: Caller) -> Pair | None:
+    """The two runs that the event names, where they are two precisions of one model."""
+    wanted = caller.event.get("pair")
+    if visit.comparison is None or not isinstance(wanted, list):
+        return None
+    return next((pair for pair in compared_details.precision_pairs(_side(visit)) if list(pair) == wanted), None)
+
+
+def _head(figure: str) -> gr.HTML:
+    value = {"figure": figure, "plot": f"compare-{'shift' if figure == 'rank_shift' else 'percentiles'}"}
+    return drawn("compare_figure", '<div class="pg-figure-head"></div>', value, elem_id=f"compare-head-{figure}")
 
 
 def wire(page: Page) -> None:
-    return None
+    """Listeners of the view; the workspace's model is its first."""
+    w: Widgets = page.views["compare"]
+    panel, me, services = page.workspace, page.me, page.services
+    outputs = [*w.shown, w.progress, panel.query]
+    options: dict[str, Any] = {"me": me, "outputs": outputs, "on_error": failed, "trigger_mode": "once"}
+    model: dict[str, Any] = {"concurrency_id": "rerank", "concurrency_limit": 4}
+    listen(w.progress.compared, partial(on_compare, services), inputs=[w.visit, *panel.asked], **options, **model)
+    page.replays.append(lambda event: listen(event, partial(on_again, services), inputs=[w.visit], **options, **model))
+    listen(w.details.timed, partial(on_time, services), inputs=[w.visit], **options, **model)
+    stop: dict[str, Any] = {"concurrency_limit": None, "concurrency_id": "stop"}
+    listen(w.progress.halted, partial(on_stop, services), me=me, outputs=[w.progress], **stop)
+    for source in (panel.model, panel.precision):
+        listen(
+            source.change,
+            partial(on_first, services),
+            me=me,
+            inputs=[w.visit, panel.model, panel.precision],
+            outputs=[w.models],
+            trigger_mode="always_last",
+        )
+    visit: dict[str, Any] = {"me": me, "inputs": [w.visit]}
+    for event, handler in ((w.details.sought, on_seek), (w.details.laid, on_lay), (page.header.switched, on_words)):
+        listen(event, partial(handler, services), outputs=w.shown, **visit)
+    for part in (w.results, *w.heads):
+        listen(part.exported, partial(on_export, services), outputs=[w.download], **visit)

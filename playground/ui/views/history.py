@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
 
+from playground.engine.comparison import is_comparison
 from playground.engine.manifest import from_manifest
 from playground.history.rows import Run, RunRow
 from playground.ui import texts
@@ -21,7 +21,7 @@ from playground.ui.components.results import model_name
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import phrase
-from playground.ui.views import ranking
+from playground.ui.views import compare, ranking
 from playground.ui.wiring import Caller, listen, tell
 from playground.ui.workspace import Restored, restored
 
@@ -54,10 +54,11 @@ class Listed(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A run on the page, as it was."""
+    """A run of one model or a comparison on the page, as it was."""
 
     workspace: Restored
     shown: ranking.Shown
+    compared: compare.Shown
     status: Any
     tabs: Any
 
@@ -128,7 +129,7 @@ def on_list(
         "deleted": {"id": deleted.id, "query": deleted.query} if deleted else None,
     }
     models = store.models(caller.owner)
-    choices = [(texts.say("history.all_models", caller.language), ""), *((model_name(name), name) for name in models)]
+    choices = [(texts.say("history.all_models", caller.language), ""), *((_models(name), name) for name in models)]
     return Listed(value, gr.update(choices=choices))
 
 
@@ -161,7 +162,7 @@ def on_act(services: Services, caller: Caller, text: str, model: str | None, sta
 
 
 def on_open(services: Services, caller: Caller, visit: ranking.Visit) -> Opened:
-    """A run as it was: query, passages, settings and results, without its model.
+    """A run or a comparison as it was: query, passages, settings and results, without its models.
 
     Raises:
         HistoryError: it is gone, or another visitor's.
@@ -184,7 +185,9 @@ def on_link(services: Services, caller: Caller, visit: ranking.Visit) -> Opened 
 def on_replay(services: Services, caller: Caller, visit: ranking.Visit) -> Opened:
     """Open a run and note that the next result is to be compared with it."""
     run = services.history.get(caller.text("id"), caller.owner)
-    page = opened(services, caller, visit, run)
+    page = opened(services, caller, visit, run, again=True)
+    if is_comparison(run.manifest):
+        return page
     replaying = ranking.replaying(page.shown.visit, run.manifest)
     return page._replace(shown=page.shown._replace(visit=replaying))
 
@@ -212,17 +215,39 @@ def on_import(services: Services, caller: Caller, path: str | None, *filters: An
     return on_list(services, caller, *filters)
 
 
-def opened(services: Services, caller: Caller, visit: ranking.Visit, run: Run) -> Opened:
-    """A saved run as the page shows it."""
+def opened(services: Services, caller: Caller, visit: ranking.Visit, run: Run, *, again: bool = False) -> Opened:
+    """A saved run as the page shows it, in the view that it was made in.
+
+    Args:
+        again: it is to be replayed.
+    """
+    status = [phrase("run.opened", "muted", date=run.created_at.strftime("%Y-%m-%d %H:%M UTC"))]
+    if is_comparison(run.manifest):
+        compared = compare.reopened(services, caller, run.id, run.manifest, again=again)
+        comparison = compared.visit.comparison
+        return Opened(
+            workspace=restored(comparison.request, comparison.runs[0].choice),
+            shown=ranking.NOTHING_NEW._replace(visit=replace(visit, replaying=None)),
+            compared=compared,
+            status=status,
+            tabs=gr.update(selected="compare"),
+        )
     result, choice = from_manifest(run.manifest)
     now = ranking.Visit(result, choice, run.id, ranking.unit_of(visit, result))
-    date = run.created_at.strftime("%Y-%m-%d %H:%M UTC")
     return Opened(
-        workspace=restored(result, choice),
+        workspace=restored(result.request, choice),
         shown=ranking.show(caller, now),
-        status=[phrase("run.opened", "muted", date=date)],
+        compared=compare.NOTHING_NEW,
+        status=status,
         tabs=gr.update(selected="ranking"),
     )
+
+
+def opened_outputs(page: Page) -> list[Any]:
+    """The components of an `Opened`."""
+    rank: ranking.Widgets = page.views["ranking"]
+    beside: compare.Widgets = page.views["compare"]
+    return [*page.workspace.asked, *rank.shown, *beside.shown, page.workspace.status, page.tabs]
 
 
 def _row(row: RunRow) -> dict[str, object]:
@@ -231,17 +256,22 @@ def _row(row: RunRow) -> dict[str, object]:
         "query": row.query,
         "created": row.created_at.isoformat(),
         "n_passages": row.n_passages,
-        "model": model_name(row.model_id),
+        "model": _models(row.model_id),
         "starred": row.starred,
         "note": row.note,
     }
+
+
+def _models(model_id: str) -> str:
+    """The models as people know them; a comparison is listed under all of its ids."""
+    return " + ".join(map(model_name, model_id.split(" + ")))
 
 
 def wire(page: Page) -> None:
     """Listeners of the view; opening a run fills the workspace and the ranking."""
     w: Widgets = page.views["history"]
     rank: ranking.Widgets = page.views["ranking"]
-    me, services, panel = page.me, page.services, page.workspace
+    me, services = page.me, page.services
     listed: dict[str, Any] = {"me": me, "outputs": [w.runs, w.model]}
     refresh = partial(on_list, services)
     for event in (w.text.input, w.model.input, w.starred.input, page.tab["history"].select):
@@ -251,9 +281,8 @@ def wire(page: Page) -> None:
     listen(w.export.click, partial(on_export, services), me=me, outputs=[rank.download])
     listen(w.import_.upload, partial(on_import, services), inputs=[w.import_, *w.filters], **listed)
 
-    outputs: Sequence[Any] = [*panel.asked, *rank.shown, panel.status, page.tabs]
-    shown: dict[str, Any] = {"me": me, "inputs": [rank.visit], "outputs": outputs}
+    shown: dict[str, Any] = {"me": me, "inputs": [rank.visit], "outputs": opened_outputs(page)}
     listen(w.runs.opened, partial(on_open, services), **shown)
     replay = listen(w.runs.replayed, partial(on_replay, services), **shown)
-    assert page.run is not None
-    page.run(replay.success)
+    for again in page.replays:
+        again(replay.success)

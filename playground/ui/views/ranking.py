@@ -22,6 +22,7 @@ from playground.ui.components.changes import changes
 from playground.ui.components.drawn import asset, drawn, phrases
 from playground.ui.components.figures import figure
 from playground.ui.components.results import payload
+from playground.ui.components.steps import step, step_of
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
@@ -29,7 +30,6 @@ from playground.ui.wiring import Caller, listen
 from playground.ui.workspace import Asked, note_phrase
 
 SECONDS_BETWEEN_TABLES = 0.25
-MIB = 2**20
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def on_rerank(services: Services, caller: Caller, visit: Visit, *values: Any) ->
     """
     stop = services.stops.start(caller.session)
     try:
-        yield Ran(NOTHING_NEW, [_step("run.start")], gr.update(interactive=False), gr.update(interactive=True))
+        yield Ran(NOTHING_NEW, [step("run.start")], gr.update(interactive=False), gr.update(interactive=True))
         asked = Asked(*values)
         parsed = asked.parsed()
         query = asked.query if (asked.query or "").strip() else parsed.query or ""
@@ -137,6 +137,12 @@ def on_rerank(services: Services, caller: Caller, visit: Visit, *values: Any) ->
         yield _ended(services, caller, visit, choice, last, remarks)._replace(query=filled)
     finally:
         services.stops.end(caller.session, stop)
+
+
+def on_again(services: Services, caller: Caller, visit: Visit, *values: Any) -> Iterator[Ran]:
+    """Run again what the history asked to replay; nothing where it opened something else."""
+    if visit.replaying is not None:
+        yield from on_rerank(services, caller, visit, *values)
 
 
 def on_stop(services: Services, caller: Caller) -> list[Phrase]:
@@ -209,7 +215,7 @@ def _running(progress: Progress) -> Ran:
     shown = NOTHING_NEW
     if progress.result is not None and progress.result.scored:
         shown = shown._replace(results=payload(progress.result, streaming=True))
-    return Ran(shown, [_step_of(progress)], gr.skip(), gr.skip())
+    return Ran(shown, [step_of(progress)], gr.skip(), gr.skip())
 
 
 def _ended(
@@ -265,19 +271,6 @@ def _figures(result: RerankResult, unit: str, caller: Caller, logit: float) -> t
     return bars, distribution
 
 
-def _step_of(progress: Progress) -> Phrase:
-    if progress.phase == "download":
-        key = "run.download" if progress.total else "run.download_unknown"
-        return _step(key, progress.done // MIB, progress.total // MIB)
-    if progress.phase == "score":
-        return _step("run.score", progress.done, progress.total)
-    return _step(f"run.{progress.phase}")
-
-
-def _step(key: str, done: int = 0, total: int = 0) -> Phrase:
-    return phrase(key, "muted", done=done, total=total) | {"bar": {"done": done, "total": total}}
-
-
 def wire(page: Page) -> None:
     """Listeners of the view and of the two buttons that make it run."""
     w: Widgets = page.views["ranking"]
@@ -285,10 +278,10 @@ def wire(page: Page) -> None:
     outputs = [*w.shown, panel.status, panel.run, panel.stop, panel.query]
     run = partial(on_rerank, services)
     options: dict[str, Any] = {"concurrency_id": "rerank", "concurrency_limit": 4, "trigger_mode": "once"}
-    page.run = lambda event: listen(
-        event, run, me=me, inputs=[w.visit, *panel.asked], outputs=outputs, on_error=failed, **options
-    )
+    runs: dict[str, Any] = {"me": me, "inputs": [w.visit, *panel.asked], "outputs": outputs, "on_error": failed}
+    page.run = lambda event: listen(event, run, **runs, **options)
     page.run(panel.run.click)
+    page.replays.append(lambda event: listen(event, partial(on_again, services), **runs, **options))
     listen(
         panel.stop.click,
         partial(on_stop, services),
