@@ -105,11 +105,14 @@ def evaluate_command(
     foreign: Annotated[Path, typer.Option(help="JSONL rows of another field, kept out of training.")],
     base: Base,
     write: Annotated[bool, typer.Option("--write", help="Store the figures and write the cards anew.")] = False,
+    only: Annotated[
+        list[str], typer.Option(help="Run this contestant alone, such as 'Mini reranker'; repeatable.")
+    ] = [],  # noqa: B006
 ) -> None:
     """Remake every figure of the built-in models' cards; says where they differ from the cards."""
     from playground.training import report
 
-    found = report.evaluate_built_ins(dev, foreign, base, typer.echo)
+    found = report.evaluate_built_ins(dev, foreign, base, typer.echo, only)
     if write:
         report.write_cards(found)
         return

@@ -132,14 +132,29 @@ def built_in(name: str) -> Path:
     return folder
 
 
-def evaluate_built_ins(dev: Path, foreign: Path, base: str, say: Callable[[str], None] = print) -> dict[str, Any]:
-    """All figures of the cards: BM25, the base, both built-in models; on dev, the foreign sample and the scenarios."""
-    contestants = [
-        Contestant("BM25", bm25_scores),
-        embedder(card.BASE, base),
-        embedder("Mini embedder", built_in("mini-embedder")),
-        reranker("Mini reranker", built_in("mini-reranker")),
-    ]
+def evaluate_built_ins(
+    dev: Path, foreign: Path, base: str, say: Callable[[str], None] = print, only: Sequence[str] = ()
+) -> dict[str, Any]:
+    """The figures of the cards: BM25, the base, both built-in models; on dev, the foreign sample and the scenarios.
+
+    Args:
+        only: names of the contestants to run; empty runs all.
+
+    Raises:
+        InvalidInput: a file that cannot be used, or no contestant of that name.
+    """
+    known: dict[str, Callable[[], Contestant]] = {
+        "BM25": lambda: Contestant("BM25", bm25_scores),
+        card.BASE: lambda: embedder(card.BASE, base),
+        "Mini embedder": lambda: embedder("Mini embedder", built_in("mini-embedder")),
+        "Mini reranker": lambda: reranker("Mini reranker", built_in("mini-reranker")),
+    }
+    for name in only:
+        if name not in known:
+            raise InvalidInput(
+                "There is no {name} on the cards. Choose of: {names}.", name=name, names=", ".join(known)
+            )
+    contestants = [make() for name, make in known.items() if not only or name in only]
     sets: dict[str, tuple[Path | None, list[Row]]] = {
         "dev": (dev, read_rows([dev])),
         "foreign": (foreign, foreign_rows(foreign)),
@@ -149,7 +164,21 @@ def evaluate_built_ins(dev: Path, foreign: Path, base: str, say: Callable[[str],
 
 
 def write_cards(found: dict[str, Any]) -> None:
-    """Stores the figures beside each built-in model and writes its card from them."""
+    """Stores the figures beside each built-in model and writes its card from them.
+
+    Figures of contestants that did not run now stay, as long as they are of the same rows.
+
+    Raises:
+        InvalidInput: only some contestants ran, on other rows than those of the stored figures.
+    """
+    path = built_in("mini-reranker") / card.FIGURES
+    stored = json.loads(path.read_text(encoding="utf-8")) if path.exists() else found
+    if stored["sets"] == found["sets"]:
+        found = found | {
+            "figures": {name: stored["figures"][name] | new for name, new in found["figures"].items()},
+        }
+    elif set(found["figures"]["dev"]) != set(stored["figures"]["dev"]):
+        raise InvalidInput("The stored figures are of other rows. Run all contestants, without --only.")
     for folder_name, (name, kind) in BUILT_INS.items():
         folder = built_in(folder_name)
         record = json.dumps(found, indent=2, ensure_ascii=False) + "\n"

@@ -1,9 +1,14 @@
+import json
 import math
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score
 
+from playground.core.errors import InvalidInput
+from playground.training import card, report
 from playground.training.evaluate import figures_of, split
 from playground.training.report import bm25_scores, sample
 from playground.training.rows import Row
@@ -51,3 +56,36 @@ def test_bm25_ranks_by_words_and_gives_zero_without_any() -> None:
     scores = bm25_scores(rows)
     assert scores[0][0] > scores[0][2] > scores[0][1] == 0
     assert list(scores[1]) == [0.0, 0.0]
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the built-in models' folders, so that cards can be written."""
+    copy = tmp_path / "models"
+    shutil.copytree(report.BUILT_IN_MODELS, copy)
+    monkeypatch.setattr(report, "BUILT_IN_MODELS", copy)
+    return copy
+
+
+def test_a_run_of_one_contestant_keeps_the_figures_of_the_others(shipped: Path) -> None:
+    path = shipped / "mini-reranker" / card.FIGURES
+    stored = json.loads(path.read_text())
+    new = {"mrr@10": 0.5, "ndcg@10": 0.5, "ap": 0.5}
+    report.write_cards(stored | {"figures": {name: {"Mini reranker": new} for name in stored["figures"]}})
+    written = json.loads(path.read_text())["figures"]["dev"]
+    assert written["Mini reranker"] == new
+    assert written["BM25"] == stored["figures"]["dev"]["BM25"]
+    assert list(written) == list(stored["figures"]["dev"])
+    assert "| Mini reranker | 0.500 | 0.500 | 0.500 |" in (shipped / "mini-embedder" / "README.md").read_text()
+
+
+def test_figures_of_other_rows_do_not_stand_beside_the_stored_ones(shipped: Path) -> None:
+    stored = json.loads((shipped / "mini-reranker" / card.FIGURES).read_text())
+    one = {name: {"Mini reranker": dict.fromkeys(("mrr@10", "ndcg@10", "ap"), 0.5)} for name in stored["figures"]}
+    with pytest.raises(InvalidInput, match="of other rows"):
+        report.write_cards(stored | {"figures": one, "sets": {}})
+
+
+def test_an_unknown_contestant_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="no Large reranker on the cards"):
+        report.evaluate_built_ins(tmp_path, tmp_path, "", only=["Large reranker"])
