@@ -12,7 +12,7 @@ const PLOTS = ["compare-shift", "compare-percentiles"];
 const DIM = "0.13";
 
 let data = null;
-const chosen = { baseline: null, pinned: null, fights: FIRST_FIGHTS, rows: FIRST_ROWS, run: null };
+const chosen = { baseline: null, touched: false, pinned: null, fights: FIRST_FIGHTS, rows: FIRST_ROWS, run: null };
 let marks = new Map();
 
 const preview = (place) => {
@@ -51,7 +51,7 @@ function movements(column) {
 }
 
 function badge(n, name) {
-  if (n === undefined) return pg.el("span", { class: "pg-move", text: "" });
+  if (n === undefined) return null;
   const key = n > 0 ? "compare.up" : n < 0 ? "compare.down" : "compare.level";
   const said = pg.say(key, { n: Math.abs(n), model: name });
   return pg.el("span", { class: `pg-move ${n > 0 ? "pg-up" : n < 0 ? "pg-down" : ""}`, title: said },
@@ -69,7 +69,8 @@ function label(place) {
 function pick(place, ...more) {
   return pg.el("button", { type: "button", class: "pg-pick", "aria-pressed": String(chosen.pinned === place), data: { place } },
     pg.el("span", { class: "pg-number-chip", title: pg.say("compare.input_place", { n: place + 1 }), text: String(place + 1) }),
-    pg.el("span", { class: "pg-pick-text", dir: "auto", text: preview(place) }), ...more);
+    pg.el("span", { class: "pg-pick-text", dir: "auto", text: preview(place) }),
+    more.some(Boolean) ? pg.el("span", { class: "pg-pick-badges" }, ...more) : null);
 }
 
 function remember(node, place) {
@@ -154,7 +155,8 @@ function drawBaseline() {
   box.hidden = data.running || options.length < 2;
   box.querySelector("span").textContent = pg.say("compare.baseline");
   const values = options.map(([value]) => value);
-  if (!values.includes(String(chosen.baseline))) chosen.baseline = values.length > 2 ? Number(values[0]) : INPUT;
+  // Nobody's choice: the first model, or the input as long as there is only one.
+  if (!chosen.touched || !values.includes(String(chosen.baseline))) chosen.baseline = values.length > 2 ? Number(values[0]) : INPUT;
   select.replaceChildren(...options.map(([value, text]) => pg.el("option", { value, text })));
   select.value = String(chosen.baseline);
 }
@@ -166,14 +168,14 @@ function baselineName() {
 function drawItem(column, row, moves) {
   const title = `${rawOf(column, row)} · ${pg.say("plot.at_percentile", { percentile: Math.round(row.percentile) })} · ${pg.say("ranking.tokens_read", { n: row.tokens })}${row.cut ? ` · ${pg.say("ranking.cut", { n: row.cut })}` : ""}`;
   return remember(pg.el("li", { class: "pg-item", title },
-    pg.el("span", { class: "pg-item-rank", text: rankText(row), title: row.tied ? pg.say("ranking.tied") : null }),
-    moves ? badge(moves.get(row.place), baselineName()) : pg.el("span", { class: "pg-move" }),
+    pg.el("span", { class: "pg-item-rank" }, pg.el("span", { text: rankText(row), title: row.tied ? pg.say("ranking.tied") : null }),
+      moves ? badge(moves.get(row.place), baselineName()) : null),
     pick(row.place, label(row.place), row.cut ? pg.el("span", { class: "pg-badge pg-cut", text: pg.say("ranking.cut", { n: row.cut }) }) : null)), row.place);
 }
 
 function under(column) {
-  const parts = [pg.say(`compare.kind_${column.kind}`), [column.device.toUpperCase(), column.precision].filter(Boolean).join(" "),
-    column.scale ? pg.say("compare.scale", { scale: column.scale === "bm25" ? "BM25" : pg.say(`ranking.raw_${column.scale}`).toLowerCase() }) : ""];
+  const scale = column.scale && column.scale !== "bm25" ? pg.say(`ranking.raw_${column.scale}`).toLowerCase() : "";
+  const parts = [pg.say(`compare.kind_${column.kind}`), scale, [column.device.toUpperCase(), column.precision].filter(Boolean).join(" ")];
   return parts.filter(Boolean).join(" · ");
 }
 
@@ -186,7 +188,7 @@ function drawColumn(column) {
       pg.el("p", { text: under(column) }),
       isBaseline ? pg.el("span", { class: "pg-badge", text: pg.say("compare.is_baseline") }) : null,
       column.state === "done" ? null : pg.el("p", { class: `pg-column-state pg-${column.state === "failed" ? "bad" : "muted"}`, text: pg.say(`compare.state_${column.state}`) })),
-    ...column.said.map((item) => pg.el("p", { class: `pg-column-said pg-${item.tone || "warn"}`, text: pg.phrase(item) })),
+    pg.el("div", { class: "pg-column-said" }, ...column.said.map((item) => pg.el("p", { class: `pg-${item.tone || "warn"}`, text: pg.phrase(item) }))),
     rows.length ? pg.el("ol", {}, ...rows.slice(0, chosen.rows).map((row) => drawItem(column, row, moves))) : null);
 }
 
@@ -196,6 +198,7 @@ function drawLists() {
   part.querySelector(".pg-hint").textContent = pg.say("compare.lists_hint");
   part.querySelector(".pg-scroller").setAttribute("aria-label", pg.say("compare.lists"));
   drawBaseline();
+  part.classList.toggle("pg-labelled-lists", data.passages.some((passage) => passage.label !== null));
   part.querySelector(".pg-columns").replaceChildren(...data.columns.map(drawColumn));
   const longest = Math.max(0, ...data.columns.map((column) => column.rows.length));
   fold(part.querySelector(".pg-fold"), chosen.rows, longest, () => { chosen.rows += MORE_ROWS; drawMarked(); });
@@ -235,7 +238,7 @@ function drawOne() {
     const cells = row ? [rankText(row), rawOf(column, row), String(Math.round(row.percentile)), `${pg.number(row.tokens)}${row.cut ? ` (${pg.say("ranking.cut", { n: row.cut })})` : ""}`] : ["–", pg.say("plot.not_scored"), "–", "–"];
     return pg.el("tr", {}, pg.el("th", { scope: "row" }, symbol(column), pg.el("span", { text: ` ${column.name}` })), ...cells.map((text) => pg.el("td", { text })));
   });
-  const heads = ["compare.model", "plot.rank", "compare.raw", "compare.percentile", "ranking.tokens"];
+  const heads = ["compare.model", "compare.rank", "compare.raw", "compare.percentile", "ranking.tokens"];
   box.setAttribute("aria-label", pg.say("compare.one", { n: place + 1 }));
   box.replaceChildren(
     pg.el("div", { class: "pg-one-head" }, pg.el("h3", { text: pg.say("compare.one", { n: place + 1 }) }), label(place), close),
@@ -382,6 +385,7 @@ element.addEventListener("keydown", (event) => { if (event.key === "Escape" && d
 element.addEventListener("change", (event) => {
   if (!data || event.target.id !== "compare-baseline") return;
   chosen.baseline = event.target.value === INPUT ? INPUT : Number(event.target.value);
+  chosen.touched = true;
   drawMarked();
 });
 

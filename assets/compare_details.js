@@ -61,7 +61,7 @@ function speedOf(pair) {
 }
 
 function drawPrecision(pair) {
-  if (pair.says) return pg.el("div", { class: "pg-pair-card" }, pg.el("h3", { text: pair.names.join(" ↔ ") }), pg.el("p", { class: "pg-warn", text: pg.phrase(pair.says) }));
+  if (pair.says) return pg.el("div", { class: "pg-precision-card" }, pg.el("h3", { text: pair.names.join(" ↔ ") }), pg.el("p", { class: "pg-warn", text: pg.phrase(pair.says) }));
   const scale = pg.say(`ranking.raw_${pair.scale}`).toLowerCase();
   const order = pair.order_kept === null ? pg.say("compare.one_has_no_order") : pair.order_kept ? pg.say("compare.order_kept") : pg.say("compare.order_moved", { n: pair.n_moved, most: pair.largest_move, pairs: pair.n_reversed });
   const facts = [
@@ -70,7 +70,7 @@ function drawPrecision(pair) {
     [pg.say("compare.order"), order],
     [pg.say("compare.first_place"), pg.say(pair.top_kept ? "compare.top_kept" : "compare.top_moved")],
   ];
-  return pg.el("div", { class: "pg-pair-card" }, pg.el("h3", { text: pair.names.join(" ↔ ") }),
+  return pg.el("div", { class: "pg-precision-card" }, pg.el("h3", { text: pair.names.join(" ↔ ") }),
     pg.el("dl", {}, ...facts.flatMap(([name, value]) => [pg.el("dt", { text: name }), pg.el("dd", { text: value })])),
     pg.el("div", { class: "pg-speed" }, ...speedOf(pair)));
 }
@@ -78,7 +78,7 @@ function drawPrecision(pair) {
 function drawPrecisions() {
   const part = $(".pg-precisions");
   part.hidden = data.precisions.length === 0;
-  part.replaceChildren(...[...head(pg.say("compare.precisions"), pg.say("compare.precisions_hint")), pg.el("div", { class: "pg-pair-cards" }, ...data.precisions.map(drawPrecision))].filter(Boolean));
+  part.replaceChildren(...[...head(pg.say("compare.precisions"), pg.say("compare.precisions_hint")), pg.el("div", { class: "pg-precision-cards" }, ...data.precisions.map(drawPrecision))].filter(Boolean));
 }
 
 // ---- what each model is and costs -----------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ function drawCosts() {
   const name = pg.say("compare.costs");
   const columns = [
     ["compare.time_taken", seconds],
-    ["compare.rate", (model) => (model.passages_per_second === null ? "–" : pg.number(model.passages_per_second, model.passages_per_second < 10 ? 1 : 0))],
+    ["compare.rate", (model) => (model.passages_per_second === null ? "–" : model.passages_per_second < 10 ? pg.number(model.passages_per_second, 1) : pg.number(Math.round(model.passages_per_second)))],
     ["compare.memory", (model) => (model.keyword ? pg.say("compare.none_needed") : model.memory_mib === null ? unknown() : `${pg.number(Math.round(model.memory_mib))} MiB`)],
     ["compare.ran_on", (model) => (model.device ? [model.device.toUpperCase(), model.precision].filter(Boolean).join(" ") : "–")],
     ["models.parameters", (model) => (model.keyword ? pg.say("compare.none_needed") : model.parameters ? millions(model.parameters) : unknown())],

@@ -157,7 +157,7 @@ def headline(side: Side) -> list[Phrase]:
     else:
         said.append(phrase("compare.other_first", "warn"))
         said += [
-            phrase("compare.first_of", "item", models=_listed(models), passages=_numbers(first), n=len(first))
+            phrase("compare.first_of", "named", models=_listed(models), passages=_numbers(first), n=len(first))
             for first, models in tops.items()
         ]
     return [*said, *_widest(side, speaking), *_labels(side)]
