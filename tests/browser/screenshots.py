@@ -21,25 +21,34 @@ PATIENCE_MS = 180_000
 
 @dataclass(frozen=True)
 class Picture:
-    """One PNG: its window in CSS pixels, and whether the phone's layout is meant."""
+    """One PNG: what is done on the page first, its window in CSS pixels, and whether the phone's layout is meant."""
 
-    name: str
+    view: str
+    look: str
     theme: str
     width: int
     height: int
     scale: float = 1.5
     mobile: bool = False
 
+    @property
+    def name(self) -> str:
+        return f"{self.view}-{self.look}"
 
-PICTURES = (
-    Picture("ranking-light", "light", 1440, 1200),
-    Picture("ranking-dark", "dark", 1440, 1200),
-    Picture("ranking-phone", "light", 390, 1200, scale=2, mobile=True),
+
+PICTURES = tuple(
+    picture
+    for view in ("ranking", "embeddings", "compare")
+    for picture in (
+        Picture(view, "light", "light", 1440, 1500),
+        Picture(view, "dark", "dark", 1440, 1500),
+        Picture(view, "phone", "light", 390, 1200, scale=2, mobile=True),
+    )
 )
 
 
-def rank_the_example(page: Page) -> None:
-    """Runs the example of the pictures and returns when every passage and both plots are drawn."""
+def choose_the_example(page: Page) -> int:
+    """Fills the workspace; returns how many passages there are."""
     scenario = json.loads(SCENARIO.read_text(encoding="utf-8"))
     page.locator("#workspace-status").wait_for(state="attached")
     page.locator("#workspace-example input").click()
@@ -48,13 +57,38 @@ def rank_the_example(page: Page) -> None:
         "query => document.querySelector('#workspace-query textarea, #workspace-query input')?.value === query",
         arg=scenario["query"],
     )
+    return len(scenario["passages"])
+
+
+def show_ranking(page: Page, n_passages: int) -> None:
     page.locator("#workspace-run").click()
     page.wait_for_function(
         "n => document.querySelectorAll('.pg-rows [role=row]').length === n"
         " && document.querySelectorAll('.js-plotly-plot .main-svg').length > 1"
         " && document.querySelector('#workspace-stop')?.disabled",
-        arg=len(scenario["passages"]),
+        arg=n_passages,
     )
+
+
+def show_embeddings(page: Page, n_passages: int) -> None:
+    page.get_by_role("tab", name="Embeddings").click()
+    page.locator("#embeddings-run").click()
+    page.wait_for_function(
+        "() => document.querySelectorAll('#embeddings-result .js-plotly-plot .main-svg').length > 5"
+        " && document.querySelector('#embeddings-stop')?.disabled"
+    )
+
+
+def show_compare(page: Page, n_passages: int) -> None:
+    page.get_by_role("tab", name="Compare").click()
+    for name in ("mini-embedder", "BM25"):
+        page.locator(".pg-quick button", has_text=name).click()
+    page.locator("#compare-run").click()
+    page.locator("#compare-export-csv").wait_for()
+    page.wait_for_function("() => document.querySelectorAll('#compare-plots .js-plotly-plot .main-svg').length > 3")
+
+
+SHOW = {"ranking": show_ranking, "embeddings": show_embeddings, "compare": show_compare}
 
 
 def take(browser: Browser, url: str, picture: Picture) -> Path:
@@ -69,7 +103,9 @@ def take(browser: Browser, url: str, picture: Picture) -> Path:
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{url}/?__theme={picture.theme}")
-    rank_the_example(page)
+    SHOW[picture.view](page, choose_the_example(page))
+    # Rows that were never near the window are not painted, and would be blank in a picture of the whole page.
+    page.add_style_tag(content="* { content-visibility: visible !important; }")
     # A phone shows the results below the workspace: the picture begins where they begin.
     page.evaluate(
         "mobile => { document.activeElement?.blur(); window.scrollTo(0, 0);"
@@ -77,7 +113,7 @@ def take(browser: Browser, url: str, picture: Picture) -> Path:
         picture.mobile,
     )
     path = FOLDER / f"{picture.name}.png"
-    page.screenshot(path=path, full_page=not picture.mobile)
+    page.screenshot(path=path)
     context.close()
     Image.open(path).convert("RGB").quantize(N_COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
     return path
