@@ -15,10 +15,11 @@ import pytest
 pytest.importorskip("playwright")
 
 from playground.analysis.movement import movements
-from playground.core.types import Comparison
+from playground.core.types import Comparison, ModelChoice, Passage, RerankRequest
 from playground.engine.comparison import from_manifest
 from playground.engine.engine import Engine
 from playground.history.store import HistoryStore
+from playground.models.catalog import BUILT_IN_EMBEDDER, BUILT_IN_RERANKER
 from playground.paths import ASSETS
 from playground.settings import Settings
 from playground.ui.services import Services
@@ -29,6 +30,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 SCENARIO = json.loads((ASSETS / "scenarios" / "1-keyword-trap.json").read_text(encoding="utf-8"))
 MODELS = ["mini-reranker", "mini-embedder", "BM25"]
+WARM_UP = RerankRequest("warm", (Passage("1", "up"),))
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
     settings = Settings(db=tmp_path_factory.mktemp("compare") / "history.db", offline=True, precision="fp32")
     services = Services(settings, Engine(offline=True), HistoryStore(settings.db))
+    # Loaded before anybody waits for them: on a busy machine that alone takes minutes.
+    models = [ModelChoice(BUILT_IN_RERANKER, precision="fp32"), ModelChoice(BUILT_IN_EMBEDDER, kind="embedder")]
+    assert [last.comparison.complete for last in services.engine.compare(WARM_UP, models)][-1]
     app = build_app(services)
     served = {"prevent_thread_lock": True, "quiet": True, "server_name": "127.0.0.1"}
     _, url, _ = app.launch(**launch_options(settings) | served)

@@ -10,19 +10,20 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from playground.core.errors import HistoryError, PlaygroundError
 from playground.core.types import CompareProgress, Comparison, ModelChoice, Progress, RerankRequest, SpeedRatio
 from playground.engine.comparison import manifest, to_csv, to_json
-from playground.plots import find
-from playground.ui import texts
 from playground.ui.components import compared, compared_details
 from playground.ui.components.bound import Bound
 from playground.ui.components.compare_models import chosen, instruction_of, offered
+from playground.ui.components.compare_progress import busy, idle, lines
 from playground.ui.components.compared import Side
 from playground.ui.components.compared_details import Pair
+from playground.ui.components.compared_figures import FIGURES, head
+from playground.ui.components.compared_figures import page as page_of
+from playground.ui.components.compared_figures import plots as plots_of
 from playground.ui.components.drawn import asset, drawn
-from playground.ui.components.figures import as_plot, words
 from playground.ui.components.past import Past, as_comparison, beside, past_runs
+from playground.ui.components.saving import save
 from playground.ui.components.steps import step, step_of
 from playground.ui.page import Page
 from playground.ui.services import Services
@@ -32,7 +33,6 @@ from playground.ui.wiring import Caller, listen
 from playground.ui.workspace import Asked, note_phrase
 
 SECONDS_BETWEEN_LINES = 0.25
-FIGURES = ("rank_shift", "score_percentiles")
 
 
 @dataclass(frozen=True)
@@ -112,10 +112,10 @@ def build(services: Services, bound: Bound) -> Widgets:
     results = drawn("compare", asset("compare.html"), elem_id="compare-results")
     with gr.Column(visible=False, elem_id="compare-plots") as plots:
         with gr.Column(elem_classes="pg-card"):
-            heads = [_head("rank_shift")]
+            heads = [head("rank_shift")]
             shift = gr.Plot(show_label=False, container=False, elem_id="compare-shift")
         with gr.Column(elem_classes="pg-card"):
-            heads.append(_head("score_percentiles"))
+            heads.append(head("score_percentiles"))
             percentiles = gr.Plot(show_label=False, container=False, elem_id="compare-percentiles")
     details = drawn("compare_details", asset("compare_details.html"), elem_id="compare-details")
     download = drawn("download", "<span></span>", elem_id="compare-download", elem_classes="pg-unseen")
@@ -191,7 +191,10 @@ def on_time(services: Services, caller: Caller, visit: Visit) -> Iterator[Ran]:
 def on_words(services: Services, caller: Caller, visit: Visit) -> Shown:
     """The plots in the language that was clicked."""
     language: Language = "zh" if caller.text("lang") == "zh" else "en"
-    return NOTHING_NEW if visit.comparison is None else NOTHING_NEW._replace(**_figures(_side(visit), language))
+    if visit.comparison is None:
+        return NOTHING_NEW
+    shift, percentiles = plots_of(_side(visit), language)
+    return NOTHING_NEW._replace(shift=shift, percentiles=percentiles)
 
 
 def on_seek(services: Services, caller: Caller, visit: Visit) -> Shown:
@@ -229,11 +232,8 @@ def on_export(services: Services, caller: Caller, visit: Visit) -> dict[str, str
     if kind == "json":
         return file("comparison.json", "application/json", to_json(visit.comparison))
     if kind == "html" and figure in FIGURES:
-        from playground.plots.files import to_html
-
-        side = _side(visit)
-        page = to_html(_drawing(figure, side, caller.language), visit.comparison.request.query)
-        return file(f"{figure.replace('_', '-')}.html", "text/html;charset=utf-8", page)
+        name = f"{figure.replace('_', '-')}.html"
+        return file(name, "text/html;charset=utf-8", page_of(figure, _side(visit), caller.language))
     return None
 
 
@@ -241,12 +241,14 @@ def show(caller: Caller, visit: Visit, *, remarks: Sequence[Phrase] = ()) -> Sho
     """A whole comparison on the page."""
     assert visit.comparison is not None
     side = _side(visit)
+    shift, percentiles = plots_of(side, caller.language)
     return Shown(
         results=compared.payload(side, run_id=visit.run_id, remarks=remarks, replay=visit.replay),
         plots=gr.update(visible=bool(side.results)),
+        shift=shift,
+        percentiles=percentiles,
         details=_details(visit),
         visit=visit,
-        **_figures(side, caller.language),
     )
 
 
@@ -272,16 +274,6 @@ def failed(said: Phrase) -> Ran:
     return Ran(NOTHING_NEW, idle(said))
 
 
-def idle(*said: Phrase) -> dict[str, object]:
-    """The buttons while nothing runs."""
-    return {"running": False, "said": list(said), "lines": []}
-
-
-def busy(*said: Phrase, lines: Sequence[Mapping[str, object]] = ()) -> dict[str, object]:
-    """The buttons while models run, with a line for each."""
-    return {"running": True, "said": list(said), "lines": list(lines)}
-
-
 def _run(
     services: Services,
     caller: Caller,
@@ -300,7 +292,7 @@ def _run(
                 yield _one_more(last)
             elif time.monotonic() - shown_at >= SECONDS_BETWEEN_LINES:
                 shown_at = time.monotonic()
-                yield Ran(NOTHING_NEW, busy(lines=_lines(last)))
+                yield Ran(NOTHING_NEW, busy(lines=lines(last)))
         assert last is not None
         yield _ended(services, caller, visit, last, remarks)
     finally:
@@ -312,18 +304,7 @@ def _one_more(last: CompareProgress) -> Ran:
     side = Side(last.comparison, len(last.comparison.runs))
     results = compared.payload(side, at=last.place + 1)
     shown = NOTHING_NEW._replace(results=results, plots=gr.update(visible=False), details=None)
-    return Ran(shown, busy(lines=_lines(last)))
-
-
-def _lines(last: CompareProgress) -> list[dict[str, object]]:
-    """Where each model stands."""
-    side = Side(last.comparison, len(last.comparison.runs))
-    found: list[dict[str, object]] = []
-    for place, run in enumerate(last.comparison.runs):
-        state = compared.state_of(run, place, last.place)
-        said = step_of(last.step) if state == "running" else phrase(f"compare.state_{state}", "muted")
-        found.append({"name": side.names[place], "state": state, "said": said})
-    return found
+    return Ran(shown, busy(lines=lines(last)))
 
 
 def _ended(services: Services, caller: Caller, visit: Visit, last: CompareProgress, remarks: Sequence[Phrase]) -> Ran:
@@ -334,7 +315,7 @@ def _ended(services: Services, caller: Caller, visit: Visit, last: CompareProgre
         return Ran(
             NOTHING_NEW._replace(visit=replace(visit, replaying=None)), idle(phrase("run.stopped_early", "muted"))
         )
-    run_id, unsaved = _save(services, caller, comparison) if scored else (None, [])
+    run_id, unsaved = save(services.history, caller.owner, manifest(comparison)) if scored else (None, [])
     replay = None
     if visit.replaying is not None and visit.comparison is not None:
         replay = tuple(compared_details.replayed(visit.comparison, comparison, visit.replaying))
@@ -344,17 +325,6 @@ def _ended(services: Services, caller: Caller, visit: Visit, last: CompareProgre
         status = phrase("compare.stopped", "muted", n=last.step.done - n_failed, total=len(comparison.runs))
     failures = [phrase("compare.failures", "bad", n=n_failed)] if n_failed else []
     return Ran(show(caller, now, remarks=[*remarks, *unsaved]), idle(status, *failures, *unsaved))
-
-
-def _save(services: Services, caller: Caller, comparison: Comparison) -> tuple[str | None, list[Phrase]]:
-    """The id under which the comparison was saved, or what kept it from being saved."""
-    try:
-        return services.history.save(caller.owner, manifest(comparison)), []
-    except HistoryError as error:
-        said: Phrase = {"tone": "warn"}
-        for language in texts.LANGUAGES:
-            said[language] = f"{texts.say('run.not_saved', language)} {texts.sentence(error, language)}"
-        return None, [said]
 
 
 def _side(visit: Visit) -> Side:
@@ -379,34 +349,12 @@ def _picker(services: Services, visit: Visit, model: str, precision: str) -> dic
     return offered(services, model, precision, opened=opened, nonce=visit.run_id if visit.opened else None)
 
 
-def _figures(side: Side, language: Language) -> dict[str, Any]:
-    """Both plots, as fields of a `Shown`."""
-    if not side.results:
-        return {"shift": gr.skip(), "percentiles": gr.skip()}
-    shift, percentiles = (as_plot(_drawing(name, side, language)) for name in FIGURES)
-    return {"shift": shift, "percentiles": percentiles}
-
-
-def _drawing(name: str, side: Side, language: Language) -> Any:
-    try:
-        return find(name)(side.results, names=side.compared_names, words=words(language))
-    except PlaygroundError as error:
-        from playground.plots.figure import says
-
-        return says(texts.sentence(error, language))
-
-
 def _pair(visit: Visit, caller: Caller) -> Pair | None:
     """The two runs that the event names, where they are two precisions of one model."""
     wanted = caller.event.get("pair")
     if visit.comparison is None or not isinstance(wanted, list):
         return None
     return next((pair for pair in compared_details.precision_pairs(_side(visit)) if list(pair) == wanted), None)
-
-
-def _head(figure: str) -> gr.HTML:
-    value = {"figure": figure, "plot": f"compare-{'shift' if figure == 'rank_shift' else 'percentiles'}"}
-    return drawn("compare_figure", '<div class="pg-figure-head"></div>', value, elem_id=f"compare-head-{figure}")
 
 
 def wire(page: Page) -> None:

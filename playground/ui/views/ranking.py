@@ -11,17 +11,16 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from playground.core.errors import HistoryError
 from playground.core.types import ModelChoice, Progress, RerankRequest, RerankResult
 from playground.engine.exports import to_csv, to_json, to_snippet
 from playground.engine.manifest import from_manifest, manifest
 from playground.plots.words import SIGMOID_OF
-from playground.ui import texts
 from playground.ui.components.bound import Bound
 from playground.ui.components.changes import changes
 from playground.ui.components.drawn import asset, drawn, phrases
 from playground.ui.components.figures import figure
 from playground.ui.components.results import payload
+from playground.ui.components.saving import save
 from playground.ui.components.steps import step, step_of
 from playground.ui.page import Page
 from playground.ui.services import Services
@@ -226,7 +225,7 @@ def _ended(
     if result is None or not result.scored:
         cleared = NOTHING_NEW._replace(visit=replace(visit, replaying=None))
         return Ran(cleared, [phrase("run.stopped_early", "muted")], **free)
-    run_id, unsaved = _save(services, caller, result, choice)
+    run_id, unsaved = save(services.history, caller.owner, manifest(result, choice))
     replay = _replayed(visit, result, choice)
     now = replace(visit, result=result, choice=choice, run_id=run_id, unit=unit_of(visit, result), replaying=None)
     status = (
@@ -235,19 +234,6 @@ def _ended(
         else phrase("run.stopped", "muted", n=len(result.scored), total=len(result.request.passages))
     )
     return Ran(show(caller, now, remarks=[*remarks, *unsaved], replay=replay), [status, *unsaved], **free)
-
-
-def _save(
-    services: Services, caller: Caller, result: RerankResult, choice: ModelChoice
-) -> tuple[str | None, list[Phrase]]:
-    """The id under which the run was saved, or what kept it from being saved."""
-    try:
-        return services.history.save(caller.owner, manifest(result, choice)), []
-    except HistoryError as error:
-        said: Phrase = {"tone": "warn"}
-        for language in texts.LANGUAGES:
-            said[language] = f"{texts.say('run.not_saved', language)} {texts.sentence(error, language)}"
-        return None, [said]
 
 
 def _replayed(visit: Visit, result: RerankResult, choice: ModelChoice) -> list[Phrase] | None:
