@@ -15,7 +15,7 @@ def test_the_python_of_the_readme_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     code = "\n".join(re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL))
-    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})  # noqa: S102 - our own text
+    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
     said = capsys.readouterr().out
     assert "Paris is the capital and largest city of France." in said.split("\n")[0]
     assert "kendall" in said.lower()
