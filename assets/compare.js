@@ -122,7 +122,8 @@ function rankCell(row, at, n) {
   const column = data.columns[data.disagreement.columns[at]];
   const whole = column.byPlace.get(row.place);
   const share = n > 1 ? 1 - (row.ranks[at] - 1) / (n - 1) : 1;
-  return pg.el("td", { class: "pg-rank", style: { "--share": share.toFixed(3) }, title: `${column.name}: ${rawOf(column, whole)} · ${pg.say("plot.at_percentile", { percentile: Math.round(whole.percentile) })}` },
+  const silent = data.disagreement.silent[at];
+  return pg.el("td", { class: silent ? "pg-rank pg-silent" : "pg-rank", style: silent ? {} : { "--share": share.toFixed(3) }, title: `${column.name}: ${rawOf(column, whole)} · ${pg.say("plot.at_percentile", { percentile: Math.round(whole.percentile) })}` },
     pg.el("span", { text: row.tied[at] ? `${row.ranks[at]}=` : String(row.ranks[at]) }));
 }
 
@@ -138,7 +139,7 @@ function drawFights() {
   part.querySelector("thead").replaceChildren(pg.el("tr", {},
     pg.el("th", { scope: "col", text: pg.say("ranking.passage") }),
     pg.el("th", { scope: "col", class: "pg-spread", text: pg.say("compare.spread"), title: pg.say("compare.spread_title") }),
-    ...columns.map((column) => pg.el("th", { scope: "col", class: "pg-rank" }, symbol(column), pg.el("span", { text: ` ${column.name}` })))));
+    ...columns.map((column) => pg.el("th", { scope: "col", class: "pg-rank", title: column.name }, symbol(column), pg.el("span", { class: "pg-rank-name", text: column.name })))));
   const n = found.rows.length;
   part.querySelector("tbody").replaceChildren(...found.rows.slice(0, chosen.fights).map((row) => remember(pg.el("tr", {},
     pg.el("th", { scope: "row" }, pick(row.place, label(row.place))),
@@ -188,8 +189,9 @@ function drawColumn(column) {
       pg.el("p", { text: under(column) }),
       isBaseline ? pg.el("span", { class: "pg-badge", text: pg.say("compare.is_baseline") }) : null,
       column.state === "done" ? null : pg.el("p", { class: `pg-column-state pg-${column.state === "failed" ? "bad" : "muted"}`, text: pg.say(`compare.state_${column.state}`) })),
-    pg.el("div", { class: "pg-column-said" }, ...column.said.map((item) => pg.el("p", { class: `pg-${item.tone || "warn"}`, text: pg.phrase(item) }))),
-    rows.length ? pg.el("ol", {}, ...rows.slice(0, chosen.rows).map((row) => drawItem(column, row, moves))) : null);
+    pg.el("div", {},
+      pg.el("div", { class: "pg-column-said" }, ...column.said.map((item) => pg.el("p", { class: `pg-${item.tone || "warn"}`, text: pg.phrase(item) }))),
+      rows.length ? pg.el("ol", {}, ...rows.slice(0, chosen.rows).map((row) => drawItem(column, row, moves))) : null));
 }
 
 function drawLists() {

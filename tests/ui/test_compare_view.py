@@ -152,6 +152,7 @@ def test_scores_that_are_all_equal_make_agreement_undefined_with_the_reason(serv
 
 def test_a_rank_of_a_model_that_orders_nothing_is_no_opinion(services: Services, caller: Caller) -> None:
     shown = compared(services, caller, row("owner/constant"), row("owner/backwards"))
+    assert shown.results["disagreement"]["silent"] == [False, True, False]
     widest = shown.results["headline"][-1]["values"]
     assert (widest["best_model"], widest["worst_model"]) == ("backwards", "reranker")
 
@@ -385,6 +386,17 @@ def test_an_earlier_run_is_laid_beside_with_what_differs(services: Services, cal
     assert len(laid.details["models"]) == 2
     alone = compare.on_lay(services, replace(caller, event={"id": ""}), laid.visit)
     assert len(columns(alone)) == 2
+
+
+def test_what_holds_for_all_models_is_said_once_and_models_that_are_gone_are_named(
+    services: Services, caller: Caller
+) -> None:
+    before = compared(services, caller, EMBEDDER, BM25, row("owner/same"), asked=ASKED._replace(query="red"))
+    now = compared(services, caller, EMBEDDER, BM25).visit
+    laid = compare.on_lay(services, replace(caller, event={"id": before.visit.run_id}), now)
+    groups = laid.details["differences"]
+    assert (groups[0]["name"], keys(groups[0]["said"])) == ("", ["Query: red → red panda."])
+    assert groups[-1]["said"][0]["values"] == {"models": "same"}
 
 
 def test_a_run_of_one_model_can_be_laid_beside_too(services: Services, caller: Caller) -> None:

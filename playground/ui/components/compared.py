@@ -165,6 +165,7 @@ def headline(side: Side) -> list[Phrase]:
 
 def disagreement(side: Side) -> dict[str, object] | None:
     """The passages that all compared models scored, the widest spread first; None where nothing can be said."""
+    from playground.analysis.alignment import align, orders_nothing
     from playground.analysis.disagreement import disagreements
     from playground.core.errors import PlaygroundError
 
@@ -176,6 +177,7 @@ def disagreement(side: Side) -> dict[str, object] | None:
         return None
     return {
         "columns": list(side.places),
+        "silent": [orders_nothing(scores) for scores in align(side.results).scores],
         "rows": [
             {"place": one.index, "spread": one.spread, "ranks": list(one.ranks), "tied": list(one.tied)}
             for one in found

@@ -104,12 +104,18 @@ def replayed(before: Comparison, after: Comparison, record: Mapping[str, object]
     names = Side(before, len(before.runs)).names
     left = list(after.runs)
     found: list[tuple[str, list[Phrase]]] = []
+    absent = []
     for name, run in zip(names, before.runs, strict=True):
         other = _counterpart(run, left)
-        if other is not None:
-            left = [one for one in left if one is not other]
+        if other is None:
+            absent.append(name)
+            continue
+        left = [one for one in left if one is not other]
         found.append((name, _changes(run, other, record)))
-    return _once_for_all(found)
+    groups = _once_for_all(found)
+    if absent:
+        groups.append({"name": "", "said": [phrase("compare.not_now", "muted", models=", ".join(absent))]})
+    return groups
 
 
 def _once_for_all(found: Sequence[tuple[str, list[Phrase]]]) -> list[dict[str, object]]:
@@ -131,9 +137,7 @@ def _asked(choice: ModelChoice) -> tuple[str, str, str]:
     return choice.model_id, choice.kind, choice.precision
 
 
-def _changes(before: ModelRun, after: ModelRun | None, record: Mapping[str, object]) -> list[Phrase]:
-    if after is None:
-        return [phrase("compare.not_now", "muted")]
+def _changes(before: ModelRun, after: ModelRun, record: Mapping[str, object]) -> list[Phrase]:
     if before.result is None or after.result is None:
         failures = (("compare.failed_then", before.error), ("compare.failed_now", after.error))
         said = [_failure(key, error) for key, error in failures if error is not None]
