@@ -53,14 +53,14 @@ def test_a_trap_repeats_the_query_around_a_passage_of_another_row() -> None:
 def test_the_query_is_repeated_around_answers_too_so_that_it_is_no_sign_of_a_wrong_passage() -> None:
     positives = [of_row(ROWS[0], 5, ROWS, random.Random(seed)).passages[0] for seed in range(300)]
     dressed = [text for text in positives if ROWS[0].pos[0] in text and text != ROWS[0].pos[0]]
-    assert 20 < len(dressed) < 90
-    assert sum("thing 0" in text.replace(ROWS[0].pos[0], "") for text in dressed) > 10
+    assert 15 < len(dressed) < 60
+    assert sum("thing 0" in text.replace(ROWS[0].pos[0], "") for text in dressed) > 5
 
 
 def test_a_share_of_labelled_groups_holds_a_trap_in_place_of_a_mined_negative() -> None:
     groups = [of_row(ROWS[0], 5, ROWS, random.Random(seed)) for seed in range(200)]
     with_trap = [group for group in groups if group.passages[3] not in ROWS[0].neg]
-    assert 50 < len(with_trap) < 90
+    assert 15 < len(with_trap) < 50
 
 
 def test_a_veiled_answer_lacks_most_words_of_the_query_and_keeps_the_rest() -> None:
