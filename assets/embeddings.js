@@ -548,7 +548,7 @@ function drawTable() {
       cell("tokens", pg.el("span", { text: pg.number(nTokens), data: { unit: pg.say("ranking.tokens").toLowerCase() } }),
         nCut > 0 ? pg.el("span", { class: "pg-badge pg-cut", text: pg.say("ranking.cut", { n: nCut }), title: pg.say("ranking.cut_title", { n: nCut }) }) : null),
       cell("passage", pg.el("button", { type: "button", class: "pg-e-open", data: { place }, title: pg.say("embeddings.open_pair") },
-        pg.el("span", { class: "pg-e-place", text: String(place + 1) }), pg.el("span", { class: "pg-preview", dir: "auto", text: text.length > 300 ? `${text.slice(0, 300)}…` : text })),
+        pg.el("span", { class: "pg-e-place", text: `${place + 1} ·` }), pg.el("span", { class: "pg-preview", dir: "auto", text: text.length > 300 ? `${text.slice(0, 300)}…` : text })),
         alike.length ? pg.el("span", { class: "pg-badge pg-alike", text: pg.say("embeddings.alike", { places: alike.map((other) => other + 1).join(", ") }) }) : null),
       data.labelled ? cell("label", pg.el("span", { class: `pg-label ${tone}`, text: pg.say(key) })) : null);
   });

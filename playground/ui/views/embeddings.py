@@ -181,7 +181,9 @@ def build(services: Services, bound: Bound) -> Widgets:
             )
             status = phrases(elem_id="embeddings-status")
     shown = drawn("embeddings", asset("embeddings.html"), elem_id="embeddings-result")
-    loader = gr.Plot(show_label=False, container=False, elem_id="embeddings-loader", elem_classes="pg-unseen")
+    loader = gr.Plot(
+        show_label=False, container=False, visible=False, elem_id="embeddings-loader", elem_classes="pg-unseen"
+    )
     download = drawn("download", "<span></span>", elem_id="embeddings-download", elem_classes="pg-unseen")
     return Widgets(models, slots, run, stop, status, shown, loader, download, gr.State(first), gr.State(Visit()))
 
@@ -236,7 +238,7 @@ def on_embed(services: Services, caller: Caller, visit: Visit, *values: Any) -> 
     stop = services.stops.start(caller.session)
     try:
         busy = {"run": gr.update(interactive=False), "stop": gr.update(interactive=True)}
-        loader = PlotData(type="plotly", plot=EMPTY_PLOT)
+        loader = gr.update(visible=True, value=PlotData(type="plotly", plot=EMPTY_PLOT))
         yield _said([_step("run.start")], **busy)._replace(loader=loader)
         n_chosen = len(values) - len(Asked._fields)
         chosen, asked = Chosen.of(*values[:n_chosen]), Asked(*values[n_chosen:])
