@@ -287,6 +287,10 @@ function fit(plot) {
   if (box.id === "compare-shift") {
     const wanted = names.length * (narrow ? 96 : 130) + (narrow ? 50 : 230);
     box.style.setProperty("--plot-width", wanted > box.clientWidth ? `${wanted}px` : "100%");
+    if (narrow) Object.assign(changes, { "annotations[0].x": 0, "annotations[0].xanchor": "left", "annotations[0].align": "left" });
+  } else if (narrow) {
+    // The names stand below each other there, and would take their room from the marks.
+    changes.height = plot.layout.height + Math.max(0, names.length - 2) * 20;
   }
   window.Plotly.relayout(plot, changes).then(() => window.Plotly.Plots.resize(plot)).then(() => isolate(plot, lit));
 }
