@@ -116,7 +116,9 @@ window.playground = (() => {
   }
 
   function download({ name, mime, text, base64 }) {
-    const body = base64 ? Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)) : text;
+    // Excel reads a table as UTF-8 only where it begins with a byte order mark.
+    const marked = mime.startsWith("text/csv") ? `\ufeff${text}` : text;
+    const body = base64 ? Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)) : marked;
     const link = el("a", { href: URL.createObjectURL(new Blob([body], { type: mime })), download: name });
     document.body.append(link);
     link.click();
