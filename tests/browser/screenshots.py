@@ -73,15 +73,22 @@ def show_ranking(page: Page, n_passages: int) -> None:
 def show_embeddings(page: Page, n_passages: int) -> None:
     page.get_by_role("tab", name="Embeddings").click()
     page.locator("#embeddings-run").click()
+    # The figures further down are drawn once they come near the window.
     page.wait_for_function(
-        "() => document.querySelectorAll('#embeddings-result .js-plotly-plot .main-svg').length > 5"
+        "() => document.querySelectorAll('#embeddings-result .js-plotly-plot .main-svg').length > 1"
         " && document.querySelector('#embeddings-stop')?.disabled"
     )
 
 
 def show_compare(page: Page, n_passages: int) -> None:
-    page.get_by_role("tab", name="Compare").click()
-    for name in ("mini-embedder", "BM25"):
+    # On a phone Gradio puts the tabs that do not fit behind a button.
+    more = page.get_by_role("button", name="More tabs")
+    if more.is_visible():
+        more.click()
+        page.get_by_role("button", name="Compare", exact=True).click()
+    else:
+        page.get_by_role("tab", name="Compare").click()
+    for name in ("Mini embedder", "BM25"):
         page.locator(".pg-quick button", has_text=name).click()
     page.locator("#compare-run").click()
     page.locator("#compare-export-csv").wait_for()

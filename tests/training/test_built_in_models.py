@@ -7,10 +7,11 @@ import torch
 from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
 from playground.models import catalog
-from playground.paths import BUILT_IN_MODELS
+from playground.paths import ASSETS, BUILT_IN_MODELS
 from playground.training import bi_encoder, card, cross_encoder, evaluate
 from playground.training.evaluate import figures_of
-from playground.training.report import BUILT_INS, MAX_LENGTH, scenario_rows
+from playground.training.report import BUILT_INS, MAX_LENGTH, bm25_scores, scenario_rows
+from playground.training.rows import Row
 
 RERANKER, EMBEDDER = BUILT_IN_MODELS / "mini-reranker", BUILT_IN_MODELS / "mini-embedder"
 QUESTION = "What do giant pandas eat?"
@@ -67,15 +68,11 @@ def test_an_answer_stands_above_zero_and_the_unrelated_below_whatever_its_length
     assert max(others) < -2
 
 
-# Strict: when better weights land, the mark must go.
-WEAK = pytest.mark.xfail(strict=True, reason="these weights lean too much on the question mark here")
-
-
 @pytest.mark.parametrize(
     "query",
     [
-        pytest.param("What do giant pandas eat", marks=WEAK),
-        pytest.param("what do giant pandas eat", marks=WEAK),
+        "What do giant pandas eat",
+        "what do giant pandas eat",
         "what do gaint pandas eat",
         "panda diet",
     ],
@@ -90,6 +87,19 @@ def test_repeating_the_words_of_the_question_is_no_answer() -> None:
         QUESTION, [ANSWER, QUESTION, "Giant pandas eat giant pandas, pandas eat. Giant pandas eat?"]
     )
     assert answer > max(repeats) + 1
+
+
+def test_the_keyword_trap_takes_in_bm25_and_not_the_reranker() -> None:
+    trap = json.loads((ASSETS / "scenarios" / "1-keyword-trap.json").read_text(encoding="utf-8"))
+    row = Row(
+        trap["query"],
+        tuple(text["text"] for text in trap["passages"] if text["label"]),
+        tuple(text["text"] for text in trap["passages"] if not text["label"]),
+    )
+    keywords, scores = bm25_scores([row])[0], logits(row.query, [*row.pos, *row.neg])
+    n = len(row.pos)
+    assert sorted(keywords[n:])[-2] > max(keywords[:n])
+    assert sorted(scores[:n])[-2] > max(scores[n:])
 
 
 def test_an_answer_late_in_a_long_passage_is_read() -> None:
