@@ -596,7 +596,7 @@ function draw() {
   const any = ready().length > 0;
   $(".pg-warnings").replaceChildren(...data.remarks.map((item) => pg.el("li", { class: `pg-${item.tone || "warn"}`, text: pg.phrase(item) })));
   $(".pg-models-strip").replaceChildren(...data.columns.map(modelCard));
-  $(".pg-embeddings").classList.toggle("pg-one", ready().length === 1);
+  $(".pg-embeddings").classList.toggle("pg-e-one", ready().length === 1);
   for (const part of [".pg-meaning", ".pg-arrange", '[data-part="query"]', '[data-part="passages"]']) $(part).hidden = !any;
   if (any) {
     drawMeaning();
