@@ -140,7 +140,7 @@ function addPlot(name, at, node, figure, after) {
 function tools(name, at) {
   const label = `${pg.say(`embeddings.${name}`)}, ${data.columns[at].model}`;
   const button = (format) => pg.el("button", {
-    type: "button", class: "pg-button pg-small", title: pg.say("embeddings.save_as", { format: format.toUpperCase() }),
+    type: "button", class: "pg-button pg-e-small", title: pg.say("embeddings.save_as", { format: format.toUpperCase() }),
     "aria-label": `${pg.say("embeddings.save_as", { format: format.toUpperCase() })}: ${label}`, data: { save: format, figure: name, column: at },
   }, pg.el("span", { class: "pg-button-text", text: format.toUpperCase() }));
   return pg.el("span", { class: "pg-tools" }, button("png"), button("svg"), button("html"));
@@ -149,7 +149,7 @@ function tools(name, at) {
 function figureCard(name, at) {
   const column = data.columns[at];
   const node = pg.el("div", { class: "pg-plot" });
-  const head = pg.el("div", { class: "pg-figure-head" }, pg.el("h4", { text: column.model, title: column.model_id }), column.figures[name] ? tools(name, at) : null);
+  const head = pg.el("div", { class: "pg-e-figure-head" }, pg.el("h4", { text: column.model, title: column.model_id }), column.figures[name] ? tools(name, at) : null);
   const card = pg.el("div", { class: "pg-card pg-figure", data: { figure: name, column: at } }, head);
   const empty = !column.figures[name] || figureOf(at, name).layout.meta.empty;
   if (name === "map") {
@@ -517,7 +517,7 @@ function duplicates(column, at) {
   const shown = pairs.slice(0, 12);
   return pg.el("div", { class: "pg-duplicates" },
     pg.el("p", { text: `${who}${pg.say("embeddings.duplicates", { n, least: cosine(least, 2) })}` }),
-    pg.el("ul", {}, ...shown.map(([a, b, value]) => pg.el("li", {}, pg.el("button", { type: "button", class: "pg-button pg-small", data: { a, b, column: at } },
+    pg.el("ul", {}, ...shown.map(([a, b, value]) => pg.el("li", {}, pg.el("button", { type: "button", class: "pg-button pg-e-small", data: { a, b, column: at } },
       pg.el("span", { class: "pg-button-text", text: `${a + 1} ↔ ${b + 1} · ${cosine(value, 2)}` }))))),
     n > shown.length ? pg.el("p", { class: "pg-muted", text: pg.say("embeddings.more_duplicates", { n: n - shown.length }) }) : null);
 }
@@ -553,8 +553,8 @@ function drawTable() {
       data.labelled ? cell("label", pg.el("span", { class: `pg-label ${tone}`, text: pg.say(key) })) : null);
   });
   $(".pg-table-part").replaceChildren(
-    pg.el("div", { class: "pg-figure-head" }, pg.el("h3", { text: pg.say("embeddings.table") }),
-      pg.el("button", { type: "button", class: "pg-button pg-small", id: "embeddings-csv", title: pg.say("embeddings.csv_title"), data: { save: "csv" } }, pg.svg(DOWN, 14), pg.el("span", { class: "pg-button-text", text: "CSV" }))),
+    pg.el("div", { class: "pg-e-figure-head" }, pg.el("h3", { text: pg.say("embeddings.table") }),
+      pg.el("button", { type: "button", class: "pg-button pg-e-small", id: "embeddings-csv", title: pg.say("embeddings.csv_title"), data: { save: "csv" } }, pg.svg(DOWN, 14), pg.el("span", { class: "pg-button-text", text: "CSV" }))),
     pg.el("p", { class: "pg-muted pg-explains", text: pg.say(band ? "embeddings.table_hint" : "embeddings.table_plain") }),
     list.length > 1 ? pg.el("span", { class: "pg-segments", role: "group", "aria-label": pg.say("embeddings.models") }, ...list.map(({ column: each, at }) =>
       pg.el("button", { type: "button", text: each.model, "aria-pressed": String(at === chosen.table), data: { table: at } }))) : "",
