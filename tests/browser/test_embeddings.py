@@ -118,7 +118,7 @@ def test_the_heatmaps_hold_the_cosines_of_the_model(visit: Callable[..., Any], s
     page.get_by_text("Nothing embedded yet").wait_for()
     chosen = take_scenario(page)
     embed(page)
-    assert page.locator(STATUS).inner_text() == "Done: the query and 10 passages"
+    assert page.locator(STATUS).inner_text() == f"Done: the query and {len(chosen.passages)} passages"
     result, background = computed(server, chosen.query, [passage.text for passage in chosen.passages])
     values, meta = cells(page, QUERY_MAP)
     order = np.argsort(-result.query_cosines(), kind="stable").tolist()
@@ -201,7 +201,7 @@ def test_orders_and_colours_change_what_is_drawn(visit: Callable[..., Any]) -> N
     embed(page)
     page.get_by_role("button", name="As pasted").click()
     page.wait_for_function(
-        f"() => document.querySelector('{QUERY_MAP} .pg-plot')?.layout?.meta?.rows?.join() === '0,1,2,3,4,5,6,7,8,9'"
+        f"() => document.querySelector('{QUERY_MAP} .pg-plot')?.layout?.meta?.rows?.join() === '0,1,2,3,4,5,6,7'"
     )
     page.get_by_role("button", name="Fitted").click()
     page.wait_for_function(f"() => document.querySelector('{QUERY_MAP} .pg-plot')?.layout?.meta?.colours === 'fitted'")
@@ -222,7 +222,7 @@ def test_the_result_is_there_when_the_tab_is_left_and_returned_to(visit: Callabl
         " return plot?._fullLayout && Math.abs(plot._fullLayout.width - plot.clientWidth) <= 2; }"
     )
     assert page.locator(f"{QUERY_MAP} .main-svg").first.bounding_box()["width"] != width
-    assert page.locator(".pg-e-row").count() == 10
+    assert page.locator(".pg-e-row").count() == 8
 
 
 def test_one_model_that_fails_leaves_the_other(visit: Callable[..., Any]) -> None:
@@ -284,7 +284,7 @@ def test_figures_and_table_come_as_files(visit: Callable[..., Any]) -> None:
     html = saved(f'{QUERY_MAP} button[data-save="html"]').read_text(encoding="utf-8")
     assert "Plotly.newPlot" in html
     rows = list(csv.DictReader(io.StringIO(saved("#embeddings-csv").read_text(encoding="utf-8-sig"))))
-    assert len(rows) == 10
+    assert len(rows) == 8
     assert rows[0]["background_language"] == "en"
 
 
