@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-ScaleName = Literal["logit", "log-odds", "cosine", "sum", "bm25", "sigmoid"]
+ScaleName = Literal["logit", "log-odds", "cosine", "sum", "bm25", "sigmoid", "file"]
 Activation = Literal["sigmoid", "identity"]
 
 
@@ -62,3 +62,5 @@ PLAIN_LOGIT = Scale("logit", -math.inf, math.inf, level=True, activation="identi
 LOG_ODDS = Scale("log-odds", -math.inf, math.inf, level=True, activation="sigmoid")
 COSINE = Scale("cosine", -1.0, 1.0, level=False, activation="identity")
 BM25 = Scale("bm25", 0.0, math.inf, level=False, activation="identity")
+# Scores that came with a file: nothing is known of them but that more is better.
+FILE = Scale("file", -math.inf, math.inf, level=False, activation="identity")
