@@ -1,0 +1,113 @@
+"""The labelled set that the Threshold view works on, with its labels and scores of now."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from playground.core.errors import PlaygroundError
+from playground.core.labels import LabelledSet, SetScores
+from playground.ui.services import Services
+from playground.ui.wiring import Caller
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+    from playground.analysis.judged import Judged
+    from playground.history.sets import ScorerRow
+
+EXAMPLE = "example"
+MINE = "labels"
+PAGE = "page"
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What one open page looks at.
+
+    Attributes:
+        set_id: a stored set, or `EXAMPLE`, `MINE` (every pair the visitor labelled) or `PAGE` (the workspace).
+        page: the workspace as a set, as it stood when it was chosen; None unless `set_id` is `PAGE`.
+        scorer: key of the scores shown; empty takes the newest.
+        relevant_from: the lowest grade that counts as relevant.
+    """
+
+    set_id: str = EXAMPLE
+    page: LabelledSet | None = None
+    scorer: str = ""
+    relevant_from: int = 1
+    nonce: str = field(default_factory=lambda: secrets.token_hex(4))
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The set and its scores.
+
+    Attributes:
+        scorers: every model that scored any of its pairs, newest first.
+        shown: the one whose scores are `scores`; None where no pair is scored.
+        judged: the pairs that can be counted; None without scores, or where `problem` says why not.
+    """
+
+    labelled: LabelledSet
+    scorers: tuple[ScorerRow, ...]
+    shown: ScorerRow | None = None
+    scores: SetScores | None = None
+    judged: Judged | None = None
+    problem: PlaygroundError | None = None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a part of the view is wired with.
+
+    Attributes:
+        lab: the state that holds the `Lab`.
+        refresh: makes an event (a `.then` or a component's event) show everything anew.
+        tab: the tabs inside the view, by name: panel, labelling, quality, saved.
+    """
+
+    lab: gr.State
+    refresh: Callable[[Callable[..., Any]], Any]
+    tab: dict[str, gr.Tab]
+
+
+def labelled_set(services: Services, owner: str, lab: Lab) -> LabelledSet:
+    """The chosen set with the labels of now.
+
+    Raises:
+        HistoryError: it is gone, or the database cannot be read.
+    """
+    history = services.history
+    if lab.set_id == MINE:
+        return history.labels.all(owner)
+    if lab.set_id == PAGE:
+        return history.sets.effective(owner, lab.page or LabelledSet(PAGE, "", ()))
+    if lab.set_id == EXAMPLE:
+        from playground.engine import example_set
+
+        return history.sets.effective(owner, example_set.load())
+    return history.sets.get(owner, lab.set_id)
+
+
+def open_desk(services: Services, caller: Caller, lab: Lab) -> Desk:
+    """The set, its models, and the pairs that count for the one shown.
+
+    Raises:
+        HistoryError: as `labelled_set`.
+    """
+    # Here, and not at the top: numpy is not needed to open the page.
+    from playground.analysis.judged import judged
+
+    labelled = labelled_set(services, caller.owner, lab)
+    scorers = tuple(services.history.sets.scorers(caller.owner, labelled))
+    shown = next((each for each in scorers if each.key == lab.scorer), scorers[0] if scorers else None)
+    scores = None if shown is None else services.history.sets.scores(caller.owner, labelled, shown.key)
+    if scores is None:
+        return Desk(labelled, scorers)
+    try:
+        return Desk(labelled, scorers, shown, scores, judged(labelled, scores, lab.relevant_from))
+    except PlaygroundError as error:
+        return Desk(labelled, scorers, shown, scores, problem=error)
