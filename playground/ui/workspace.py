@@ -12,6 +12,7 @@ import gradio as gr
 
 from playground.core.errors import InvalidInput, PlaygroundError
 from playground.core.types import DeviceName, ModelChoice, Passage, PrecisionName, RerankRequest, Truncation
+from playground.engine.inputs.items import Note
 from playground.models import catalog
 from playground.models.resolve import is_folder, parse_choice
 from playground.ui import texts
@@ -19,7 +20,6 @@ from playground.ui.components.bound import Bound
 from playground.ui.components.drawn import phrases
 from playground.ui.components.pickers import reranker_choices
 from playground.ui.inputs.files import SUFFIXES, read_file
-from playground.ui.inputs.items import Note
 from playground.ui.inputs.parse import MODES, Parsed, as_text, parse_passages, remember
 from playground.ui.inputs.scenarios import Scenario, load_all
 from playground.ui.services import Services

@@ -10,7 +10,7 @@ from typing import Literal
 
 from playground.core.errors import InvalidInput
 from playground.core.types import Passage
-from playground.ui.inputs.items import Gathered, Note, free_id, gather, is_blank, mend
+from playground.engine.inputs.items import Gathered, Note, free_id, gather, is_blank, mend
 
 Mode = Literal["auto", "lines", "blank lines", "json", "jsonl"]
 MODES: tuple[Mode, ...] = ("auto", "lines", "blank lines", "json", "jsonl")

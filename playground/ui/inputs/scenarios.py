@@ -9,8 +9,8 @@ from pathlib import Path
 
 from playground.core.errors import InvalidInput
 from playground.core.types import Passage
+from playground.engine.inputs.items import gather, is_blank
 from playground.paths import ASSETS
-from playground.ui.inputs.items import gather, is_blank
 
 FOLDER = ASSETS / "scenarios"
 LANGUAGES = ("en", "zh")

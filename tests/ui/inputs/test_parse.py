@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from playground.core.errors import InvalidInput
 from playground.core.types import Passage
-from playground.ui.inputs.items import Note
+from playground.engine.inputs.items import Note
 from playground.ui.inputs.parse import as_text, parse_passages, remember
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from charset_normalizer import from_bytes
 
 from playground.core.errors import InvalidInput
-from playground.ui.inputs.items import Note
+from playground.engine.inputs.items import Note
 
 # UTF-32 first: its little-endian mark begins with the one of UTF-16.
 MARKS = (
