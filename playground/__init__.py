@@ -10,15 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playground.engine.public import compare, embed, rerank
+    from playground.engine.public import compare, embed, rerank, score_set
 
-__all__ = ["__version__", "compare", "embed", "rerank"]
+__all__ = ["__version__", "compare", "embed", "rerank", "score_set"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
     # On first use only: the page's process reads its version here and needs no engine for it.
-    if name in ("compare", "embed", "rerank"):
+    if name in ("compare", "embed", "rerank", "score_set"):
         from playground.engine import public
 
         return getattr(public, name)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Never, cast
+from typing import Never, TypeVar, cast
 
 # First of all, because it imports `spaces`, which must come before torch.
 from playground.engine import gpu_worker  # noqa: F401  isort: skip
 from playground.core.errors import InvalidInput
+from playground.core.labels import LabelledSet
 from playground.core.protocols import Embedder, Scorer
+from playground.core.scales import BM25
 from playground.core.types import (
     Background,
     CompareProgress,
@@ -19,25 +21,30 @@ from playground.core.types import (
     Kind,
     Language,
     ModelChoice,
+    Phase,
     Progress,
     RerankRequest,
     SpeedRatio,
     Step,
     TokenCount,
 )
-from playground.engine import background, comparing, speed
+from playground.engine import background, comparing, set_scoring, speed
 from playground.engine.batches import chunks
 from playground.engine.budget import Budgets
 from playground.engine.cache import ScoreCache, VectorCache
 from playground.engine.embedding import EmbedRun, Vectors
 from playground.engine.keyword import KeywordRun
-from playground.engine.limits import LOCAL, Limits, validate
+from playground.engine.limits import LOCAL, Limits, clean, validate
 from playground.engine.pool import Lease, LoadedModel, LoadEmbedder, LoadScorer, ModelPool, OnProgress
-from playground.engine.run import Run
+from playground.engine.remarks import about_model
+from playground.engine.run import Run, until
+from playground.engine.set_scoring import Known, Ready, SetStep
 from playground.models import bm25, catalog
 
 # How soon a waiting visitor hears of the load's progress or is let go by Stop.
 POLL_SECONDS = 0.05
+
+S = TypeVar("S")
 
 AnyRun = Run | EmbedRun | KeywordRun
 
@@ -138,6 +145,32 @@ class Engine:
         comparing.check(choices, self.limits)
         checked = validate(request, self.limits)
         return comparing.steps(self, checked.request, choices, stop or threading.Event())
+
+    def score_set(
+        self,
+        labelled: LabelledSet,
+        choice: ModelChoice,
+        *,
+        instruction: str | None = None,
+        known: Known | None = None,
+        stop: threading.Event | None = None,
+    ) -> Iterator[SetStep]:
+        """Loads the model if need be, then scores the set query by query; the new scores after every query.
+
+        Args:
+            instruction: what goes before the queries; None takes an embedder's own, and none for a reranker.
+            known: asked once, when it is known what runs: scores of the set that need not be made again. BM25 takes
+                none: its scores depend on all passages of the query.
+
+        `stop` takes effect within one batch, and while loading at once; what was scored until then is in the last step.
+
+        Raises:
+            InvalidInput: at the call: the set is empty, or one of its queries cannot be run; the sentence names it.
+            PlaygroundError: while iterating; steps before hold what was scored.
+        """
+        _refuse_vectors_of_bm25(choice)
+        parts = set_scoring.parts(labelled, instruction, self.limits)
+        return self._score_set(parts, choice, instruction, known, stop or threading.Event())
 
     def speed(
         self,
@@ -271,12 +304,45 @@ class Engine:
         with lease:
             run = self._embed_run(request, notes, choice, lease)
             for steps in (run.encode(), run.embed()):
-                for progress in _until(stop, steps):
+                for progress in until(stop, steps):
                     run.watch.pause()
                     yield Step(progress.phase, progress.done, progress.total)
                     run.watch.go_on()
             result = run.embedding()
         yield Step("stopped", 0, n) if result is None else Step("done", n, n, result)
+
+    def _score_set(
+        self,
+        parts: Sequence[set_scoring.Part],
+        choice: ModelChoice,
+        instruction: str | None,
+        known: Known | None,
+        stop: threading.Event,
+    ) -> Iterator[SetStep]:
+        if choice.model_id == bm25.MODEL_ID:
+            ready = Ready(bm25.spec(), BM25, "", lambda request: KeywordRun(request, ()), whole=True)
+            yield (yield from set_scoring.steps(parts, ready, None, stop))
+            return
+        lease = yield from _as_set_steps(self._lease(choice, stop))
+        if lease is None:
+            yield SetStep("stopped", 0, sum(len(part.request.passages) for part in parts))
+            return
+        with lease:
+            ready = self._ready(choice, instruction, lease)
+            found = None if known is None else known(ready.spec, ready.scale, ready.instruction)
+            last = yield from set_scoring.steps(parts, ready, found, stop)
+        yield last
+
+    def _ready(self, choice: ModelChoice, instruction: str | None, lease: Lease) -> Ready:
+        def run(request: RerankRequest) -> AnyRun:
+            if choice.kind == "embedder":
+                return EmbedRun(request, choice, lease, self._pool, self._vectors, self._budgets, (), ())
+            return Run(request, choice, lease, self._pool, self._scores, self._budgets, (), ())
+
+        used = (
+            lease.query_instruction if instruction is None and choice.kind == "embedder" else clean(instruction or "")
+        )
+        return Ready(lease.spec, lease.scale, used, run, warnings=about_model(lease.spec, lease.checks))
 
     def _speed(
         self, request: RerankRequest, choices: tuple[ModelChoice, ModelChoice], rounds: int, stop: threading.Event
@@ -346,7 +412,7 @@ def _ranking(run: AnyRun, stop: threading.Event) -> Iterator[Progress]:
 def _scoring(run: AnyRun, stop: threading.Event) -> Generator[Progress, None, Progress]:
     """The steps of a run; returns the last one, to be said once the model is free."""
     for steps in (run.encode(), run.score()):
-        for progress in _until(stop, steps):
+        for progress in until(stop, steps):
             run.watch.pause()
             yield progress
             run.watch.go_on()
@@ -354,21 +420,23 @@ def _scoring(run: AnyRun, stop: threading.Event) -> Generator[Progress, None, Pr
     return Progress("done" if result.complete else "stopped", len(result), len(run.request.passages), result)
 
 
-def _until(stop: threading.Event, steps: Iterator[Progress]) -> Iterator[Progress]:
-    """The steps until Stop; a step that is under way is finished."""
-    while not stop.is_set():
-        step = next(steps, None)
-        if step is None:
-            return
-        yield step
-
-
 def _as_steps(leasing: Generator[Progress, None, Lease | None]) -> Generator[Step[Never], None, Lease | None]:
     """The same progress for work that ends in something else than a ranking."""
+    return _said_as(Step, leasing)
+
+
+def _as_set_steps(leasing: Generator[Progress, None, Lease | None]) -> Generator[SetStep, None, Lease | None]:
+    """The same progress for the scoring of a set."""
+    return _said_as(SetStep, leasing)
+
+
+def _said_as(
+    make: Callable[[Phase, int, int], S], leasing: Generator[Progress, None, Lease | None]
+) -> Generator[S, None, Lease | None]:
     try:
         while True:
             progress = next(leasing)
-            yield Step(progress.phase, progress.done, progress.total)
+            yield make(progress.phase, progress.done, progress.total)
     except StopIteration as end:
         return cast("Lease | None", end.value)
     finally:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable, Sequence
 
 from playground.core.errors import InvalidInput, PlaygroundError
+from playground.core.labels import LabelledSet, SetScores
 from playground.core.types import (
     Comparison,
     DeviceName,
@@ -20,6 +21,7 @@ from playground.core.types import (
     Truncation,
 )
 from playground.engine.engine import Engine
+from playground.engine.set_scoring import collected
 from playground.models.catalog import BUILT_IN_EMBEDDER, BUILT_IN_RERANKER, find
 
 _lock = threading.Lock()
@@ -118,6 +120,32 @@ def compare(
         comparison = progress.comparison
     assert comparison is not None
     return comparison
+
+
+def score_set(
+    labelled: LabelledSet,
+    model: str | None = None,
+    device: DeviceName = "auto",
+    precision: PrecisionName = "auto",
+    max_length: int | None = None,
+    truncation: Truncation = "only_second",
+    instruction: str | None = None,
+    kind: Kind | None = None,
+) -> SetScores:
+    """The raw outputs of one model for every pair of a labelled set.
+
+    Args:
+        model, max_length, kind: as in `rerank`.
+        instruction: what goes before the queries; None takes an embedder's own, and none for a reranker.
+
+    Raises:
+        PlaygroundError: a sentence that says what happened and what to try; it names the query where it is about one.
+    """
+    model_id, revision = _parsed(model, BUILT_IN_RERANKER)
+    choice = ModelChoice(model_id, revision, kind or _kind(model_id), device, precision, max_length, truncation)
+    scores = collected(labelled, engine().score_set(labelled, choice, instruction=instruction))
+    assert scores is not None
+    return scores
 
 
 def engine() -> Engine:

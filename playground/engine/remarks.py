@@ -46,9 +46,14 @@ def about_request(
     Args:
         languages: what the catalogue says of the model; empty where it says nothing.
     """
-    said = [*spec.replaced]
-    said += [CHECK_WARNED.format(name=check.name, detail=check.detail) for check in checks if check.status == "warned"]
+    said = about_model(spec, checks)
     return (*said, *(_not_english(request) if tuple(languages) == ("en",) else ()))
+
+
+def about_model(spec: ModelSpec, checks: Sequence[Check]) -> tuple[str, ...]:
+    """What is known of the model whatever it reads."""
+    warned = (check for check in checks if check.status == "warned")
+    return (*spec.replaced, *(CHECK_WARNED.format(name=check.name, detail=check.detail) for check in warned))
 
 
 def about_scores(pairs: Sequence[EncodedPair | None], scored: Sequence[ScoredPassage]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -57,6 +58,15 @@ class Latest:
             self._result = self._make()
             self._made_at = time.perf_counter()
         return replace(self._result, seconds=self._watch.seconds)
+
+
+def until(stop: threading.Event, steps: Iterator[Progress]) -> Iterator[Progress]:
+    """The steps until Stop; a step that is under way is finished."""
+    while not stop.is_set():
+        step = next(steps, None)
+        if step is None:
+            return
+        yield step
 
 
 class Run:
