@@ -49,6 +49,8 @@ def limits_table() -> str:
         "models": "models beside each other",
         "query_chars": "characters in a query",
         "total_chars": "characters in all",
+        "pairs": "pairs in a labelled set",
+        "set_chars": "characters of all passages of a labelled set",
     }
     rows = [
         (

@@ -55,3 +55,12 @@ class BackendError(PlaygroundError):
 
 class HistoryError(PlaygroundError):
     """The database could not be read or written. What is on the screen stays there."""
+
+
+class Problems(tuple[PlaygroundError, ...]):
+    """Several errors as one value of a sentence. Each keeps its own template, so that the page can translate it."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self))

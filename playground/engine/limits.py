@@ -14,12 +14,16 @@ MAX_PASSAGE_CHARS = 200_000
 MAX_QUERY_CHARS = 20_000
 MAX_TOTAL_CHARS = 20_000_000
 MAX_MODELS = 20
+MAX_PAIRS = 100_000
+MAX_SET_CHARS = 100_000_000
 
 PUBLIC_MAX_PASSAGES = 1_000
 PUBLIC_MAX_PASSAGE_CHARS = 20_000
 PUBLIC_MAX_QUERY_CHARS = 2_000
 PUBLIC_MAX_TOTAL_CHARS = 2_000_000
 PUBLIC_MAX_MODELS = 8
+PUBLIC_MAX_PAIRS = 5_000
+PUBLIC_MAX_SET_CHARS = 5_000_000
 
 NUL_REMOVED = "NUL characters were removed from {n} texts."
 SURROGATES_REPLACED = "Broken characters (lone surrogates) in {n} texts were replaced by �."
@@ -27,18 +31,32 @@ SURROGATES_REPLACED = "Broken characters (lone surrogates) in {n} texts were rep
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that one request may hold, in characters before tokenisation, and the models it may run through."""
+    """The most that may be asked for.
+
+    Attributes:
+        passages, passage_chars, query_chars, total_chars: of one request, in characters before tokenisation.
+        models: that one request may run through.
+        pairs, set_chars: of one labelled set: its (query, passage) pairs, and the characters of its passages together.
+    """
 
     passages: int = MAX_PASSAGES
     passage_chars: int = MAX_PASSAGE_CHARS
     query_chars: int = MAX_QUERY_CHARS
     total_chars: int = MAX_TOTAL_CHARS
     models: int = MAX_MODELS
+    pairs: int = MAX_PAIRS
+    set_chars: int = MAX_SET_CHARS
 
 
 LOCAL = Limits()
 PUBLIC = Limits(
-    PUBLIC_MAX_PASSAGES, PUBLIC_MAX_PASSAGE_CHARS, PUBLIC_MAX_QUERY_CHARS, PUBLIC_MAX_TOTAL_CHARS, PUBLIC_MAX_MODELS
+    PUBLIC_MAX_PASSAGES,
+    PUBLIC_MAX_PASSAGE_CHARS,
+    PUBLIC_MAX_QUERY_CHARS,
+    PUBLIC_MAX_TOTAL_CHARS,
+    PUBLIC_MAX_MODELS,
+    PUBLIC_MAX_PAIRS,
+    PUBLIC_MAX_SET_CHARS,
 )
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Literal, cast
 
-from playground.core.errors import PlaygroundError
+from playground.core.errors import PlaygroundError, Problems
 from playground.paths import ASSETS
 
 Language = Literal["en", "zh"]
@@ -42,7 +42,14 @@ def phrase(key: str, tone: str = "plain", **values: object) -> Phrase:
 def sentence(error: PlaygroundError, language: Language = "en") -> str:
     """What an error says, in `language`; English where it has no translation."""
     template = errors().get(error.template, {}).get(language) if language != "en" else None
-    return template.format(**error.values) if template else str(error)
+    values = {name: _said(value, language) for name, value in error.values.items()}
+    return template.format(**values) if template else str(error)
+
+
+def _said(value: object, language: Language) -> object:
+    if isinstance(value, PlaygroundError):
+        return sentence(value, language)
+    return " ".join(sentence(error, language) for error in value) if isinstance(value, Problems) else value
 
 
 def both(text: str, tone: str = "warn") -> Phrase:
