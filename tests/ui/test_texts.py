@@ -26,6 +26,7 @@ RAISED = {
     "OutOfMemory",
     "HistoryError",
     "Note",
+    "TooMuch",
 }
 FIELD = re.compile(r"\{(\w+)")
 

@@ -35,21 +35,21 @@ def csv_table(text: str, delimiter: str | None = None) -> Table:
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     delimiter = delimiter or sniff_delimiter(lines)
-    records = list(_records(lines, delimiter))
-    if len(records) > MAX_ROWS:
-        raise InvalidInput("This file has {n} rows; at most {limit} can be read.", n=len(records), limit=MAX_ROWS)
-    if not records:
+    numbered = list(records(lines, delimiter))
+    if len(numbered) > MAX_ROWS:
+        raise InvalidInput("This file has {n} rows; at most {limit} can be read.", n=len(numbered), limit=MAX_ROWS)
+    if not numbered:
         raise InvalidInput("This file is empty.")
-    first = records[0][1]
+    first = numbered[0][1]
     notes: tuple[Note, ...] = ()
     if _is_header(first):
         columns = _distinct([name.strip() for name in first])
-        records = records[1:]
+        numbered = numbered[1:]
     else:
         columns = tuple(f"column {n}" for n in range(1, len(first) + 1))
         notes = (Note("The first row does not look like column names, so it was read as data."),)
     rows: list[dict[str, object]] = []
-    for number, fields in records:
+    for number, fields in numbered:
         if any(field.strip() for field in fields[len(columns) :]) or len(fields) < len(columns):
             raise InvalidInput(
                 "Line {line} has {n} fields, but the first line has {expected}. "
@@ -59,7 +59,7 @@ def csv_table(text: str, delimiter: str | None = None) -> Table:
                 expected=len(columns),
             )
         rows.append(dict(zip(columns, fields, strict=False)))
-    return Table(columns, rows, [number for number, _ in records], notes)
+    return Table(columns, rows, [number for number, _ in numbered], notes)
 
 
 def sniff_delimiter(text: str) -> str:
@@ -77,7 +77,7 @@ def sniff_delimiter(text: str) -> str:
     return best
 
 
-def _records(lines: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def records(lines: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Each row that is not blank, with the line it begins on."""
     csv.field_size_limit(_LONGEST_FIELD)
     reader = csv.reader(io.StringIO(lines, newline=""), delimiter=delimiter, strict=True)

@@ -135,12 +135,7 @@ class Gathering:
         self._check_query(place, query)
         self._check_passage(place, text)
         if score is not None and not math.isfinite(score):
-            raise InvalidInput(
-                "{file}, line {line}: the score {score} is not a finite number.",
-                file=place.file,
-                line=place.line,
-                score=score,
-            )
+            raise not_finite(place, score)
         found = self._query(place, query, self._mended(query_id))
         known = found.pairs.get(text)
         if known is not None:
@@ -302,13 +297,23 @@ def contradiction(place: Place, other: Place, query: str, text: str, grades: Col
         "line": place.line,
         "text": text[:SHOWN_CHARS],
         "query": query[:SHOWN_CHARS],
-        "other": other.line,
+        "other": f"{other.file}:{other.line}",
     }
     if both:
         return InvalidInput(
-            "{file}, line {line}: {text!r} is both relevant and not relevant to {query!r} (see line {other}).", **values
+            "{file}, line {line}: {text!r} is both relevant and not relevant to {query!r} (see {other}).", **values
         )
-    return InvalidInput("{file}, line {line}: {text!r} has another label for {query!r} on line {other}.", **values)
+    return InvalidInput("{file}, line {line}: {text!r} has another label for {query!r} (see {other}).", **values)
+
+
+def not_finite(place: Place, score: float) -> InvalidInput:
+    """A score that is NaN or infinite."""
+    return InvalidInput(
+        "{file}, line {line}: the score {score} is not a finite number.",
+        file=place.file,
+        line=place.line,
+        score=score,
+    )
 
 
 def _number(place: int, taken: set[str]) -> str:

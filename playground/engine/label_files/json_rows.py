@@ -17,13 +17,14 @@ from playground.engine.label_files.gathering import Gathering, Kind, Place
 from playground.engine.label_files.grades import grade_of
 from playground.engine.label_files.sources import Source
 
-QUERY = (*QUERY_KEYS, "anchor")
+QUERY = (*QUERY_KEYS, "anchor", "查询")
+TEXT = (*TEXT_KEYS, "段落")
 QUERY_ID = ("query_id", "query-id", "qid")
 ROW_ID = ("id", "_id")
 PASSAGE_ID = ("passage_id", "pid", "doc_id", "docid", "document_id", "corpus-id")
-LABEL = (*LABEL_KEYS, "grade")
-SCORE = ("score", "logit")
-TEXT_FILE = ("text", "contents", "title")
+LABEL = (*LABEL_KEYS, "grade", "标注")
+SCORE = ("score", "logit", "分数")
+TEXT_FILE = ("text", "contents")
 
 _NEGATIVE = re.compile(r"negatives?(_\d+)?")
 _POSITIVE = re.compile(r"positives?(_\d+)?")
@@ -60,7 +61,7 @@ def row_kind(row: Row) -> Kind | None:
         return "flagembedding"
     if "documents" in row or any(map(_is_judged_key, row)):
         return "sentence-transformers"
-    if has(row, QUERY) and has(row, TEXT_KEYS) and has(row, LABEL):
+    if has(row, QUERY) and has(row, TEXT) and has(row, LABEL):
         return "csv"
     if has(row, ROW_ID) and has(row, TEXT_FILE):
         return "trec"
@@ -112,13 +113,27 @@ def add_pair(gathering: Gathering, place: Place, row: Row) -> set[str]:
     Raises:
         InvalidInput: a part is missing or of the wrong type.
     """
-    query, text = _query(row, place), _said(row, TEXT_KEYS)
+    query, text = _query(row, place), _said(row, TEXT)
     if not isinstance(text, str):
         raise InvalidInput("{file}, line {line}: the passage is not a text.", file=place.file, line=place.line)
     grade = grade_of(_said(row, LABEL), place)
     score = _score(_said(row, SCORE), place)
-    gathering.add(place, query, text, grade, score, _id(row, QUERY_ID), _id(row, (*PASSAGE_ID, *ROW_ID)))
-    return {*QUERY, *TEXT_KEYS, *LABEL, *SCORE, *QUERY_ID, *PASSAGE_ID, *ROW_ID}
+    gathering.add(place, query, text, grade, score, _id(row, QUERY_ID), _id(row, PASSAGE_ID))
+    return {*QUERY, *TEXT, *LABEL, *SCORE, *QUERY_ID, *PASSAGE_ID}
+
+
+def id_and_text(row: Row, place: Place) -> tuple[str, str]:
+    """The id of a text and the text, with its title before it.
+
+    Raises:
+        InvalidInput: a part is missing or of the wrong type.
+    """
+    id, title, text = _id(row, ROW_ID), row.get("title") or "", _said(row, ("text", "contents"))
+    if not id or not isinstance(title, str) or not isinstance(text, str):
+        raise InvalidInput(
+            "{file}, line {line}: a text needs the keys id (or _id) and text.", file=place.file, line=place.line
+        )
+    return id, " ".join(part for part in (title, text) if part.strip())
 
 
 def has(row: Row, names: tuple[str, ...]) -> bool:
