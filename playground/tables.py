@@ -1,4 +1,6 @@
-"""A comparison as pandas DataFrames. It stands above the rooms, because it asks engine and analysis alike.
+"""A comparison, or the models of a labelled set, as pandas DataFrames.
+
+It stands above the rooms, because it asks engine and analysis alike.
 
 >>> from playground import compare, tables
 >>> comparison = compare(
@@ -11,13 +13,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from playground.core.labels import LabelledSet, SetScores
 from playground.core.types import Comparison
 from playground.engine.comparison import to_frame
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from playground.analysis.quality import Counting, Unscored
 
 
 def scores(comparison: Comparison) -> pd.DataFrame:
@@ -50,3 +56,36 @@ def disagreement(comparison: Comparison) -> pd.DataFrame:
     from playground.analysis.naming import names
 
     return table(disagreements(comparison.results), names(comparison.results))
+
+
+def quality(
+    labelled: LabelledSet,
+    scores: Mapping[str, SetScores],
+    counting: Counting = "expected",
+    *,
+    k: int = 10,
+    relevant_from: int = 1,
+    judged_only: bool = False,
+    unscored: Unscored = "query-left-out",
+    baseline: str | None = None,
+) -> pd.DataFrame:
+    """How well each model orders a labelled set; one row per model and metric.
+
+    `value` with `low` and `high` (95 %, bootstrap over queries) is over the queries that count for every model, which
+    are `n_queries`; `difference` and what follows it is against `baseline`, empty for itself. `definition` says how the
+    figure is counted. The settings are those of `analysis.quality.measure`.
+
+    Args:
+        scores: of each model, by the name that it shall have in the table.
+        baseline: one of these names; None takes the first.
+    Raises:
+        InvalidInput: no model, a baseline that is not among them, scores of another set, or a setting that cannot be.
+    """
+    from playground.analysis.paired import compare, table
+    from playground.analysis.quality import measure
+
+    qualities = [
+        measure(labelled, one, counting, k=k, relevant_from=relevant_from, judged_only=judged_only, unscored=unscored)
+        for one in scores.values()
+    ]
+    return table(qualities, compare(qualities), list(scores), baseline)

@@ -11,8 +11,12 @@ from sklearn.metrics import average_precision_score
 from transformers import PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
+from playground.analysis.quality import Candidates, Counting, defined, measure_lists
 from playground.training.loop import PAD_TO
 from playground.training.rows import Row
+
+# Ties cost the positive: a model that gives every passage the same score gains nothing by it.
+COUNTING: Counting = "mteb-v2"
 
 Scores = list[NDArray[np.float64]]
 
@@ -47,16 +51,14 @@ def split(flat: NDArray[np.float64], rows: Sequence[Row]) -> Scores:
 
 def figures_of(rows: Sequence[Row], scores: Scores) -> dict[str, float]:
     """MRR@10, NDCG@10 (binary labels) and average precision over all pairs pooled; ties cost the positive."""
-    reciprocal, gains, labels = [], [], []
+    lists, labels = [], []
     for row, values in zip(rows, scores, strict=True):
         relevant = np.arange(len(values)) < len(row.pos)
         labels.append(relevant)
-        # Negatives first, then a stable sort: among equals, the positive comes last.
-        turned = np.concatenate([np.flatnonzero(~relevant), np.flatnonzero(relevant)])
-        ranked = relevant[turned[np.argsort(-values[turned], kind="stable")]][:10]
-        places = np.flatnonzero(ranked)
-        reciprocal.append(1.0 / (places[0] + 1) if len(places) else 0.0)
-        ideal = (1.0 / np.log2(np.arange(2, min(10, len(row.pos)) + 2))).sum()
-        gains.append((1.0 / np.log2(places + 2)).sum() / ideal)
+        ids = tuple(str(place) for place in range(len(values)))
+        lists.append(Candidates(ids, relevant.astype(np.int64), np.asarray(values, dtype=np.float64)))
+    measured = [query.values for query in measure_lists(lists, defined(COUNTING), COUNTING)]
     pooled = average_precision_score(np.concatenate(labels), np.concatenate(scores))
-    return {"mrr@10": float(np.mean(reciprocal)), "ndcg@10": float(np.mean(gains)), "ap": float(pooled)}
+    return {key: float(np.mean([row[key] for row in measured])) for key in ("mrr@10", "ndcg@10")} | {
+        "ap": float(pooled)
+    }
