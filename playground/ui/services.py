@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from playground.core.types import ModelChoice
 from playground.engine.engine import Engine
@@ -13,6 +14,8 @@ from playground.history.store import HistoryStore
 from playground.models import catalog
 from playground.models.resolve import parse_choice
 from playground.settings import Settings
+from playground.ui.lab.jobs import ScoringJobs
+from playground.ui.lab.recent import Recent, Turns
 
 
 class StopFlags:
@@ -48,12 +51,25 @@ class StopFlags:
 
 @dataclass(frozen=True)
 class Services:
-    """The engine, the history and what the user chose at the start."""
+    """The engine, the history and what the user chose at the start.
+
+    Attributes:
+        stops: of the runs on open pages.
+        desks: the labelled sets that were looked at last, with their scores.
+        turns: which showing of the Threshold view is the newest, by page.
+        jobs: sets that are being scored behind the pages.
+    """
 
     settings: Settings
     engine: Engine
     history: HistoryStore
     stops: StopFlags = field(default_factory=StopFlags)
+    desks: Recent[Any] = field(default_factory=Recent)
+    turns: Turns = field(default_factory=Turns)
+    jobs: ScoringJobs = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "jobs", ScoringJobs(self.engine, self.history))
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Services:
@@ -72,5 +88,6 @@ class Services:
         return ModelChoice(model_id, revision, device=self.settings.device, precision=self.settings.precision)
 
     def close(self) -> None:
-        """Let go of the models."""
+        """End the scoring behind the pages, and let go of the models."""
+        self.jobs.close()
         self.engine.close()

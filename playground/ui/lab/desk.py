@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import gradio as gr
 
     from playground.analysis.judged import Judged
-    from playground.history.sets import ScorerRow
+    from playground.history.rows import ScorerRow
 
 EXAMPLE = "example"
 MINE = "labels"
@@ -32,6 +32,7 @@ class Lab:
         page: the workspace as a set, as it stood when it was chosen; None unless `set_id` is `PAGE`.
         scorer: key of the scores shown; empty takes the newest.
         relevant_from: the lowest grade that counts as relevant.
+        nonce: tells this page's workspace from another's; a `Lab` with another workspace is made, not replaced.
     """
 
     set_id: str = EXAMPLE
@@ -93,11 +94,19 @@ def labelled_set(services: Services, owner: str, lab: Lab) -> LabelledSet:
 
 
 def open_desk(services: Services, caller: Caller, lab: Lab) -> Desk:
-    """The set, its models, and the pairs that count for the one shown.
+    """The set, its models, and the pairs that count for the one shown. Made anew only where something changed.
 
     Raises:
         HistoryError: as `labelled_set`.
     """
+    version = services.history.labels.version(caller.owner)
+    page = lab.nonce if lab.set_id == PAGE else ""
+    key = (caller.owner, lab.set_id, page, version, lab.scorer, lab.relevant_from)
+    desk: Desk = services.desks.get(key, lambda: _opened(services, caller, lab))
+    return desk
+
+
+def _opened(services: Services, caller: Caller, lab: Lab) -> Desk:
     # Here, and not at the top: numpy is not needed to open the page.
     from playground.analysis.judged import judged
 

@@ -1,0 +1,169 @@
+// The labelled set on the desk: which one, what is in it, whose scores, and with which models to score it.
+const pg = window.playground;
+const $ = (selector) => element.querySelector(selector);
+const READY = { example: "labdata.set_example", labels: "labdata.set_mine", page: "labdata.set_page" };
+// What stands here and is not sent before a button is pressed: it outlives a redraw.
+const kept = { models: null, typed: "", open: false, renaming: null };
+
+const value = () => props.value || null;
+const label = (model) => value().choices.find((each) => each.value === model)?.label || model;
+const button = (key, options = {}, values = {}) => pg.el("button", { type: "button", ...options, class: `pg-button ${options.class || ""}` },
+  pg.el("span", { class: "pg-button-text", text: pg.say(key, values) }));
+const join = (parts) => parts.filter(Boolean).join(pg.say("labdata.and"));
+const option = (own, text) => pg.el("option", { value: own, text });
+
+function setName(each) {
+  const name = READY[each.id] ? pg.say(READY[each.id]) : each.name;
+  if (each.id === "page") return name;
+  if (each.id === "labels") return `${name} (${pg.say("labdata.n_pairs", { n: each.pairs })})`;
+  return `${name} (${join([pg.say("labdata.n_queries", { n: each.queries }), pg.say("labdata.n_pairs", { n: each.pairs })])})`;
+}
+
+function drawSet() {
+  const now = value();
+  const select = pg.el("select", { id: "threshold-set", class: "lab-select", "aria-label": pg.say("labdata.set"),
+    on: { change: () => { kept.renaming = null; trigger("setchosen", { set: select.value }); } } });
+  const ready = now.sets.filter((each) => READY[each.id]);
+  const own = now.sets.filter((each) => !READY[each.id]);
+  select.append(...ready.map((each) => option(each.id, setName(each))));
+  if (own.length) select.append(pg.el("optgroup", { label: pg.say("labdata.own") }, ...own.map((each) => option(each.id, setName(each)))));
+  // Deleted in another window, or still unnamed here.
+  if (!now.sets.some((each) => each.id === now.set)) select.append(option(now.set, now.name || "?"));
+  select.value = now.set;
+  const files = pg.el("select", { id: "threshold-export", class: "lab-select lab-export", "aria-label": pg.say("labdata.export"), disabled: !now.facts.pairs,
+    on: { change: () => { if (files.value) trigger("exported", { format: files.value }); files.value = ""; } } },
+    option("", pg.say("labdata.export")), ...now.kinds.map((kind) => option(kind, pg.say(`labdata.as_${kind.replace("-", "_")}`))));
+  return [
+    pg.el("span", { class: "lab-name", text: pg.say("labdata.set"), "aria-hidden": "true" }), select,
+    pg.el("span", { class: "lab-tools" },
+      now.set === "page" ? button("labdata.again", { title: pg.say("labdata.again_title"), on: { click: () => trigger("setchosen", { set: "page" }) } }) : null,
+      button("labdata.import", { id: "threshold-import-open", title: pg.say("labdata.import_title"), on: { click: openFiles } }), files,
+      now.stored ? button("labdata.rename", { id: "threshold-rename", on: { click: () => { kept.renaming = now.name; draw(); $(".lab-rename input")?.select(); } } }) : null,
+      now.stored ? button("labdata.delete", { id: "threshold-delete", class: "pg-danger", on: { click: () => trigger("setacted", { verb: "delete", id: now.set }) } }) : null),
+    kept.renaming === null || !now.stored ? null : renaming(),
+  ].filter(Boolean);
+}
+
+function openFiles() {
+  const found = document.querySelector("#threshold-import");
+  (found?.matches("button") ? found : found?.querySelector("button"))?.click();
+}
+
+function renaming() {
+  const box = pg.el("input", { type: "text", maxlength: 200, "aria-label": pg.say("labdata.new_name"), dir: "auto" });
+  box.value = kept.renaming;
+  box.addEventListener("input", () => { kept.renaming = box.value; });
+  const close = () => { kept.renaming = null; draw(); $("#threshold-rename")?.focus(); };
+  const save = () => { const name = box.value; close(); trigger("setacted", { verb: "rename", id: value().set, name }); };
+  box.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.isComposing) { event.preventDefault(); save(); }
+    if (event.key === "Escape") close();
+  });
+  return pg.el("div", { class: "lab-rename" }, box, button("labdata.save", { class: "pg-primary", on: { click: save } }), button("labdata.cancel", { on: { click: close } }));
+}
+
+function drawFacts() {
+  const { facts, set, from } = value();
+  if (!facts.pairs) return pg.say(set === "labels" ? "labdata.none_mine" : set === "page" ? "labdata.none_page" : "labdata.none");
+  const said = [
+    pg.say(from > 1 ? "labdata.relevant_from" : "labdata.relevant", { n: facts.relevant, grade: from }), pg.say("labdata.not", { n: facts.not }),
+    facts.unsure ? pg.say("labdata.unsure", { n: facts.unsure }) : "", facts.none ? pg.say("labdata.without", { n: facts.none }) : "",
+  ];
+  return pg.say("labdata.facts", { queries: pg.say("labdata.n_queries", { n: facts.queries }), pairs: pg.say("labdata.n_pairs", { n: facts.pairs }), labels: join(said) });
+}
+
+function scorerName(each) {
+  const name = each.file ? pg.say("labdata.in_file", { name: each.name }) : each.name;
+  const details = [each.device && !each.file ? each.device.toUpperCase() : "", each.precision, each.max_length ? pg.say("labdata.tokens", { n: each.max_length }) : "",
+    each.instruction ? `“${each.instruction.slice(0, 40)}”` : ""];
+  const part = each.n < value().facts.pairs ? pg.say("labdata.n_of", { n: each.n, total: value().facts.pairs }) : "";
+  return [name, ...details, part].filter(Boolean).join(" · ");
+}
+
+function drawScores() {
+  const now = value();
+  const parts = [];
+  if (now.scorers.length) {
+    const select = pg.el("select", { id: "threshold-scorer", class: "lab-select", "aria-label": pg.say("labdata.scores"),
+      on: { change: () => trigger("scorespicked", { scorer: select.value }) } }, ...now.scorers.map((each) => option(each.key, scorerName(each))));
+    select.value = now.scorer;
+    parts.push(pg.el("span", { class: "lab-name", text: pg.say("labdata.scores"), "aria-hidden": "true" }), select);
+  }
+  if (now.graded) {
+    parts.push(pg.el("span", { class: "lab-from" }, pg.el("span", { class: "lab-from-name", id: "threshold-from-name", text: pg.say("labdata.from") }),
+      pg.el("span", { class: "pg-segments", role: "group", "aria-labelledby": "threshold-from-name" }, ...[1, 2, 3].map((grade) => pg.el("button", {
+        type: "button", id: `threshold-from-${grade}`, "aria-pressed": String(now.from === grade), text: String(grade), on: { click: () => trigger("scorespicked", { from: grade }) } })))));
+  }
+  const shown = now.scorers.find((each) => each.key === now.scorer);
+  if (shown && shown.goes_on && shown.n < now.facts.pairs && !now.busy) {
+    parts.push(pg.el("span", { class: "lab-rest" }, pg.el("span", { class: "pg-warn", text: pg.say("labdata.part", { n: shown.n, total: now.facts.pairs }) }),
+      button("labdata.go_on", { id: "threshold-continue", class: "pg-primary", on: { click: () => trigger("continued", {}) } })));
+  }
+  return parts;
+}
+
+function chosenModels() {
+  if (kept.models === null) kept.models = [value().first];
+  return [...kept.models, ...kept.typed.split(/[\s,]+/).filter(Boolean)];
+}
+
+function drawModels() {
+  const models = chosenModels();
+  const names = models.length ? models.map(label).join(", ") : pg.say("labdata.no_model");
+  const details = pg.el("details", { class: "lab-models", open: kept.open });
+  const typed = pg.el("input", { type: "text", id: "threshold-typed", placeholder: pg.say("labdata.typed_hint"), "aria-label": pg.say("labdata.typed"), spellcheck: "false", dir: "auto" });
+  typed.value = kept.typed;
+  typed.addEventListener("input", () => { kept.typed = typed.value; drawAskButton(); summary.querySelector("span").textContent = chosenModels().map(label).join(", ") || pg.say("labdata.no_model"); });
+  const summary = pg.el("summary", {}, pg.el("strong", { text: pg.say("labdata.models") }), pg.el("span", { text: names }));
+  details.append(summary, pg.el("fieldset", {}, pg.el("legend", { class: "pg-hidden", text: pg.say("labdata.models") }),
+    ...value().choices.map((each) => {
+      const box = pg.el("input", { type: "checkbox", value: each.value, on: { change: () => pick(each.value, box.checked) } });
+      box.checked = models.includes(each.value);
+      return pg.el("label", {}, box, pg.el("span", { text: each.label }));
+    }), typed), pg.el("p", { class: "pg-muted", text: pg.say("labdata.models_hint") }));
+  details.addEventListener("toggle", () => { kept.open = details.open; });
+  return details;
+}
+
+function pick(model, checked) {
+  const others = kept.models.filter((each) => each !== model);
+  kept.models = checked ? [...others, model] : others;
+  const names = $(".lab-models summary span");
+  if (names) names.textContent = chosenModels().map(label).join(", ") || pg.say("labdata.no_model");
+  drawAskButton();
+}
+
+function askButton() {
+  const now = value();
+  const models = chosenModels();
+  const first = !now.scorers.length;
+  const values = { n: now.facts.pairs, model: models.length === 1 ? label(models[0]) : pg.say("labdata.n_models", { n: models.length }) };
+  return button(first ? "labdata.score_these" : "labdata.score", {
+    id: "threshold-score", class: first ? "pg-primary lab-first" : "", disabled: !models.length || !now.facts.pairs || models.length > now.limit,
+    on: { click: () => trigger("scoreasked", { models: chosenModels() }) },
+  }, values);
+}
+
+function drawAskButton() {
+  $("#threshold-score")?.replaceWith(askButton());
+}
+
+function drawAsk() {
+  const now = value();
+  if (!now.facts.pairs) return [];
+  const said = now.scorers.length || now.busy ? null : pg.el("p", { class: "lab-unscored", text: pg.say("labdata.unscored") });
+  return [said, pg.el("div", { class: "lab-ask-row" }, askButton(), drawModels())].filter(Boolean);
+}
+
+function draw() {
+  if (!value() || !$(".lab-set")) return;
+  const focused = element.contains(document.activeElement) ? document.activeElement.id : "";
+  $(".lab-strip").setAttribute("aria-label", pg.say("labdata.strip"));
+  $(".lab-set").replaceChildren(...drawSet());
+  $(".lab-facts").textContent = drawFacts();
+  $(".lab-scores").replaceChildren(...drawScores());
+  $(".lab-ask").replaceChildren(...drawAsk());
+  if (focused) document.getElementById(focused)?.focus();
+}
+pg.drawn(element, draw);
+watch("value", draw);

@@ -1,0 +1,40 @@
+// The scoring that goes on behind the page: a line for each model, and Stop.
+const pg = window.playground;
+const $ = (selector) => element.querySelector(selector);
+const SIGNS = { done: "✓", failed: "✕", running: "…", waiting: "·", stopped: "■" };
+const READY = { example: "labdata.set_example", labels: "labdata.set_mine", page: "labdata.set_page" };
+
+function bar({ done, total }) {
+  const share = total > 0 ? Math.min(100, (100 * done) / total) : 0;
+  return pg.el("div", {
+    class: total > 0 ? "pg-progress" : "pg-progress pg-endless", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": total || null,
+    "aria-valuenow": total > 0 ? done : null, "aria-label": pg.say("run.progress"),
+  }, pg.el("span", { style: { width: `${share}%` } }));
+}
+
+function line({ number, name, set, set_name: setName, state, said, left, warnings }) {
+  return pg.el("li", { class: `lab-line-${state}`, data: { number, state } },
+    pg.el("span", { class: "pg-sign", "aria-hidden": "true", text: SIGNS[state] || "·" }),
+    pg.el("strong", { text: name }),
+    pg.el("span", { class: "pg-muted", text: READY[set] ? pg.say(READY[set]) : setName }),
+    pg.el("span", { class: `pg-phrase pg-${said.tone || "plain"}`, text: pg.phrase(said) }),
+    left ? pg.el("span", { class: "pg-muted", text: `· ${pg.phrase(left)}` }) : null,
+    ...(warnings || []).map((each) => pg.el("span", { class: "pg-warn", text: pg.phrase(each) })),
+    said.bar ? bar(said.bar) : null);
+}
+
+function draw() {
+  const root = $(".lab-jobs");
+  if (!root) return;
+  const { active, lines } = props.value || { active: false, lines: [] };
+  const focused = element.contains(document.activeElement);
+  root.hidden = !lines.length;
+  $(".lab-lines").replaceChildren(...lines.map(line));
+  const tool = (id, key, options) => pg.el("button", { type: "button", id, ...options }, pg.el("span", { class: "pg-button-text", text: pg.say(key) }));
+  $(".lab-job-tools").replaceChildren(active
+    ? tool("threshold-stop", "run.stop", { class: "pg-button pg-danger", on: { click: () => trigger("halted", {}) } })
+    : tool("threshold-dismiss", "labdata.dismiss", { class: "pg-button", on: { click: () => trigger("dismissed", {}) } }));
+  if (focused) element.querySelector("button")?.focus();
+}
+pg.drawn(element, draw);
+watch("value", draw);
