@@ -36,12 +36,15 @@ def drawn(
     *,
     apart: float = 2.0,
     drift: float = 0.0,
+    hard: float = 0.0,
     seed: int = 0,
     places: int | None = None,
 ) -> Judged:
-    """Normal scores of spread 1, the relevant ones `apart` higher, each query moved by a normal of spread `drift`.
+    """Normal scores of spread 1, the relevant ones `apart` higher.
 
     Args:
+        drift: spread of a normal that moves all scores of a query.
+        hard: spread of a normal that moves the not relevant ones of a query: some queries are harder than others.
         n_relevant, n_not: pairs of each query.
         places: rounds the scores, which ties them.
     """
@@ -50,4 +53,5 @@ def drawn(
     relevant = np.tile(np.arange(each) < n_relevant, n_queries)
     query = np.repeat(np.arange(n_queries), each)
     scores = rng.normal(size=len(query)) + apart * relevant + drift * rng.normal(size=n_queries)[query]
+    scores += hard * rng.normal(size=n_queries)[query] * ~relevant
     return pairs(scores if places is None else np.round(scores, places), relevant, query.tolist())
