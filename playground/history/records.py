@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from sqlite_utils import Database
 
+from playground.core.errors import HistoryError
 from playground.history import manifests
 from playground.history.rows import RunRow
 
@@ -48,6 +49,15 @@ def new_id() -> str:
 def stamp(moment: datetime) -> str:
     """UTC with microseconds, of one width, so that text order is time order."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def owned(owner: str) -> str:
+    """The owner as stored. An empty one would be shared by all who have none."""
+    if not owner.strip():
+        raise HistoryError(
+            "This browser has no id yet, so the history cannot tell whose runs to show. Reload the page."
+        )
+    return manifests.clean(owner)
 
 
 def add_run(db: Database, owner: str, run: NewRun, id: str) -> None:

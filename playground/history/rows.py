@@ -1,10 +1,13 @@
-"""What the history hands out: one line of the list, and one whole run."""
+"""What the history hands out: lines of its lists, one whole run, and what an import did."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+
+from playground.core.scales import Scale
+from playground.core.types import ModelSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +47,57 @@ class Run(RunRow):
     """
 
     manifest: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class SetRow:
+    """One labelled set as the list shows it.
+
+    Attributes:
+        created_at: when it was saved, aware, UTC.
+        n_pairs: with those that nobody labelled.
+        n_relevant, n_not, n_unsure: pairs by their label of now.
+    """
+
+    id: str
+    name: str
+    created_at: datetime
+    n_queries: int
+    n_pairs: int
+    n_relevant: int
+    n_not: int
+    n_unsure: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerRow:
+    """What scored a labelled set, wholly or in part.
+
+    Attributes:
+        key: `scorer_key` of the next three.
+        instruction: what went before the queries; empty where nothing did.
+        n_scored: pairs of the set that have a score.
+        scored_at: when the last of them came in, aware, UTC.
+    """
+
+    key: str
+    spec: ModelSpec
+    scale: Scale
+    instruction: str
+    n_scored: int
+    scored_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What an import of labels did.
+
+    Attributes:
+        n_new: pairs that had no label, or another imported one.
+        n_same: pairs that had this grade already.
+        n_kept_human: pairs of which a person says something else, and that stands.
+    """
+
+    n_new: int
+    n_same: int
+    n_kept_human: int

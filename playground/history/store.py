@@ -1,4 +1,4 @@
-"""The history: every run of every visitor, each visitor seeing their own."""
+"""The history: every run, label and labelled set of every visitor, each visitor seeing their own."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from typing import Any
 from sqlite_utils import Database
 
 from playground.core.errors import HistoryError
-from playground.history import manifests, records, transfer
+from playground.history import manifests, records, retention, transfer
 from playground.history.database import HistoryFile
+from playground.history.labels import LabelStore
 from playground.history.manifests import clean
+from playground.history.retention import KEPT_AFTER_DELETE
 from playground.history.rows import Run, RunRow
 from playground.history.search import condition
+from playground.history.sets import SetStore
+from playground.history.thresholds import ThresholdStore
 
 BUSY_SECONDS = 5.0
-KEPT_AFTER_DELETE = timedelta(days=7)
 MAX_NOTE_CHARS = 10_000
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 
@@ -32,6 +35,8 @@ class HistoryStore:
     Every method raises HistoryError where the file cannot be used or a run is absent; nothing is then half-written.
     An owner is the random id that a browser keeps; deleted runs are removed for good after KEPT_AFTER_DELETE.
 
+    Attributes:
+        labels, sets, thresholds: what was said of pairs, and what follows from it; each by owner, in the same file.
     Args:
         path: made at first use, with its folder.
         public: no run of another owner is shown, not even to somebody who has its link.
@@ -41,6 +46,9 @@ class HistoryStore:
     def __init__(self, path: Path, *, public: bool = False, busy_seconds: float = BUSY_SECONDS) -> None:
         self.public = public
         self._file = HistoryFile(Path(path), busy_seconds)
+        self.labels = LabelStore(self._file)
+        self.sets = SetStore(self._file)
+        self.thresholds = ThresholdStore(self._file)
 
     @property
     def path(self) -> Path:
@@ -62,18 +70,18 @@ class HistoryStore:
         Raises:
             TypeError: the manifest holds something that JSON does not.
         """
-        owner = _owner(owner)
+        owner = records.owned(owner)
         id = records.new_id()
         run = transfer.new_run(manifest, id)
         with self._file.writing() as db:
-            records.purge(db, datetime.now(UTC) - KEPT_AFTER_DELETE)
+            retention.purge(db, datetime.now(UTC) - KEPT_AFTER_DELETE)
             records.add_run(db, owner, run, id)
         return id
 
     def get(self, run_id: str, owner: str | None) -> Run:
         """One run of `owner`, deleted or not; `owner=None` is for use on this machine and finds anybody's."""
         where = "runs.id = :id" if owner is None else "runs.id = :id AND runs.owner = :owner"
-        return self._run(run_id, where, {"owner": None if owner is None else _owner(owner)})
+        return self._run(run_id, where, {"owner": None if owner is None else records.owned(owner)})
 
     def open_link(self, run_id: str, owner: str | None = None) -> Run:
         """The run that a link names: one's own, and unless the store is public anybody's that is not deleted."""
@@ -101,21 +109,21 @@ class HistoryStore:
             values |= {"before_at": records.stamp(before.created_at), "before_number": before.number}
         order = "ORDER BY runs.created_at DESC, runs.number DESC LIMIT :limit"
         with self._file.reading() as db:
-            which = condition(db, _owner(owner), clean(text), model_id, starred)
+            which = condition(db, records.owned(owner), clean(text), model_id, starred)
             rows = records.select(db, f"{which.sql} AND {page} {order}", which.values | values)
             return [_row(found) for found in rows]
 
     def count(self, owner: str, *, text: str = "", model_id: str | None = None, starred: bool = False) -> int:
         """How many runs `search` would find without a limit."""
         with self._file.reading() as db:
-            which = condition(db, _owner(owner), clean(text), model_id, starred)
+            which = condition(db, records.owned(owner), clean(text), model_id, starred)
             return db.table("runs").count_where(which.sql, which.values)
 
     def models(self, owner: str) -> list[str]:
         """Ids of the models in the runs of `owner`, in alphabetical order."""
         sql = "SELECT DISTINCT model_id FROM runs WHERE owner = ? AND deleted_at IS NULL AND model_id <> '' ORDER BY 1"
         with self._file.reading() as db:
-            return [str(found[0]) for found in db.execute(sql, [_owner(owner)])]
+            return [str(found[0]) for found in db.execute(sql, [records.owned(owner)])]
 
     def star(self, run_id: str, owner: str, on: bool) -> None:
         """Mark or unmark a run."""
@@ -144,21 +152,23 @@ class HistoryStore:
     def purge(self, older_than: timedelta = KEPT_AFTER_DELETE) -> int:
         """Remove for good what was deleted `older_than` ago or earlier, with texts nobody else holds.
 
+        Sets and thresholds go as well.
+
         Returns:
             How many runs are gone.
         """
         with self._file.writing() as db:
-            return records.purge(db, datetime.now(UTC) - older_than)
+            return retention.purge(db, datetime.now(UTC) - older_than)
 
     def export(self, owner: str) -> bytes:
         """Every run of `owner` that is not deleted, as one file (.jsonl.gz)."""
         with self._file.reading() as db:
-            return transfer.export(db, _owner(owner))[0]
+            return transfer.export(db, records.owned(owner))[0]
 
     def export_to(self, owner: str, target: Path) -> int:
         """Write `export` to `target`, all of it or nothing. Returns how many runs it holds."""
         with self._file.reading() as db:
-            data, n_runs = transfer.export(db, _owner(owner))
+            data, n_runs = transfer.export(db, records.owned(owner))
         _write(target, data)
         return n_runs
 
@@ -170,7 +180,7 @@ class HistoryStore:
         Returns:
             How many runs are new or came back.
         """
-        owner = _owner(owner)
+        owner = records.owned(owner)
         runs = transfer.read(source)
         with self._file.writing() as db:
             return sum(_take_in(db, owner, run) for run in runs)
@@ -189,17 +199,9 @@ class HistoryStore:
             raise HistoryError("The run {run_id!r} is damaged and cannot be shown.", run_id=run_id[:40]) from error
 
 
-def _owner(owner: str) -> str:
-    """The owner as stored. An empty one would be shared by all who have none."""
-    if not owner.strip():
-        raise HistoryError(
-            "This browser has no id yet, so the history cannot tell whose runs to show. Reload the page."
-        )
-    return clean(owner)
-
-
 def _number(db: Database, run_id: str, owner: str) -> int:
-    found = db.execute("SELECT number FROM runs WHERE id = ? AND owner = ?", [clean(run_id), _owner(owner)]).fetchone()
+    sql = "SELECT number FROM runs WHERE id = ? AND owner = ?"
+    found = db.execute(sql, [clean(run_id), records.owned(owner)]).fetchone()
     if found is None:
         raise _absent(run_id)
     return int(found[0])
