@@ -7,6 +7,8 @@ const kept = { models: null, typed: "", open: false, renaming: null };
 
 const value = () => props.value || null;
 const label = (model) => value().choices.find((each) => each.value === model)?.label || model;
+// Without what the catalogue adds in brackets.
+const short = (model) => label(model).replace(/ [(（].*[)）]$/, "");
 const button = (key, options = {}, values = {}) => pg.el("button", { type: "button", ...options, class: `pg-button ${options.class || ""}` },
   pg.el("span", { class: "pg-button-text", text: pg.say(key, values) }));
 const join = (parts) => parts.filter(Boolean).join(pg.say("labdata.and"));
@@ -109,18 +111,19 @@ function chosenModels() {
 
 function drawModels() {
   const models = chosenModels();
-  const names = models.length ? models.map(label).join(", ") : pg.say("labdata.no_model");
+  const first = !value().scorers.length;
   const details = pg.el("details", { class: "lab-models", open: kept.open });
   const typed = pg.el("input", { type: "text", id: "threshold-typed", placeholder: pg.say("labdata.typed_hint"), "aria-label": pg.say("labdata.typed"), spellcheck: "false", dir: "auto" });
   typed.value = kept.typed;
-  typed.addEventListener("input", () => { kept.typed = typed.value; drawAskButton(); summary.querySelector("span").textContent = chosenModels().map(label).join(", ") || pg.say("labdata.no_model"); });
-  const summary = pg.el("summary", {}, pg.el("strong", { text: pg.say("labdata.models") }), pg.el("span", { text: names }));
-  details.append(summary, pg.el("fieldset", {}, pg.el("legend", { class: "pg-hidden", text: pg.say("labdata.models") }),
-    ...value().choices.map((each) => {
-      const box = pg.el("input", { type: "checkbox", value: each.value, on: { change: () => pick(each.value, box.checked) } });
-      box.checked = models.includes(each.value);
-      return pg.el("label", {}, box, pg.el("span", { text: each.label }));
-    }), typed), pg.el("p", { class: "pg-muted", text: pg.say("labdata.models_hint") }));
+  typed.addEventListener("input", () => { kept.typed = typed.value; drawAskButton(); });
+  details.append(pg.el("summary", { id: "threshold-models", text: pg.say(first ? "labdata.choose" : "labdata.more_models") }),
+    pg.el("fieldset", {}, pg.el("legend", { class: "pg-hidden", text: pg.say("labdata.models") }),
+      ...value().choices.map((each) => {
+        const box = pg.el("input", { type: "checkbox", value: each.value, on: { change: () => pick(each.value, box.checked) } });
+        box.checked = models.includes(each.value);
+        return pg.el("label", {}, box, pg.el("span", { text: each.label }));
+      }), typed),
+    pg.el("p", { class: "pg-muted", text: pg.say("labdata.models_hint") }), first ? "" : askButton());
   details.addEventListener("toggle", () => { kept.open = details.open; });
   return details;
 }
@@ -128,8 +131,6 @@ function drawModels() {
 function pick(model, checked) {
   const others = kept.models.filter((each) => each !== model);
   kept.models = checked ? [...others, model] : others;
-  const names = $(".lab-models summary span");
-  if (names) names.textContent = chosenModels().map(label).join(", ") || pg.say("labdata.no_model");
   drawAskButton();
 }
 
@@ -137,9 +138,9 @@ function askButton() {
   const now = value();
   const models = chosenModels();
   const first = !now.scorers.length;
-  const values = { n: now.facts.pairs, model: models.length === 1 ? label(models[0]) : pg.say("labdata.n_models", { n: models.length }) };
-  return button(first ? "labdata.score_these" : "labdata.score", {
-    id: "threshold-score", class: first ? "pg-primary lab-first" : "", disabled: !models.length || !now.facts.pairs || models.length > now.limit,
+  const values = { n: now.facts.pairs, model: models.length === 1 ? short(models[0]) : pg.say("labdata.n_models", { n: models.length }) };
+  return button(models.length ? "labdata.score_these" : "labdata.no_model", {
+    id: "threshold-score", class: first ? "pg-primary lab-first" : "pg-primary", disabled: !models.length || models.length > now.limit,
     on: { click: () => trigger("scoreasked", { models: chosenModels() }) },
   }, values);
 }
@@ -151,8 +152,8 @@ function drawAskButton() {
 function drawAsk() {
   const now = value();
   if (!now.facts.pairs) return [];
-  const said = now.scorers.length || now.busy ? null : pg.el("p", { class: "lab-unscored", text: pg.say("labdata.unscored") });
-  return [said, pg.el("div", { class: "lab-ask-row" }, askButton(), drawModels())].filter(Boolean);
+  if (now.scorers.length) return [drawModels()];
+  return [now.busy ? "" : pg.el("p", { class: "lab-unscored", text: pg.say("labdata.unscored") }), pg.el("div", { class: "lab-ask-row" }, askButton(), drawModels())];
 }
 
 function draw() {

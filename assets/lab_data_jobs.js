@@ -15,7 +15,7 @@ function bar({ done, total }) {
 function line({ number, name, set, set_name: setName, state, said, left, warnings }) {
   return pg.el("li", { class: `lab-line-${state}`, data: { number, state } },
     pg.el("span", { class: "pg-sign", "aria-hidden": "true", text: SIGNS[state] || "·" }),
-    pg.el("strong", { text: name }),
+    pg.el("strong", { text: name.replace(/ [(（].*[)）]$/, "") }),
     pg.el("span", { class: "pg-muted", text: READY[set] ? pg.say(READY[set]) : setName }),
     pg.el("span", { class: `pg-phrase pg-${said.tone || "plain"}`, text: pg.phrase(said) }),
     left ? pg.el("span", { class: "pg-muted", text: `· ${pg.phrase(left)}` }) : null,
