@@ -114,7 +114,7 @@ def test_many_wrong_labels_do_turn_it() -> None:
     worst = np.argsort(-judged.score)[:100]
     assert verdict(flipped(judged, *worst[:18].tolist()), n_resamples=10).kind == "separates"
     assert verdict(flipped(judged, *worst[:90].tolist()), n_resamples=10).kind == "overlaps"
-    lifted = replace(judged, score=np.where(np.arange(10_000) % 80 == 9, 99.0, turned.score))
+    lifted = replace(judged, score=np.where(np.arange(10_000) % 80 == 9, 99.0, judged.score))
     assert verdict(lifted, n_resamples=10).kind == "does-not-separate"
 
 
