@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Iterator
 
@@ -42,8 +43,7 @@ def is_table(names: list[str]) -> bool:
 def first_row(source: Source) -> list[str]:
     """The fields of its first row."""
     line = source.text.lstrip("\r\n").split("\n", 1)[0]
-    fields = next(iter(records(line, _delimiter(source))), (0, []))[1]
-    return fields
+    return next(csv.reader([line.rstrip("\r")], delimiter=_delimiter(source)), [])
 
 
 def add_table(gathering: Gathering, source: Source) -> set[str]:

@@ -55,14 +55,12 @@ def _kind(source: Source) -> Kind:
     Raises:
         InvalidInput: none that is known.
     """
-    if source.text.lstrip().startswith(("{", "[")):
+    if source.is_json:
         rows = (row for _, row in json_rows.entries(source) if not isinstance(row, InvalidInput))
         return next((kind for kind in map(json_rows.row_kind, rows) if kind is not None), "flagembedding")
-    if trec.part_of(source) in ("qrels", "run"):
-        return "trec"
     if columns.is_table(columns.first_row(source)):
         return "csv"
-    if trec.part_of(source) == "texts":
+    if trec.part_of(source) is not None:
         return "trec"
     raise _unknown(source)
 
@@ -75,12 +73,12 @@ def _part(source: Source) -> trec.Part:
     """
     if _kind(source) != "trec":
         raise InvalidInput("{file} is no part of a TREC collection. Import it by itself.", file=source.name)
-    return "texts" if source.text.lstrip().startswith(("{", "[")) else trec.part_of(source) or "texts"
+    return "texts" if source.is_json else trec.part_of(source) or "texts"
 
 
 def _add(gathering: Gathering, source: Source, kind: Kind) -> set[str]:
     """Adds a file's pairs; its keys or columns that were not used."""
-    if kind == "csv" and not source.text.lstrip().startswith(("{", "[")):
+    if kind == "csv" and not source.is_json:
         return columns.add_table(gathering, source)
     unused: set[str] = set()
     for place, row in json_rows.entries(source):

@@ -18,6 +18,8 @@ GZIP_MAGIC = b"\x1f\x8b"
 # UTF-8 takes up to 4 bytes for a character, and files of texts hold more than the set takes from them.
 BYTES_PER_CHAR = 4
 
+_BEGINNING = 2**16
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -31,6 +33,11 @@ class Source:
     name: str
     text: str
     tabs: bool = False
+
+    @property
+    def is_json(self) -> bool:
+        """Whether it begins as JSON or JSON lines do."""
+        return self.text[:_BEGINNING].lstrip().startswith(("{", "["))
 
 
 def load(paths: Sequence[Path], limits: Limits) -> tuple[list[Source], list[Note]]:

@@ -190,7 +190,7 @@ def _fields(source: Source, *, skip_heading: bool = False) -> Iterator[tuple[Pla
 def _texts(gathering: Gathering, source: Source) -> _Texts:
     """Ids and texts of TSV or JSON lines (`id` or `_id`; `text` or `contents`; a `title` goes before the text)."""
     texts = _Texts(source.name)
-    rows = _json_texts(gathering, source) if source.text.lstrip().startswith(("{", "[")) else _tsv(gathering, source)
+    rows = _json_texts(gathering, source) if source.is_json else _tsv(gathering, source)
     for place, id, text in rows:
         if texts.by_id.setdefault(id, text) != text:
             gathering.broken(
@@ -273,14 +273,18 @@ def _is_heading(line: str) -> bool:
     return line.strip().lower().split("\t") == BEIR_HEADING
 
 
+def _has_columns(line: str, n: int) -> bool:
+    """Exactly `n` words, with tabs between all or none of them: words of a text may stand behind a tab."""
+    return len(line.split()) == n and line.strip().count("\t") in (0, n - 1)
+
+
 def _is_qrels(line: str) -> bool:
-    fields = line.split()
-    return len(fields) == 4 and line.count("\t") != 1 and bool(_INTEGER.fullmatch(fields[3]))
+    return _has_columns(line, 4) and bool(_INTEGER.fullmatch(line.split()[3]))
 
 
 def _is_run(line: str) -> bool:
     fields = line.split()
-    return len(fields) == 6 and line.count("\t") != 1 and bool(_INTEGER.fullmatch(fields[3])) and _is_number(fields[4])
+    return _has_columns(line, 6) and bool(_INTEGER.fullmatch(fields[3])) and _is_number(fields[4])
 
 
 def _is_text(line: str) -> bool:
