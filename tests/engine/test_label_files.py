@@ -390,6 +390,11 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "cut.jsonl.gz").write_bytes(gzip.compress(FLAG.encode() * 50)[:-20])
     with pytest.raises(InvalidInput, match=r"cut\.jsonl\.gz is a damaged gzip file"):
         read([tmp_path / "cut.jsonl.gz"])
+    (tmp_path / "labels.xlsx").write_bytes(b"PK\x03\x04rest")
+    with pytest.raises(
+        InvalidInput, match=r"labels\.xlsx cannot be read. This file is not text: it is a ZIP or an Excel"
+    ):
+        read([tmp_path / "labels.xlsx"])
     with pytest.raises(InvalidInput, match=r"The file 'none\.csv' cannot be opened"):
         read([tmp_path / "none.csv"])
     with pytest.raises(InvalidInput, match="There is no file to read"):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from playground.core.errors import InvalidInput
+from playground.core.errors import InvalidInput, Problems
 from playground.engine.inputs.encodings import decode
 from playground.engine.inputs.items import Note, is_blank
 from playground.engine.limits import Limits
@@ -54,7 +54,12 @@ def load(paths: Sequence[Path], limits: Limits) -> tuple[list[Source], list[Note
     for path in paths:
         data = _bytes(path, room)
         room -= len(data)
-        text, remarks = decode(data)
+        try:
+            text, remarks = decode(data)
+        except InvalidInput as error:
+            raise InvalidInput(
+                "{file} cannot be read. {problems}", file=path.name, problems=Problems((error,))
+            ) from error
         if is_blank(text):
             raise _empty(path)
         name = path.name
