@@ -10,6 +10,7 @@ const INPUT = "input";
 const SYMBOLS = ["●", "◆", "■", "▲", "✚", "★", "▼", "✖"];
 const PLOTS = ["compare-shift", "compare-percentiles"];
 const DIM = "0.13";
+const labels = window.playgroundLabels;
 
 let data = null;
 const chosen = { baseline: null, touched: false, pinned: null, fights: FIRST_FIGHTS, rows: FIRST_ROWS, run: null };
@@ -60,11 +61,8 @@ function badge(n, name) {
 
 // ---- parts ----------------------------------------------------------------------------------------------------------
 
-function label(place) {
-  const said = data.passages[place].label;
-  if (said === null || said === undefined) return null;
-  return pg.el("span", { class: `pg-label ${said ? "pg-yes" : "pg-no"}`, text: pg.say(said ? "ranking.relevant" : "ranking.not_relevant") });
-}
+const pairOf = (place) => ({ query: data.query, text: data.passages[place].text, of: data.of, place, input: data.passages[place].label });
+const label = (place) => labels.badge(pairOf(place));
 
 function pick(place, ...more) {
   return pg.el("button", { type: "button", class: "pg-pick", "aria-pressed": String(chosen.pinned === place), data: { place } },
@@ -112,7 +110,7 @@ function drawReplay() {
 function drawVerdict() {
   const box = $(".pg-verdict");
   box.hidden = data.headline.length === 0;
-  const lines = data.headline.map((item) => pg.el("p", { class: `pg-${item.tone || "plain"}`, text: pg.phrase(item) }));
+  const lines = [...data.headline, ...data.right].map((item) => pg.el("p", { class: `pg-${item.tone || "plain"}`, text: pg.phrase(item) }));
   box.replaceChildren(...lines);
 }
 
@@ -171,7 +169,8 @@ function drawItem(column, row, moves) {
   return remember(pg.el("li", { class: "pg-item", title },
     pg.el("span", { class: "pg-item-rank" }, pg.el("span", { text: rankText(row), title: row.tied ? pg.say("ranking.tied") : null }),
       moves ? badge(moves.get(row.place), baselineName()) : null),
-    pick(row.place, label(row.place), row.cut ? pg.el("span", { class: "pg-badge pg-cut", text: pg.say("ranking.cut", { n: row.cut }) }) : null)), row.place);
+    pick(row.place, row.cut ? pg.el("span", { class: "pg-badge pg-cut", text: pg.say("ranking.cut", { n: row.cut }) }) : null),
+    labels.control(pairOf(row.place))), row.place);
 }
 
 function under(column) {
@@ -200,7 +199,7 @@ function drawLists() {
   part.querySelector(".pg-hint").textContent = pg.say("compare.lists_hint");
   part.querySelector(".pg-scroller").setAttribute("aria-label", pg.say("compare.lists"));
   drawBaseline();
-  part.classList.toggle("pg-labelled-lists", data.passages.some((passage) => passage.label !== null));
+  part.querySelector(".pl-mode-here").replaceChildren(labels.modes(data.passages.map((passage, place) => pairOf(place))));
   part.querySelector(".pg-columns").replaceChildren(...data.columns.map(drawColumn));
   const longest = Math.max(0, ...data.columns.map((column) => column.rows.length));
   fold(part.querySelector(".pg-fold"), chosen.rows, longest, () => { chosen.rows += MORE_ROWS; drawMarked(); });
@@ -243,7 +242,7 @@ function drawOne() {
   const heads = ["compare.model", "compare.rank", "compare.raw", "compare.percentile", "ranking.tokens"];
   box.setAttribute("aria-label", pg.say("compare.one", { n: place + 1 }));
   box.replaceChildren(
-    pg.el("div", { class: "pg-one-head" }, pg.el("h3", { text: pg.say("compare.one", { n: place + 1 }) }), label(place), close),
+    pg.el("div", { class: "pg-one-head" }, pg.el("h3", { text: pg.say("compare.one", { n: place + 1 }) }), labels.control(pairOf(place)), close),
     pg.el("div", { class: "pg-one-body" }, pg.el("p", { class: "pg-one-text", text: data.passages[place].text, dir: "auto", tabindex: "0" }),
       pg.el("div", { class: "pg-scroller", tabindex: "0", role: "region", "aria-label": pg.say("compare.one", { n: place + 1 }) },
         pg.el("table", { class: "pg-small" }, pg.el("thead", {}, pg.el("tr", {}, ...heads.map((key) => pg.el("th", { scope: "col", text: pg.say(key) })))), pg.el("tbody", {}, ...rows)))));
@@ -345,6 +344,7 @@ function draw() {
     drawEmpty();
     return;
   }
+  labels.take(data.query, data.passages.map((passage) => passage.text), data.passages.map((passage) => passage.said), !data.running);
   if (chosen.run !== value.nonce) Object.assign(chosen, { run: value.nonce, fights: FIRST_FIGHTS, rows: FIRST_ROWS });
   if (chosen.pinned !== null && data.passages[chosen.pinned]?.text !== before) chosen.pinned = null;
   drawStrip();
@@ -395,8 +395,22 @@ element.addEventListener("change", (event) => {
   drawMarked();
 });
 
+// Which models put a relevant passage first changes with the labels.
+function setRight(right) {
+  if (!data || data.running) return;
+  data.right = right;
+  drawVerdict();
+}
+labels.attach(element, (message) => trigger("graded", message), (value) => setRight(value.right));
+
 // Other parts of the view read what is compared, and light a passage, through this.
 window.playgroundCompare = {
+  labelled(value) {
+    if (!data || data.of !== value.of) return;
+    labels.take(data.query, data.passages.map((passage) => passage.text), value.labels);
+    labels.repaint();
+    setRight(value.right);
+  },
   get query() { return data ? data.query : ""; },
   pin: (place) => { if (data && chosen.pinned !== place) pin(place); },
 };

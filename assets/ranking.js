@@ -3,6 +3,7 @@ const pg = window.playground;
 const $ = (selector) => element.querySelector(selector);
 const MAX_TERMS = 40;
 const PREVIEW_CHARS = 360;
+const labels = window.playgroundLabels;
 const STOP_WORDS = new Set(("a an and any are as at be by can did do does for from had has have how i if in is it its me my no not of on or our "
   + "s so t than that the their them then there these they this to up us was we were what when where which who why will with you your").split(" "));
 const STOP_SIGNS = new Set(["的", "了", "吗", "呢", "是", "在", "和", "与", "什么", "怎么", "如何", "为什么", "哪些", "哪个", "吧", "有", "我", "你", "它", "这", "那", "一个", "可以", "会", "不", "就", "也", "都", "要", "被", "把"]);
@@ -108,11 +109,15 @@ function whole(row) {
 const COLUMNS = ["rank", "moved", "score", "shown", "logit", "tokens", "passage", "label"];
 const sortValue = {
   rank: (row) => row.rank, moved: (row) => -(row.index + 1 - row.rank), score: (row) => -row.logit, shown: (row) => -row.logit, logit: (row) => -row.logit,
-  tokens: (row) => -(row.tokens + row.cut), passage: (row) => row.index, label: (row) => (row.label === true ? 0 : row.label === false ? 1 : 2),
+  tokens: (row) => -(row.tokens + row.cut), passage: (row) => row.index, label: (row) => labelOrder(labels.effective(pairOf(row))),
 };
 // Where the display score is the raw one, one column says it all.
 const twoScores = () => data.scale.activation === "sigmoid";
-const columns = () => COLUMNS.filter((name) => (name !== "label" || data.labelled) && (name !== "logit" || twoScores()));
+const columns = () => COLUMNS.filter((name) => name !== "logit" || twoScores());
+
+const pairOf = (row) => ({ query: data.query, text: row.text, of: data.of, place: row.index, input: row.label });
+// The best grade first, then not relevant, unsure, and what nobody labelled.
+const labelOrder = (now) => (!now ? 9 : now.grade === labels.UNSURE ? 8 : 3 - now.grade);
 
 function ordered() {
   const value = sortValue[chosen.sort];
@@ -149,12 +154,6 @@ function passage(row) {
     pg.el("div", { class: "pg-whole", id, hidden: !open, dir: "auto" }, ...(open ? whole(row) : [])));
 }
 
-function label(row) {
-  const key = row.label === true ? "ranking.relevant" : row.label === false ? "ranking.not_relevant" : "ranking.no_label";
-  const kind = row.label === true ? "pg-yes" : row.label === false ? "pg-no" : "pg-unsaid";
-  return pg.el("span", { class: `pg-label ${kind}`, text: pg.say(key) });
-}
-
 function tokens(row) {
   return [
     pg.el("span", { text: pg.number(row.tokens), data: { unit: pg.say("ranking.tokens").toLowerCase() }, title: pg.say("ranking.tokens_read", { n: row.tokens }) }),
@@ -171,8 +170,8 @@ function drawRow(row) {
     cell("shown", pg.el("span", { class: "pg-number", text: pg.signed(row.score, 3) })),
     ...(twoScores() ? [cell("logit", pg.el("span", { class: "pg-number", text: pg.signed(row.logit, 3) }))] : []),
     cell("tokens", ...tokens(row)),
-    cell("passage", passage(row)));
-  if (data.labelled) node.append(cell("label", label(row)));
+    cell("passage", passage(row)),
+    cell("label", labels.control(pairOf(row))));
   return { row, node, logit: row.logit };
 }
 
@@ -188,7 +187,6 @@ function drawRows() {
 
 function drawHead() {
   const table = $(".pg-table");
-  table.classList.toggle("pg-labelled", data.labelled);
   table.classList.toggle("pg-one-score", !twoScores());
   table.classList.toggle("pg-unit-logit", chosen.unit === "logit");
   table.classList.toggle("pg-unit-sigmoid", chosen.unit === "sigmoid");
@@ -291,6 +289,7 @@ function drawFacts() {
   $(".pg-facts").replaceChildren(...facts.flatMap((fact, at) => (at && fact.tagName !== "CODE" ? [dot(), fact] : [fact])));
   $(".pg-exports").replaceChildren(...(data.streaming ? [] : exportButtons()));
   $(".pg-warnings").replaceChildren(...data.warnings.map((item) => pg.el("li", { class: `pg-${item.tone || "warn"}`, text: pg.phrase(item) })));
+  $(".pl-mode-here").replaceChildren(labels.modes(data.rows.map(pairOf)));
   drawMeaning();
   drawReplay();
 }
@@ -343,6 +342,7 @@ function draw() {
   if (chosen.run !== value.nonce) chosen.open.clear();
   chosen.run = value.nonce;
   data = { ...value, terms: termsOf(value.query) };
+  labels.take(value.query, value.rows.map((row) => row.text), value.rows.map((row) => row.said), !value.streaming);
   if (!hasUnits()) chosen.unit = "logit";
   startThreshold();
   drawFacts();
@@ -399,8 +399,15 @@ element.addEventListener("input", (event) => {
   if (data && event.target.matches(".pg-threshold input") && event.target.value !== "") setThreshold(Number(event.target.value));
 });
 
+labels.attach(element, (message) => trigger("graded", message));
+
 // Other parts of the page reach the rows through this.
 window.playgroundRanking = {
+  labelled(value) {
+    if (!data || data.of !== value.of) return;
+    labels.take(data.query, data.rows.map((row) => row.text), data.rows.map((row) => value.labels[row.index]));
+    labels.repaint();
+  },
   repaint: paint,
   get unit() { return chosen.unit; },
   get threshold() { return chosen.threshold; },

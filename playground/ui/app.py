@@ -130,6 +130,7 @@ def head() -> str:
             f"<script>window.playgroundTexts = {texts.for_browser()};</script>",
             f"<script>{asset('playground.js')}</script>",
             f"<script>{asset('plots.js')}</script>",
+            f"<script>{asset('labels.js')}</script>",
         )
     )
 

@@ -468,7 +468,7 @@ def test_what_a_model_is_and_costs_is_said_and_what_is_not_known_is_not_guessed(
 def test_labels_say_whether_the_first_place_is_relevant(services: Services, caller: Caller) -> None:
     known = (Passage("a", "blue whale", False), Passage("b", "a red panda", True), Passage("c", "red red red", False))
     asked = ASKED._replace(text="\n".join(one.text for one in known), known=known)
-    said = compared(services, caller, row("owner/backwards"), asked=asked).results["headline"]
+    said = compared(services, caller, row("owner/backwards"), asked=asked).results["right"]
     wrong = next(one for one in said if one["key"] == "compare.first_not_relevant")
     assert wrong["values"]["models"] == "reranker, backwards"
 

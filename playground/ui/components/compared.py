@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from playground.core.labels import Label
 from playground.core.types import Comparison, ModelRun, RerankResult
 from playground.engine.comparison import comparable
 from playground.models import bm25
 from playground.plots.palette import SERIES
 from playground.ui import texts
+from playground.ui.components.labels import mark, over_comparison, said
 from playground.ui.texts import Phrase, phrase
 
 MAX_NAMED = 3
@@ -62,6 +64,7 @@ class Side:
 def payload(
     side: Side,
     *,
+    labels: Sequence[Label | None],
     run_id: str | None = None,
     at: int | None = None,
     remarks: Sequence[Phrase] = (),
@@ -70,6 +73,7 @@ def payload(
     """Everything that the upper half of the view shows.
 
     Args:
+        labels: as stored, in step with the passages.
         at: the run under way; None once all are over.
         remarks: sentences about the whole.
         replay: what changed since an earlier time, by model.
@@ -81,11 +85,14 @@ def payload(
         "run_id": run_id,
         "running": running,
         "query": comparison.request.query,
+        "of": mark(comparison.request),
         "passages": [
-            {"id": passage.id, "text": passage.text, "label": passage.label} for passage in comparison.request.passages
+            {"id": passage.id, "text": passage.text, "label": passage.label, "said": said(label)}
+            for passage, label in zip(comparison.request.passages, labels, strict=True)
         ],
         "columns": [column(side, place, at) for place in range(len(comparison.runs))],
         "headline": [] if running else headline(side),
+        "right": [] if running else right(side, labels),
         "disagreement": None if running else disagreement(side),
         "remarks": list(remarks),
         "replay": None if replay is None else list(replay),
@@ -132,7 +139,7 @@ def headline(side: Side) -> list[Phrase]:
     if not results:
         return [phrase("compare.no_scores", "bad")]
     if len(results) == 1:
-        return [phrase("compare.one_model"), *_labels(side)]
+        return [phrase("compare.one_model")]
     if len(side.comparison.request.passages) == 1:
         return [phrase("compare.one_passage")]
     from playground.analysis.alignment import align, orders_nothing
@@ -160,7 +167,7 @@ def headline(side: Side) -> list[Phrase]:
             phrase("compare.first_of", "named", models=_listed(models), passages=_numbers(first), n=len(first))
             for first, models in tops.items()
         ]
-    return [*said, *_widest(side, speaking), *_labels(side)]
+    return [*said, *_widest(side, speaking)]
 
 
 def disagreement(side: Side) -> dict[str, object] | None:
@@ -210,21 +217,24 @@ def _widest(side: Side, speaking: Sequence[int]) -> list[Phrase]:
     ]
 
 
-def _labels(side: Side) -> list[Phrase]:
+def right(side: Side, labels: Sequence[Label | None]) -> list[Phrase]:
     """Whether what a model puts first is what a person marked as relevant; says nothing without labels."""
-    right, wrong = [], []
+    if len(side.comparison.request.passages) == 1:
+        return []
+    side = Side(over_comparison(side.comparison, labels), side.n_new, side.since)
+    good, bad = [], []
     for name, result in zip(side.compared_names, side.results, strict=True):
-        labels = {scored.passage.label for scored in result.scored if scored.rank == 1}
-        if labels == {True}:
-            right.append(name)
-        elif labels == {False}:
-            wrong.append(name)
-    said = []
-    if right:
-        said.append(phrase("compare.first_relevant", "good", models=_listed(right)))
-    if wrong:
-        said.append(phrase("compare.first_not_relevant", "warn", models=_listed(wrong)))
-    return said
+        first = {scored.passage.label for scored in result.scored if scored.rank == 1}
+        if first == {True}:
+            good.append(name)
+        elif first == {False}:
+            bad.append(name)
+    shown = []
+    if good:
+        shown.append(phrase("compare.first_relevant", "good", models=_listed(good)))
+    if bad:
+        shown.append(phrase("compare.first_not_relevant", "warn", models=_listed(bad)))
+    return shown
 
 
 def _scored(result: RerankResult) -> list[list[object]]:

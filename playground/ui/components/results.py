@@ -6,9 +6,11 @@ import math
 import secrets
 from collections.abc import Sequence
 
+from playground.core.labels import Label
 from playground.core.types import RerankResult, ScoredPassage
 from playground.models import catalog
 from playground.ui import texts
+from playground.ui.components.labels import mark, said
 from playground.ui.texts import Phrase
 
 MAX_STREAMED_ROWS = 50
@@ -18,6 +20,7 @@ MAX_STREAMED_CHARS = 600
 def payload(
     result: RerankResult,
     *,
+    labels: Sequence[Label | None] | None = None,
     run_id: str | None = None,
     streaming: bool = False,
     remarks: Sequence[Phrase] = (),
@@ -26,6 +29,7 @@ def payload(
     """Everything that the ranking shows of a result.
 
     Args:
+        labels: as stored, in step with the passages of the request.
         streaming: more will come; the best rows only, with the beginnings of their texts.
         remarks: sentences to stand beside the result's own warnings.
         replay: what changed since the run was made first.
@@ -36,6 +40,7 @@ def payload(
         "nonce": "" if streaming else secrets.token_hex(4),
         "run_id": run_id,
         "query": result.request.query,
+        "of": mark(result.request),
         "fingerprint": f"{result.spec.fingerprint} {scale.name}",
         "scale": {
             "name": scale.name,
@@ -45,8 +50,10 @@ def payload(
             "high": scale.high if math.isfinite(scale.high) else None,
         },
         "run": _run(result),
-        "rows": [_row(scored, MAX_STREAMED_CHARS if streaming else None) for scored in shown],
-        "labelled": any(passage.label is not None for passage in result.request.passages),
+        "rows": [
+            _row(scored, None if labels is None else labels[scored.index], MAX_STREAMED_CHARS if streaming else None)
+            for scored in shown
+        ],
         "n_scored": len(result.scored),
         "n_total": len(result.request.passages),
         "n_missing": len(result.missing),
@@ -79,7 +86,7 @@ def model_name(model_id: str) -> str:
     return entry.name if entry is not None and entry.built_in else model_id
 
 
-def _row(scored: ScoredPassage, max_chars: int | None) -> dict[str, object]:
+def _row(scored: ScoredPassage, label: Label | None, max_chars: int | None) -> dict[str, object]:
     text = scored.passage.text
     return {
         "id": scored.passage.id,
@@ -93,4 +100,5 @@ def _row(scored: ScoredPassage, max_chars: int | None) -> dict[str, object]:
         "read": scored.n_chars_read,
         "text": text if max_chars is None else text[:max_chars],
         "label": scored.passage.label,
+        "said": said(label),
     }

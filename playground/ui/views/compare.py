@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from playground.core.labels import Label
 from playground.core.types import CompareProgress, Comparison, ModelChoice, Progress, RerankRequest, SpeedRatio
 from playground.engine.comparison import manifest, to_csv, to_json
-from playground.ui.components import compared, compared_details
+from playground.ui.components import compared, compared_details, labels
 from playground.ui.components.bound import Bound
 from playground.ui.components.compare_models import chosen, instruction_of, offered
 from playground.ui.components.compare_progress import busy, idle, lines
@@ -48,6 +49,7 @@ class Widgets:
     heads: tuple[gr.HTML, ...]
     details: gr.HTML
     download: gr.HTML
+    labels: gr.HTML
     visit: gr.State
 
     @property
@@ -63,6 +65,7 @@ class Visit:
     Attributes:
         opened: it comes from the history, and so do the rows of the picker.
         replaying: the record of an earlier comparison that is to be run again.
+        request: whose passages are on the page; while a run is under way, not yet those of `comparison`.
         past: an earlier run laid beside this one.
         found: earlier runs of these passages, once they were looked for.
         replay: what changed since the earlier comparison that this one repeats.
@@ -77,6 +80,7 @@ class Visit:
     found: tuple[Mapping[str, object], ...] | None = None
     replay: tuple[Mapping[str, object], ...] | None = None
     speeds: Mapping[Pair, SpeedRatio] = field(default_factory=dict)
+    request: RerankRequest | None = None
 
 
 class Shown(NamedTuple):
@@ -120,7 +124,7 @@ def build(services: Services, bound: Bound) -> Widgets:
     details = drawn("compare_details", asset("compare_details.html"), elem_id="compare-details")
     download = drawn("download", "<span></span>", elem_id="compare-download", elem_classes="pg-unseen")
     parts = (models, progress, results, plots, shift, percentiles)
-    return Widgets(*parts, tuple(heads), details, download, gr.State(Visit()))
+    return Widgets(*parts, tuple(heads), details, download, labels.build("compare-labels"), gr.State(Visit()))
 
 
 def on_first(services: Services, caller: Caller, visit: Visit, model: str | None, precision: str) -> dict[str, object]:
@@ -219,7 +223,23 @@ def on_lay(services: Services, caller: Caller, visit: Visit) -> Shown:
         return NOTHING_NEW
     run_id = caller.text("id")
     past = None if not run_id else beside(visit.comparison, services.history.get(run_id, caller.owner))
-    return show(caller, replace(visit, past=past))
+    return show(services, caller, replace(visit, past=past))
+
+
+def on_label(services: Services, caller: Caller, visit: Visit) -> dict[str, object]:
+    """Keep what the visitor says of one passage, and say which models put a relevant one first now.
+
+    Raises:
+        InvalidInput: the list on the page is another one by now, or this is no label.
+        HistoryError: it could not be stored.
+    """
+    return labels.give(services, caller, _listed(visit)) | {"right": _right(services, caller, visit)}
+
+
+def on_labels(services: Services, caller: Caller, visit: Visit) -> dict[str, object] | None:
+    """The labels of the list as they are now: they may have been given in another view."""
+    values = {"right": _right(services, caller, visit)}
+    return labels.listed(services, caller, _listed(visit), "playgroundCompare", **values)
 
 
 def on_export(services: Services, caller: Caller, visit: Visit) -> dict[str, str] | None:
@@ -228,7 +248,9 @@ def on_export(services: Services, caller: Caller, visit: Visit) -> dict[str, str
         return None
     kind, figure = caller.text("format"), caller.text("figure")
     if kind == "csv":
-        return file("comparison.csv", "text/csv;charset=utf-8", to_csv(visit.comparison))
+        stored, _ = labels.found(services, caller, visit.comparison.request)
+        table = to_csv(labels.over_comparison(visit.comparison, stored))
+        return file("comparison.csv", "text/csv;charset=utf-8", table)
     if kind == "json":
         return file("comparison.json", "application/json", to_json(visit.comparison))
     if kind == "html" and figure in FIGURES:
@@ -237,13 +259,15 @@ def on_export(services: Services, caller: Caller, visit: Visit) -> dict[str, str
     return None
 
 
-def show(caller: Caller, visit: Visit, *, remarks: Sequence[Phrase] = ()) -> Shown:
+def show(services: Services, caller: Caller, visit: Visit, *, remarks: Sequence[Phrase] = ()) -> Shown:
     """A whole comparison on the page."""
     assert visit.comparison is not None
     side = _side(visit)
     shift, percentiles = plots_of(side, caller.language)
+    stored, unread = labels.found(services, caller, visit.comparison.request)
+    said = [*remarks, *unread]
     return Shown(
-        results=compared.payload(side, run_id=visit.run_id, remarks=remarks, replay=visit.replay),
+        results=compared.payload(side, labels=stored, run_id=visit.run_id, remarks=said, replay=visit.replay),
         plots=gr.update(visible=bool(side.results)),
         shift=shift,
         percentiles=percentiles,
@@ -266,7 +290,7 @@ def reopened(
     visit = Visit(as_comparison(record), run_id, opened=True, replaying=record if again else None)
     assert visit.comparison is not None
     first = visit.comparison.runs[0].choice
-    return show(caller, visit)._replace(models=_picker(services, visit, first.model_id, first.precision))
+    return show(services, caller, visit)._replace(models=_picker(services, visit, first.model_id, first.precision))
 
 
 def failed(said: Phrase) -> Ran:
@@ -285,11 +309,12 @@ def _run(
     stop = services.stops.start(caller.session)
     try:
         shown_at, last = 0.0, None
+        stored, _ = labels.found(services, caller, request)
         for last in services.engine.compare(request, choices, stop=stop):
             if last.place == len(choices):
                 continue
             if last.step.phase in ("done", "stopped"):
-                yield _one_more(last)
+                yield _one_more(visit, last, stored)
             elif time.monotonic() - shown_at >= SECONDS_BETWEEN_LINES:
                 shown_at = time.monotonic()
                 yield Ran(NOTHING_NEW, busy(lines=lines(last)))
@@ -299,11 +324,12 @@ def _run(
         services.stops.end(caller.session, stop)
 
 
-def _one_more(last: CompareProgress) -> Ran:
+def _one_more(visit: Visit, last: CompareProgress, stored: Sequence[Label | None]) -> Ran:
     """The columns with one more of them filled; plots and numbers wait for all."""
     side = Side(last.comparison, len(last.comparison.runs))
-    results = compared.payload(side, at=last.place + 1)
-    shown = NOTHING_NEW._replace(results=results, plots=gr.update(visible=False), details=None)
+    results = compared.payload(side, labels=stored, at=last.place + 1)
+    now = replace(visit, request=last.comparison.request)
+    shown = NOTHING_NEW._replace(results=results, plots=gr.update(visible=False), details=None, visit=now)
     return Ran(shown, busy(lines=lines(last)))
 
 
@@ -324,7 +350,19 @@ def _ended(services: Services, caller: Caller, visit: Visit, last: CompareProgre
     if last.step.phase == "stopped":
         status = phrase("compare.stopped", "muted", n=last.step.done - n_failed, total=len(comparison.runs))
     failures = [phrase("compare.failures", "bad", n=n_failed)] if n_failed else []
-    return Ran(show(caller, now, remarks=[*remarks, *unsaved]), idle(status, *failures, *unsaved))
+    return Ran(show(services, caller, now, remarks=[*remarks, *unsaved]), idle(status, *failures, *unsaved))
+
+
+def _listed(visit: Visit) -> RerankRequest | None:
+    return visit.request or (visit.comparison.request if visit.comparison is not None else None)
+
+
+def _right(services: Services, caller: Caller, visit: Visit) -> list[Phrase]:
+    """Which models put a relevant passage first; nothing while others are being compared."""
+    if visit.comparison is None or visit.request not in (None, visit.comparison.request):
+        return []
+    stored, _ = labels.found(services, caller, visit.comparison.request)
+    return compared.right(_side(visit), stored)
 
 
 def _side(visit: Visit) -> Side:
@@ -379,6 +417,10 @@ def wire(page: Page) -> None:
             trigger_mode="always_last",
         )
     visit: dict[str, Any] = {"me": me, "inputs": [w.visit]}
+    given: dict[str, Any] = {"outputs": [w.labels], "on_error": labels.refused, "trigger_mode": "multiple"}
+    given |= {"concurrency_id": "labels", "concurrency_limit": 8}
+    listen(w.results.graded, partial(on_label, services), **visit, **given)
+    listen(page.tab["compare"].select, partial(on_labels, services), outputs=[w.labels], **visit)
     for event, handler in ((w.details.sought, on_seek), (w.details.laid, on_lay), (page.header.switched, on_words)):
         listen(event, partial(handler, services), outputs=w.shown, **visit)
     for part in (w.results, *w.heads):

@@ -236,7 +236,7 @@ def opened(services: Services, caller: Caller, visit: ranking.Visit, run: Run, *
     now = ranking.Visit(result, choice, run.id, ranking.unit_of(visit, result))
     return Opened(
         workspace=restored(result.request, choice),
-        shown=ranking.show(caller, now),
+        shown=ranking.show(services, caller, now),
         compared=compare.NOTHING_NEW,
         status=status,
         tabs=gr.update(selected="ranking"),

@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from playground.core.labels import Label
 from playground.core.types import ModelChoice, Progress, RerankRequest, RerankResult
 from playground.engine.exports import to_csv, to_json, to_snippet
 from playground.engine.manifest import from_manifest, manifest
 from playground.plots.words import SIGMOID_OF
+from playground.ui.components import labels
 from playground.ui.components.bound import Bound
 from playground.ui.components.changes import changes
 from playground.ui.components.drawn import asset, drawn, phrases
@@ -41,6 +43,7 @@ class Widgets:
     distribution: gr.Plot
     download: gr.HTML
     snippet: gr.HTML
+    labels: gr.HTML
     visit: gr.State
 
     @property
@@ -55,6 +58,7 @@ class Visit:
 
     Attributes:
         replaying: the record of an earlier run that the next result is to be compared with.
+        request: whose passages are on the page; while a run is under way, not yet those of `result`.
     """
 
     result: RerankResult | None = None
@@ -62,6 +66,7 @@ class Visit:
     run_id: str | None = None
     unit: str = "logit"
     replaying: Mapping[str, object] | None = None
+    request: RerankRequest | None = None
 
 
 class Shown(NamedTuple):
@@ -106,7 +111,8 @@ def build(services: Services, bound: Bound) -> Widgets:
             distribution = gr.Plot(show_label=False, container=False, elem_id="ranking-distribution")
     download = drawn("download", "<span></span>", elem_id="ranking-download", elem_classes="pg-unseen")
     snippet = drawn("snippet", "<span></span>", elem_id="ranking-snippet", elem_classes="pg-unseen")
-    return Widgets(results, plots, bars, distribution, download, snippet, gr.State(Visit()))
+    answers = labels.build("ranking-labels")
+    return Widgets(results, plots, bars, distribution, download, snippet, answers, gr.State(Visit()))
 
 
 def on_rerank(services: Services, caller: Caller, visit: Visit, *values: Any) -> Iterator[Ran]:
@@ -123,13 +129,14 @@ def on_rerank(services: Services, caller: Caller, visit: Visit, *values: Any) ->
         query = asked.query if (asked.query or "").strip() else parsed.query or ""
         request = RerankRequest(query, parsed.passages, (asked.instruction or "").strip() or None)
         choice = asked.choice(services)
+        stored, _ = labels.found(services, caller, request)
         shown_at = 0.0
         last = None
         for last in services.engine.rerank(request, choice, stop=stop):
             if time.monotonic() - shown_at < SECONDS_BETWEEN_TABLES or last.phase in ("done", "stopped"):
                 continue
             shown_at = time.monotonic()
-            yield _running(last)
+            yield _running(visit, last, stored)
         assert last is not None
         remarks = [note_phrase(note) for note in parsed.notes]
         filled = query if query != asked.query else gr.skip()
@@ -162,13 +169,30 @@ def on_unit(services: Services, caller: Caller, visit: Visit) -> Shown:
     return NOTHING_NEW._replace(bars=bars, distribution=distribution, visit=visit)
 
 
+def on_label(services: Services, caller: Caller, visit: Visit) -> dict[str, object]:
+    """Keep what the visitor says of one passage.
+
+    Raises:
+        InvalidInput: the list on the page is another one by now, or this is no label.
+        HistoryError: it could not be stored.
+    """
+    return labels.give(services, caller, _listed(visit))
+
+
+def on_labels(services: Services, caller: Caller, visit: Visit) -> dict[str, object] | None:
+    """The labels of the list as they are now: they may have been given in another view."""
+    return labels.listed(services, caller, _listed(visit), "playgroundRanking")
+
+
 def on_export(services: Services, caller: Caller, visit: Visit) -> Exported:
     """The run on the page as a file."""
     if visit.result is None or visit.choice is None:
         return Exported(gr.skip(), gr.skip())
     kind = caller.text("format")
     if kind == "csv":
-        return Exported(file("reranked.csv", "text/csv;charset=utf-8", to_csv(visit.result)), gr.skip())
+        stored, _ = labels.found(services, caller, visit.result.request)
+        table = to_csv(labels.over_result(visit.result, stored))
+        return Exported(file("reranked.csv", "text/csv;charset=utf-8", table), gr.skip())
     if kind == "json":
         return Exported(file("reranked.json", "application/json", to_json(visit.result, visit.choice)), gr.skip())
     if kind == "snippet":
@@ -182,6 +206,7 @@ def file(name: str, mime: str, text: str) -> dict[str, str]:
 
 
 def show(
+    services: Services,
     caller: Caller,
     visit: Visit,
     *,
@@ -191,8 +216,10 @@ def show(
     """A whole result on the page."""
     assert visit.result is not None
     bars, distribution = _figures(visit.result, visit.unit, caller, 0.0)
+    stored, unread = labels.found(services, caller, visit.result.request)
+    said = [*(remarks or ()), *unread]
     return Shown(
-        results=payload(visit.result, run_id=visit.run_id, remarks=remarks or (), replay=replay),
+        results=payload(visit.result, labels=stored, run_id=visit.run_id, remarks=said, replay=replay),
         plots=gr.update(visible=bool(visit.result.scored)),
         bars=bars,
         distribution=distribution,
@@ -210,10 +237,11 @@ def failed(said: Phrase) -> Ran:
     return Ran(NOTHING_NEW, [said], gr.update(interactive=True), gr.update(interactive=False))
 
 
-def _running(progress: Progress) -> Ran:
+def _running(visit: Visit, progress: Progress, stored: list[Label | None]) -> Ran:
     shown = NOTHING_NEW
     if progress.result is not None and progress.result.scored:
-        shown = shown._replace(results=payload(progress.result, streaming=True))
+        now = replace(visit, request=progress.result.request)
+        shown = shown._replace(results=payload(progress.result, labels=stored, streaming=True), visit=now)
     return Ran(shown, [step_of(progress)], gr.skip(), gr.skip())
 
 
@@ -227,13 +255,18 @@ def _ended(
         return Ran(cleared, [phrase("run.stopped_early", "muted")], **free)
     run_id, unsaved = save(services.history, caller.owner, manifest(result, choice))
     replay = _replayed(visit, result, choice)
-    now = replace(visit, result=result, choice=choice, run_id=run_id, unit=unit_of(visit, result), replaying=None)
+    made = replace(visit, result=result, choice=choice, run_id=run_id, request=result.request)
+    now = replace(made, unit=unit_of(visit, result), replaying=None)
     status = (
         phrase("run.done", "good", n=len(result.scored))
         if last.phase == "done"
         else phrase("run.stopped", "muted", n=len(result.scored), total=len(result.request.passages))
     )
-    return Ran(show(caller, now, remarks=[*remarks, *unsaved], replay=replay), [status, *unsaved], **free)
+    return Ran(show(services, caller, now, remarks=[*remarks, *unsaved], replay=replay), [status, *unsaved], **free)
+
+
+def _listed(visit: Visit) -> RerankRequest | None:
+    return visit.request or (visit.result.request if visit.result is not None else None)
 
 
 def _replayed(visit: Visit, result: RerankResult, choice: ModelChoice) -> list[Phrase] | None:
@@ -277,4 +310,9 @@ def wire(page: Page) -> None:
         concurrency_id="stop",
     )
     listen(w.results.unitchosen, partial(on_unit, services), me=me, inputs=[w.visit], outputs=w.shown)
+    given: dict[str, Any] = {"me": me, "inputs": [w.visit], "outputs": [w.labels], "concurrency_id": "labels"}
+    given |= {"on_error": labels.refused, "trigger_mode": "multiple", "concurrency_limit": 8}
+    listen(w.results.graded, partial(on_label, services), **given)
+    looked: dict[str, Any] = {"me": me, "inputs": [w.visit], "outputs": [w.labels]}
+    listen(page.tab["ranking"].select, partial(on_labels, services), **looked)
     listen(w.results.exported, partial(on_export, services), me=me, inputs=[w.visit], outputs=[w.download, w.snippet])
