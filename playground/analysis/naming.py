@@ -39,6 +39,11 @@ def names(results: Sequence[RerankResult]) -> tuple[str, ...]:
     return _told_apart([_ran(result.spec) for result in results])
 
 
+def spec_names(specs: Sequence[ModelSpec]) -> tuple[str, ...]:
+    """As `names`, for models of which only what ran is known."""
+    return _told_apart([_ran(spec) for spec in specs])
+
+
 def run_names(runs: Sequence[ModelRun]) -> tuple[str, ...]:
     """As `names`, for the columns of a comparison; one without a result goes by what was asked for."""
     return _told_apart([_asked(run.choice) if run.result is None else _ran(run.result.spec) for run in runs])
