@@ -6,17 +6,15 @@ import numpy as np
 
 from playground.analysis.judged import Judged
 
-NONE = np.zeros(0, dtype=np.int64)
-
 
 def pairs(
     scores: Sequence[float], relevant: Sequence[object], query: Sequence[int] | None = None, **left_out: int
 ) -> Judged:
     """Pairs in this order; all of one query unless said otherwise."""
     which = np.zeros(len(scores), dtype=np.int64) if query is None else np.array(query, dtype=np.int64)
-    passage = np.zeros(len(scores), dtype=np.int64)
-    for one in np.unique(which):
-        passage[which == one] = np.arange(np.sum(which == one))
+    order = np.argsort(which, kind="stable")
+    passage = np.empty(len(which), dtype=np.int64)
+    passage[order] = np.arange(len(which)) - np.searchsorted(which[order], which[order])
     yes = np.array([bool(one) for one in relevant], dtype=bool)
     return Judged(
         query=which,
