@@ -198,6 +198,12 @@ def test_labelled_pairs_may_be_json_lines_too(tmp_path: Path) -> None:
     assert (said(file.labelled), file.scores) == ({"q": [("a", 1), ("b", 0)]}, ((0.5, None),))
 
 
+def test_triplets_may_be_a_table(tmp_path: Path) -> None:
+    file = read_text(tmp_path, "anchor,positive,negative,source\nq,a,b,x\nq,a,c,x\np,a,,x\n", "triplets.csv")
+    assert (file.kind, said(file.labelled)) == ("csv", {"q": [("a", 1), ("b", 0), ("c", 0)], "p": [("a", 1)]})
+    assert file.notes[0] == "Keys or columns that were not used: source."
+
+
 def test_a_label_is_stronger_than_none(tmp_path: Path) -> None:
     file = read_text(tmp_path, "query,passage,label,score\nq,a,,1\nq,a,1,\n", "x.csv")
     assert (said(file.labelled), file.scores) == ({"q": [("a", 1)]}, ((1.0,),))

@@ -1,10 +1,10 @@
-"""CSV and TSV with a query, a passage and a label in each row."""
+"""CSV and TSV with a query, a passage and a label in each row, or a triplet: a query, a positive and a negative."""
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from playground.core.errors import InvalidInput
 from playground.engine.exports import FORMULA_STARTS
@@ -32,11 +32,11 @@ def unescaped(cell: str) -> str:
     return cell[1:] if _SAFE.match(cell) else cell
 
 
-def is_table(names: list[str]) -> bool:
+def is_table(names: Sequence[str]) -> bool:
     """Whether these are the column names of labelled pairs, or of a table that lacks only one of them."""
     row = dict.fromkeys(_plain(names))
     return json_rows.has(row, json_rows.LABEL) or (
-        json_rows.has(row, json_rows.QUERY) and json_rows.has(row, json_rows.TEXT)
+        json_rows.has(row, json_rows.QUERY) and (json_rows.has(row, json_rows.TEXT) or _is_triplet(names))
     )
 
 
@@ -56,11 +56,17 @@ def add_table(gathering: Gathering, source: Source) -> set[str]:
     names = _plain(next(rows, (0, []))[1])
     _check(source, names)
     ours = names in (OURS, OURS_SCORED)
+    triplets = _is_triplet(names)
     used: set[str] = set()
     for line, fields in rows:
         place = Place(source.name, line)
         try:
-            used |= json_rows.add_pair(gathering, place, _row(place, names, fields, ours))
+            row = _row(place, names, fields, ours)
+            if triplets:
+                said = {name: cell for name, cell in row.items() if str(cell).strip()}
+                used |= json_rows.add_sentence_transformers(gathering, place, said)
+            else:
+                used |= json_rows.add_pair(gathering, place, row)
         except TooMuch:
             raise
         except InvalidInput as problem:
@@ -98,6 +104,8 @@ def _row(place: Place, names: tuple[str, ...], fields: list[str], ours: bool) ->
 
 def _check(source: Source, names: tuple[str, ...]) -> None:
     row = dict.fromkeys(names)
+    if json_rows.has(row, json_rows.QUERY) and _is_triplet(names):
+        return
     if not all(json_rows.has(row, wanted) for wanted in (json_rows.QUERY, json_rows.TEXT, json_rows.LABEL)):
         raise InvalidInput(
             "{file} needs the columns query, passage and label. Its columns are: {columns}.",
@@ -106,7 +114,11 @@ def _check(source: Source, names: tuple[str, ...]) -> None:
         )
 
 
-def _plain(names: list[str]) -> tuple[str, ...]:
+def _is_triplet(names: Sequence[str]) -> bool:
+    return json_rows.row_kind(dict.fromkeys(_plain(names))) == "sentence-transformers"
+
+
+def _plain(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name.strip().lower() for name in names)
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
 from playground.core.errors import InvalidInput, Problems
-from playground.core.labels import Label, LabelledQuery, LabelledSet, SetScores
+from playground.core.labels import UNSURE, Label, LabelledQuery, LabelledSet, SetScores
 from playground.core.scales import FILE
 from playground.core.types import ModelSpec, Passage
 from playground.engine.inputs.items import Note, free_id, is_blank
@@ -186,7 +186,7 @@ class Gathering:
             query.id = query.id or _number(place, taken)
             named = set(query.by_id)
             passages = tuple(
-                Passage(pair.id or _number(number, named), text, None if (pair.grade or 0) < 0 else _yes(pair.grade))
+                Passage(pair.id or _number(number, named), text, _yes(pair.grade))
                 for number, (text, pair) in enumerate(query.pairs.items(), 1)
             )
             said = tuple(None if pair.grade is None else labels[pair.grade] for pair in query.pairs.values())
@@ -323,4 +323,4 @@ def _number(place: int, taken: set[str]) -> str:
 
 
 def _yes(grade: int | None) -> bool | None:
-    return None if grade is None else grade > 0
+    return None if grade is None or grade == UNSURE else grade > 0
