@@ -27,6 +27,10 @@ FIND = """
     CROSS JOIN pairs ON pairs.hash = asked.value
     CROSS JOIN labels ON labels.pair = pairs.id AND labels.owner = :owner
 """
+STANDING = """
+    SELECT pair, grade, source, at FROM json_each(:pairs) AS asked
+    CROSS JOIN labels ON labels.pair = asked.value AND labels.owner = :owner
+"""
 IS_IN_A_SET = """
     SELECT EXISTS (SELECT 1 FROM set_pairs JOIN sets ON sets.number = set_number WHERE pair = :pair AND owner = :owner)
 """
@@ -80,23 +84,25 @@ def remove(db: Database, owner: str, pair: Pair) -> None:
         renew_version(db, owner)
 
 
-def take_in(db: Database, owner: str, wanted: Mapping[Pair, Label], *, kept: bool) -> Taken:
+def take_in(db: Database, owner: str, wanted: Mapping[int, Label], *, kept: bool) -> Taken:
     """Store what a file says of pairs, except where a person said something. A label that stays keeps its time.
 
     Args:
+        wanted: by row id of the pair.
         kept: the labels stand without any set.
     """
-    before = find(db, owner, wanted)
+    values = {"pairs": json.dumps([*wanted]), "owner": owner}
+    before = {pair: label_of(*said) for pair, *said in db.execute(STANDING, values).fetchall()}
     rows: list[tuple[object, ...]] = []
     n_same = n_kept_human = 0
-    for place, (id, label) in enumerate(zip(pairs.add(db, [*wanted]), wanted.values(), strict=True)):
-        old = before.get(place)
+    for pair, label in wanted.items():
+        old = before.get(pair)
         same = old is not None and old.grade == label.grade
         human = old is not None and old.source == "human"
         n_same += same
         n_kept_human += human and not same
         if not human:
-            rows.append(_row(owner, id, old if same and old else label, kept=kept))
+            rows.append(_row(owner, pair, old if same and old else label, kept=kept))
     db.conn.executemany(UPSERT, rows)
     renew_version(db, owner)
     return Taken(len(wanted) - n_same - n_kept_human, n_same, n_kept_human)

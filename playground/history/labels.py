@@ -82,7 +82,8 @@ class LabelStore:
         owner, now = owned(owner), datetime.now(UTC)
         wanted = {(query, text): Label(grade, source, now) for query, text, grade in labels}
         with self._file.writing() as db:
-            return label_rows.take_in(db, owner, wanted, kept=True)
+            by_id = dict(zip(pairs.add(db, [*wanted]), wanted.values(), strict=True))
+            return label_rows.take_in(db, owner, by_id, kept=True)
 
     def find(self, owner: str, query: str, texts: Sequence[str]) -> list[Label | None]:
         """The label of each passage under `query`, in step with `texts`."""

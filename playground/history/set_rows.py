@@ -54,16 +54,23 @@ def add(db: Database, owner: str, labelled: LabelledSet, id: str, name: str) -> 
         "INSERT INTO set_queries (set_number, place, id, query_id) VALUES (?, ?, ?, ?)",
         [(number, place, stored(query.id), texts[query.query]) for place, query in enumerate(labelled.queries)],
     )
-    ids = iter(pairs.add(db, [*pairs_of(labelled)]))
+    ids = pairs.add(db, [*pairs_of(labelled)])
+    left = iter(ids)
     db.conn.executemany(
         "INSERT INTO set_pairs (set_number, query_place, place, id, pair, said, meta) VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
-            (number, query_place, place, stored(passage.id), next(ids), passage.label, _meta_json(passage.meta))
+            (number, query_place, place, stored(passage.id), next(left), passage.label, _meta_json(passage.meta))
             for query_place, query in enumerate(labelled.queries)
             for place, passage in enumerate(query.passages)
         ],
     )
-    label_rows.take_in(db, owner, _imported(labelled), kept=False)
+    labels = (label for query in labelled.queries for label in query.labels)
+    said = {
+        pair: Label(label.grade, "imported", label.at)
+        for pair, label in zip(ids, labels, strict=True)
+        if label is not None
+    }
+    label_rows.take_in(db, owner, said, kept=False)
 
 
 def read(db: Database, owner: str, number: int, id: str, name: str) -> LabelledSet:
@@ -92,15 +99,6 @@ def purge(db: Database, before: datetime) -> int:
         db.execute("DELETE FROM sets WHERE number = ?", [number])
         label_rows.release(db, owner, held, queries)
     return len(gone)
-
-
-def _imported(labelled: LabelledSet) -> dict[Pair, Label]:
-    return {
-        (query.query, passage.text): Label(label.grade, "imported", label.at)
-        for query in labelled.queries
-        for passage, label in zip(query.passages, query.labels, strict=True)
-        if label is not None
-    }
 
 
 def _meta_json(meta: Mapping[str, object]) -> str | None:
