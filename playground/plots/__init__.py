@@ -15,6 +15,13 @@ PLOTS: dict[str, str] = {
     "score_percentiles": "playground.plots.score_percentiles:draw",
     "projection_map": "playground.plots.projection_map:draw",
     "background": "playground.plots.background:draw",
+    "pair_distributions": "playground.plots.pair_distributions:draw",
+    "precision_recall": "playground.plots.threshold_curves:draw_precision_recall",
+    "roc": "playground.plots.threshold_curves:draw_roc",
+    "first_relevant": "playground.plots.first_relevant:draw",
+    "level_by_query": "playground.plots.level_by_query:draw",
+    "reliability": "playground.plots.reliability:draw",
+    "abstention": "playground.plots.abstention:draw",
 }
 
 

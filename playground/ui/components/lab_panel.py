@@ -1,46 +1,249 @@
-"""A part of the Threshold view."""
+"""The panel of the Threshold view: the verdict, the line that can be dragged, and what can be said for it."""
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
+from gradio.components.plot import PlotData
 
+from playground.core.errors import InvalidInput
+from playground.ui import texts
 from playground.ui.components.bound import Bound
-from playground.ui.components.drawn import phrases
-from playground.ui.lab.desk import Desk, Frame, Lab
+from playground.ui.components.drawn import asset, drawn
+from playground.ui.components.figures import CONFIG
+from playground.ui.lab.desk import Desk, Frame, Lab, open_desk
 from playground.ui.page import Page
 from playground.ui.services import Services
-from playground.ui.wiring import Caller
+from playground.ui.texts import phrase
+from playground.ui.wiring import Caller, listen
+
+if TYPE_CHECKING:
+    from playground.ui.components.lab_numbers import Held
+
+# Gradio fetches plotly when a page first shows a plot of its own; our scripts draw with it.
+EMPTY_PLOT = json.dumps({"data": [], "layout": {"height": 20, "width": 20}, "config": CONFIG})
+BY_HAND = "by-hand"
 
 
 @dataclass(frozen=True)
 class Widgets:
-    """The components of the part."""
+    """The components of the part. `parameters` is what each rule was last asked for, by its name."""
 
-    status: gr.HTML
+    panel: gr.HTML
+    cards: gr.HTML
+    sure: gr.HTML
+    around: gr.HTML
+    more: gr.HTML
+    loader: gr.Plot
+    parameters: gr.State
 
     @property
     def shown(self) -> list[Any]:
         """What `show` fills, in its order."""
-        return [self.status]
+        return [self.panel, self.cards, self.around, self.more, self.loader]
 
     @property
     def settings(self) -> list[Any]:
         """The components whose values `show` gets."""
-        return []
+        return [self.parameters]
+
+
+class Shown(NamedTuple):
+    """What the page shows of the desk."""
+
+    panel: Any
+    cards: Any
+    around: Any
+    more: Any
+    loader: Any = gr.skip()
+
+
+class Later(NamedTuple):
+    """What takes longer; what did not change is skipped."""
+
+    cards: Any = gr.skip()
+    more: Any = gr.skip()
+
+
+class Asked(NamedTuple):
+    """The cards after another parameter."""
+
+    cards: Any
+    parameters: Any
 
 
 def build(services: Services, bound: Bound) -> Widgets:
     """Layout only."""
-    return Widgets(phrases(elem_id="lab_panel-status"))
+    return Widgets(
+        panel=drawn("lab_panel", asset("lab_panel.html"), elem_id="lab-panel"),
+        cards=drawn("lab_panel_cards", '<section class="pg-lab-cards" hidden></section>', elem_id="lab-cards"),
+        sure=drawn("lab_panel_sure", asset("lab_panel_sure.html"), elem_id="lab-sure"),
+        around=drawn("lab_panel_list", asset("lab_panel_list.html"), elem_id="lab-list"),
+        more=drawn("lab_panel_more", asset("lab_panel_more.html"), elem_id="lab-more"),
+        loader=gr.Plot(
+            show_label=False, container=False, visible=False, elem_id="lab-loader", elem_classes="pg-unseen"
+        ),
+        parameters=gr.State({}),
+    )
 
 
 def show(services: Services, caller: Caller, lab: Lab, desk: Desk, *settings: Any) -> tuple[Any, ...]:
-    """What the page shows of the desk; one value for each component of `Widgets.shown`."""
-    return ([],)
+    """What the page shows of the desk; one value for each component of `Widgets.shown`.
+
+    What needs resampling comes later, when the page has drawn this and asks for it (`on_later`).
+    """
+    if desk.judged is None or desk.shown is None or not len(desk.judged):
+        return Shown({"says": _why_empty(desk)}, None, None, None)
+    from playground.ui.components import lab_numbers as numbers
+
+    held = numbers.MEMORY.put(caller.owner, numbers.hold(desk, lab.relevant_from))
+    parameters: Mapping[str, float] = settings[0] if settings and isinstance(settings[0], dict) else {}
+    loader = gr.update(visible=True, value=PlotData(type="plotly", plot=EMPTY_PLOT))
+    return Shown(
+        panel=numbers.panel(held, desk, parameters),
+        cards={"token": held.token, "suggestions": numbers.cards(held, parameters)},
+        around={"token": held.token, "previews": numbers.all_previews(held), "whole": None},
+        more=numbers.quick(held),
+        loader=loader,
+    )
+
+
+def on_later(services: Services, caller: Caller, lab: Lab, parameters: Mapping[str, float]) -> Iterator[Later]:
+    """The bands of the suggestions one after another, then the queries one by one, the calibration, the queries without
+    an answer.
+
+    Raises:
+        HistoryError: the set is gone, or the database cannot be read.
+    """
+    held = _held(services, caller, lab, caller.text("token"))
+    if held is None:
+        return
+    from playground.ui.components import lab_numbers as numbers
+
+    for cards in numbers.with_bands(held, parameters):
+        yield Later(cards={"token": held.token, "suggestions": cards})
+    for found in numbers.later(held):
+        yield Later(more=found)
+
+
+def on_parameter(services: Services, caller: Caller, lab: Lab, parameters: Mapping[str, float]) -> Iterator[Asked]:
+    """What a rule chooses with another parameter, at once without its band.
+
+    Raises:
+        InvalidInput: the parameter is out of range.
+        HistoryError: the set is gone, or the database cannot be read.
+    """
+    from playground.ui.components import lab_numbers as numbers
+
+    method, parameter = caller.text("method"), caller.event.get("parameter")
+    held = _held(services, caller, lab, caller.text("token"))
+    if held is None or method not in numbers.METHODS or not isinstance(parameter, int | float):
+        return
+    asked = {**parameters, method: float(parameter)}
+    yield Asked({"token": held.token, "suggestions": numbers.cards(held, asked)}, asked)
+    for cards in numbers.with_bands(held, asked):
+        yield Asked({"token": held.token, "suggestions": cards}, asked)
+
+
+def on_line(services: Services, caller: Caller, lab: Lab) -> Any:
+    """How far the line can be trusted where it stands now.
+
+    Raises:
+        HistoryError: the set is gone, or the database cannot be read.
+    """
+    from playground.ui.components import lab_numbers as numbers
+
+    threshold, parameter, method = caller.event.get("threshold"), caller.event.get("parameter"), caller.text("method")
+    held = _held(services, caller, lab, caller.text("token"))
+    if held is None or not isinstance(threshold, int | float) or not math.isfinite(threshold):
+        return gr.skip()
+    chosen = float(parameter) if method in numbers.METHODS and isinstance(parameter, int | float) else None
+    try:
+        return numbers.trust(held, float(threshold), method if chosen is not None else BY_HAND, chosen)
+    except InvalidInput as error:
+        return {"token": held.token, "at": None, "reason": texts.of_error(error)}
+
+
+def on_texts(services: Services, caller: Caller, lab: Lab) -> Any:
+    """The beginnings of the pairs that the page shows and does not have yet.
+
+    Raises:
+        HistoryError: the set is gone, or the database cannot be read.
+    """
+    from playground.ui.components import lab_numbers as numbers
+
+    held = _held(services, caller, lab, caller.text("token"))
+    asked = caller.event.get("places")
+    if held is None or not isinstance(asked, list):
+        return gr.skip()
+    places = [place for place in asked[: numbers.MOST_ASKED] if _is_place(place, held)]
+    return {"token": held.token, "previews": numbers.previews(held, places), "whole": None}
+
+
+def on_open(services: Services, caller: Caller, lab: Lab) -> Any:
+    """One pair in full.
+
+    Raises:
+        HistoryError: the set is gone, or the database cannot be read.
+    """
+    from playground.ui.components import lab_numbers as numbers
+
+    held = _held(services, caller, lab, caller.text("token"))
+    place = caller.event.get("place")
+    if held is None or not _is_place(place, held):
+        return gr.skip()
+    assert isinstance(place, int)
+    return {"token": held.token, "previews": None, "whole": numbers.whole(held, place)}
 
 
 def wire(page: Page, w: Widgets, frame: Frame) -> None:
-    """Listeners of the part."""
+    """Listeners of the part. None of them is needed to move the line."""
+    services, me = page.services, page.me
+    quick: dict[str, Any] = {"me": me, "trigger_mode": "always_last", "concurrency_id": "lab", "concurrency_limit": 4}
+    slow = {**quick, "concurrency_id": "lab-bands", "concurrency_limit": 2}
+    both = [frame.lab, w.parameters]
+    listen(w.panel.shown, partial(on_later, services), inputs=both, outputs=[w.cards, w.more], **slow)
+    listen(w.cards.asked, partial(on_parameter, services), inputs=both, outputs=[w.cards, w.parameters], **slow)
+    listen(w.sure.asked, partial(on_line, services), inputs=[frame.lab], outputs=[w.sure], **slow)
+    texts_of = {**quick, "trigger_mode": "multiple"}
+    listen(w.around.wanted, partial(on_texts, services), inputs=[frame.lab], outputs=[w.around], **texts_of)
+    listen(w.around.opened, partial(on_open, services), inputs=[frame.lab], outputs=[w.around], **texts_of)
+
+
+def _held(services: Services, caller: Caller, lab: Lab, token: str) -> Held | None:
+    """What the page shows; None where it shows something else by now, which brings its own numbers."""
+    from playground.ui.components import lab_numbers as numbers
+
+    held = numbers.MEMORY.get(caller.owner, token)
+    if held is not None:
+        return held
+    desk = open_desk(services, caller, lab)
+    if desk.judged is None or desk.shown is None or not len(desk.judged):
+        return None
+    held = numbers.MEMORY.put(caller.owner, numbers.hold(desk, lab.relevant_from))
+    return held if held.token == token else None
+
+
+def _is_place(place: object, held: Held) -> bool:
+    return isinstance(place, int) and not isinstance(place, bool) and 0 <= place < len(held.judged)
+
+
+def _why_empty(desk: Desk) -> list[texts.Phrase]:
+    """Why there is nothing to draw, and what to do."""
+    if desk.problem is not None:
+        return [texts.of_error(desk.problem)]
+    labels = desk.labelled.counts()
+    n_judged = sum(n for grade, n in labels.items() if grade is not None and grade >= 0)
+    if not desk.labelled.queries:
+        return [phrase("lab.why_empty_set")]
+    if not n_judged:
+        return [phrase("lab.why_no_labels", n=desk.labelled.n_pairs)]
+    if desk.scores is None or not desk.scores.n_scored:
+        return [phrase("lab.why_no_scores", n=n_judged)]
+    return [phrase("lab.why_no_both", n=n_judged)]

@@ -1,0 +1,106 @@
+// Thresholds that a rule would choose. A card moves the line when it is pressed; another parameter only asks for another value.
+const pg = window.playground;
+const lab = () => window.playgroundLab;
+const PERCENT = ["precision", "recall"];
+const LIMITS = { "f-beta": [0.1, 10, 0.1], precision: [1, 100, 1], recall: [1, 100, 1], cost: [0.1, 100, 0.1] };
+const typed = {};
+let waiting = 0;
+
+const root = () => element.querySelector(".pg-lab-cards");
+const textKey = (method) => method.replace("-", "_");
+const shown = (method, parameter) => Number((PERCENT.includes(method) ? 100 * parameter : parameter).toFixed(4));
+const meant = (method, value) => (PERCENT.includes(method) ? value / 100 : value);
+
+function ask(method, box) {
+  const value = Number(box.value), [low, high] = LIMITS[method];
+  if (box.value === "" || !Number.isFinite(value) || value < low || value > high) {
+    box.setAttribute("aria-invalid", "true");
+    return;
+  }
+  box.removeAttribute("aria-invalid");
+  typed[method] = box.value;
+  clearTimeout(waiting);
+  waiting = setTimeout(() => trigger("asked", { token: lab().data.token, method, parameter: meant(method, value) }), 300);
+}
+
+function control(one) {
+  const id = `lab-parameter-${textKey(one.method)}`, [min, max, step] = LIMITS[one.method];
+  const box = pg.el("input", { type: "number", id, min, max, step, inputmode: "decimal" });
+  box.value = typed[one.method] ?? String(shown(one.method, one.parameter));
+  box.addEventListener("input", () => ask(one.method, box));
+  return pg.el("label", { class: "pg-lab-parameter", for: id }, pg.el("span", { text: pg.say(`lab.parameter_${textKey(one.method)}`) }), box,
+    PERCENT.includes(one.method) ? pg.el("span", { text: "%" }) : null);
+}
+
+const isOn = (one) => {
+  const { line } = lab();
+  return one.value !== null && line.method === one.method && line.parameter === one.parameter && line.threshold === one.value;
+};
+
+function card(one) {
+  const { exact, share, rawName } = lab();
+  const head = pg.el("div", { class: "pg-lab-card-head" }, pg.el("h4", { text: pg.say(`lab.card_${textKey(one.method)}`) }), control(one));
+  const hint = pg.el("p", { class: "pg-lab-card-hint", text: pg.say(`lab.hint_${textKey(one.method)}`) });
+  const remarks = one.remarks.map((item) => pg.el("p", { class: "pg-lab-card-remark", text: pg.phrase(item) }));
+  if (one.value === null) {
+    return pg.el("div", { class: "pg-lab-card pg-lab-none", data: { method: one.method } }, head, hint, pg.el("p", { class: "pg-lab-why", text: one.reason ? pg.phrase(one.reason) : "" }));
+  }
+  const on = isOn(one);
+  return pg.el("div", { class: `pg-lab-card${on ? " pg-lab-on" : ""}`, data: { method: one.method } }, head, hint,
+    pg.el("p", { class: "pg-lab-card-value" }, pg.el("strong", { text: exact(one.value) }), pg.el("span", { text: ` ${rawName()}` })),
+    pg.el("p", { class: "pg-lab-card-says", text: pg.say("lab.card_says", { precision: share(one.precision), recall: share(one.recall) }) }),
+    pg.el("p", { class: "pg-lab-card-band", text: bandText(one) }),
+    ...remarks,
+    pg.el("button", {
+      type: "button", class: `pg-button${on ? "" : " pg-primary"}`, "aria-pressed": String(on), data: { use: one.method },
+      "aria-label": `${pg.say(on ? "lab.used" : "lab.use")}: ${pg.say(`lab.card_${textKey(one.method)}`)}, ${exact(one.value)}`,
+    }, pg.el("span", { class: "pg-button-text", text: pg.say(on ? "lab.used" : "lab.use") })));
+}
+
+function bandText(one) {
+  if (one.interval) return pg.say("lab.band", { low: lab().exact(one.interval[0]), high: lab().exact(one.interval[1]) });
+  return one.no_interval ? pg.phrase(one.no_interval) : pg.say("lab.band_coming");
+}
+
+function draw() {
+  const value = props.value, box = root();
+  const there = Boolean(lab()?.data && value && value.token === lab().data.token && value.suggestions.length);
+  box.hidden = !there;
+  if (!there) return;
+  const focused = box.contains(document.activeElement) ? document.activeElement.id || document.activeElement.dataset.use : null;
+  for (const one of value.suggestions) if (typed[one.method] !== undefined && Number(typed[one.method]) === shown(one.method, one.parameter)) delete typed[one.method];
+  const refused = lab().data.refuses;
+  box.replaceChildren(
+    pg.el("h3", { text: pg.say("lab.suggested") }),
+    pg.el("p", { class: "pg-hint", text: pg.say(refused ? "lab.suggested_refused" : "lab.suggested_hint") }),
+    ...(refused ? [] : [pg.el("div", { class: "pg-lab-card-row" }, ...value.suggestions.map(card))]));
+  if (focused) (box.querySelector(`#${CSS.escape(focused)}`) || box.querySelector(`[data-use="${CSS.escape(focused)}"]`))?.focus({ preventScroll: true });
+  for (const one of value.suggestions) if (one.interval) lab().band(one.method, one.parameter, one.interval);
+}
+
+// Only which card is on: an input that somebody types in must stay.
+function mark() {
+  if (!lab()?.data || root().hidden || !props.value) return;
+  for (const one of props.value.suggestions) {
+    const node = root().querySelector(`.pg-lab-card[data-method="${one.method}"]`), button = node?.querySelector("button");
+    if (!button) continue;
+    const on = isOn(one);
+    if ((button.getAttribute("aria-pressed") === "true") === on) continue;
+    node.classList.toggle("pg-lab-on", on);
+    button.classList.toggle("pg-primary", !on);
+    button.setAttribute("aria-pressed", String(on));
+    button.querySelector(".pg-button-text").textContent = pg.say(on ? "lab.used" : "lab.use");
+  }
+}
+
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-use]");
+  const one = button && props.value.suggestions.find((each) => each.method === button.dataset.use);
+  if (one && one.value !== null) lab().set(one.value, { method: one.method, parameter: one.parameter, interval: one.interval });
+});
+for (const [name, act] of [["playground:lab", draw], ["playground:threshold", mark]]) {
+  const heard = () => (element.isConnected ? act() : document.removeEventListener(name, heard));
+  document.addEventListener(name, heard);
+}
+pg.drawn(element, draw);
+watch("value", draw);
