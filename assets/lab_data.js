@@ -6,9 +6,11 @@ const READY = { example: "labdata.set_example", labels: "labdata.set_mine", page
 const kept = { models: null, typed: "", open: false, renaming: null };
 
 const value = () => props.value || null;
-const label = (model) => value().choices.find((each) => each.value === model)?.label || model;
+const choice = (model) => value().choices.find((each) => each.value === model);
+const label = (model) => choice(model)?.label || model;
 // Without what the catalogue adds in brackets.
-const short = (model) => label(model).replace(/ [(（].*[)）]$/, "");
+const BRACKETS = / [(（].*[)）]$/;
+const short = (model) => label(model).replace(BRACKETS, "");
 const button = (key, options = {}, values = {}) => pg.el("button", { type: "button", ...options, class: `pg-button ${options.class || ""}` },
   pg.el("span", { class: "pg-button-text", text: pg.say(key, values) }));
 const join = (parts) => parts.filter(Boolean).join(pg.say("labdata.and"));
@@ -96,22 +98,25 @@ function drawScores() {
       pg.el("span", { class: "pg-segments", role: "group", "aria-labelledby": "threshold-from-name" }, ...[1, 2, 3].map((grade) => pg.el("button", {
         type: "button", id: `threshold-from-${grade}`, "aria-pressed": String(now.from === grade), text: String(grade), on: { click: () => trigger("scorespicked", { from: grade }) } })))));
   }
-  const shown = now.scorers.find((each) => each.key === now.scorer);
-  if (shown && shown.goes_on && shown.n < now.facts.pairs && !now.busy) {
-    parts.push(pg.el("span", { class: "lab-rest" }, pg.el("span", { class: "pg-warn", text: pg.say("labdata.part", { n: shown.n, total: now.facts.pairs }) }),
-      button("labdata.go_on", { id: "threshold-continue", class: "pg-primary", on: { click: () => trigger("continued", {}) } })));
+  for (const each of now.busy ? [] : now.scorers) {
+    if (!each.goes_on || each.n >= now.facts.pairs) continue;
+    parts.push(pg.el("span", { class: "lab-rest" }, pg.el("span", { class: "pg-warn", text: pg.say("labdata.part", { name: each.name.replace(BRACKETS, ""), n: each.n, total: now.facts.pairs }) }),
+      button("labdata.go_on", { class: "lab-continue", "aria-label": `${pg.say("labdata.go_on")}: ${each.name}`, on: { click: () => trigger("continued", { scorer: each.key }) } })));
   }
   return parts;
 }
 
+// The call to action: nothing was scored, and nothing is on its way.
+const isFirst = () => !value().scorers.length && !value().busy;
+
 function chosenModels() {
-  if (kept.models === null) kept.models = [value().first];
-  return [...kept.models, ...kept.typed.split(/[\s,]+/).filter(Boolean)];
+  const ticked = kept.models || (isFirst() ? [value().first] : []);
+  return [...ticked, ...kept.typed.split(",").map((each) => each.trim()).filter(Boolean)];
 }
 
 function drawModels() {
   const models = chosenModels();
-  const first = !value().scorers.length;
+  const first = isFirst();
   const details = pg.el("details", { class: "lab-models", open: kept.open });
   const typed = pg.el("input", { type: "text", id: "threshold-typed", placeholder: pg.say("labdata.typed_hint"), "aria-label": pg.say("labdata.typed"), spellcheck: "false", dir: "auto" });
   typed.value = kept.typed;
@@ -122,14 +127,14 @@ function drawModels() {
         const box = pg.el("input", { type: "checkbox", value: each.value, on: { change: () => pick(each.value, box.checked) } });
         box.checked = models.includes(each.value);
         return pg.el("label", {}, box, pg.el("span", { text: each.label }));
-      }), typed),
+      })), typed,
     pg.el("p", { class: "pg-muted", text: pg.say("labdata.models_hint") }), first ? "" : askButton());
   details.addEventListener("toggle", () => { kept.open = details.open; });
   return details;
 }
 
 function pick(model, checked) {
-  const others = kept.models.filter((each) => each !== model);
+  const others = chosenModels().filter((each) => choice(each) && each !== model);
   kept.models = checked ? [...others, model] : others;
   drawAskButton();
 }
@@ -137,12 +142,18 @@ function pick(model, checked) {
 function askButton() {
   const now = value();
   const models = chosenModels();
-  const first = !now.scorers.length;
+  const first = isFirst();
   const values = { n: now.facts.pairs, model: models.length === 1 ? short(models[0]) : pg.say("labdata.n_models", { n: models.length }) };
   return button(models.length ? "labdata.score_these" : "labdata.no_model", {
-    id: "threshold-score", class: first ? "pg-primary lab-first" : "pg-primary", disabled: !models.length || models.length > now.limit,
-    on: { click: () => trigger("scoreasked", { models: chosenModels() }) },
+    id: "threshold-score", class: first ? "pg-primary lab-first" : "pg-primary", disabled: !models.length,
+    on: { click: ask },
   }, values);
+}
+
+function ask() {
+  const models = chosenModels();
+  Object.assign(kept, { models: null, typed: "", open: false });
+  trigger("scoreasked", { models });
 }
 
 function drawAskButton() {
@@ -152,8 +163,8 @@ function drawAskButton() {
 function drawAsk() {
   const now = value();
   if (!now.facts.pairs) return [];
-  if (now.scorers.length) return [drawModels()];
-  return [now.busy ? "" : pg.el("p", { class: "lab-unscored", text: pg.say("labdata.unscored") }), pg.el("div", { class: "lab-ask-row" }, askButton(), drawModels())];
+  if (!isFirst()) return [drawModels()];
+  return [pg.el("p", { class: "lab-unscored", text: pg.say("labdata.unscored") }), pg.el("div", { class: "lab-ask-row" }, askButton(), drawModels())];
 }
 
 function draw() {

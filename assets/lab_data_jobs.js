@@ -12,13 +12,15 @@ function bar({ done, total }) {
   }, pg.el("span", { style: { width: `${share}%` } }));
 }
 
-function line({ number, name, set, set_name: setName, state, said, left, warnings }) {
+function line({ number, name, set, set_name: setName, state, key, said, left, warnings }) {
   return pg.el("li", { class: `lab-line-${state}`, data: { number, state } },
     pg.el("span", { class: "pg-sign", "aria-hidden": "true", text: SIGNS[state] || "·" }),
     pg.el("strong", { text: name.replace(/ [(（].*[)）]$/, "") }),
     pg.el("span", { class: "pg-muted", text: READY[set] ? pg.say(READY[set]) : setName }),
     pg.el("span", { class: `pg-phrase pg-${said.tone || "plain"}`, text: pg.phrase(said) }),
     left ? pg.el("span", { class: "pg-muted", text: `· ${pg.phrase(left)}` }) : null,
+    key ? pg.el("button", { type: "button", class: "pg-button lab-show", on: { click: () => trigger("scoresshown", { scorer: key, set }) } },
+      pg.el("span", { class: "pg-button-text", text: pg.say("labdata.show") })) : null,
     ...(warnings || []).map((each) => pg.el("span", { class: "pg-warn", text: pg.phrase(each) })),
     said.bar ? bar(said.bar) : null);
 }

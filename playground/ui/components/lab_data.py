@@ -22,7 +22,6 @@ from playground.ui.components.compare_models import chosen, instruction_of
 from playground.ui.components.drawn import asset, drawn
 from playground.ui.components.lab_files import SUFFIXES, as_download, page_set, same_texts
 from playground.ui.components.pickers import any_choices
-from playground.ui.components.results import model_name
 from playground.ui.lab.desk import EXAMPLE, MINE, PAGE, Desk, Frame, Lab, open_desk
 from playground.ui.page import Page
 from playground.ui.services import Services
@@ -155,7 +154,6 @@ def strip_of(services: Services, caller: Caller, lab: Lab, desk: Desk) -> dict[s
         "busy": busy,
         "choices": [{"value": value, "label": label} for label, value in any_choices(services)],
         "first": services.first_model,
-        "limit": services.engine.limits.models,
         "kinds": list(label_files.KINDS),
     }
 
@@ -185,6 +183,18 @@ def on_pick(services: Services, caller: Caller, lab: Lab) -> Chosen:
     if isinstance(grade, int) and grade in RELEVANT_FROM:
         return Chosen(replace(lab, relevant_from=grade))
     return Chosen(replace(lab, scorer=caller.text("scorer")))
+
+
+def on_show(services: Services, caller: Caller, lab: Lab, *values: Any) -> Chosen:
+    """The scores that a job made, with the set that it scored.
+
+    Raises:
+        InvalidInput: as `on_choose`.
+    """
+    if caller.text("set") == lab.set_id:
+        return on_pick(services, caller, lab)
+    chosen = on_choose(services, caller, lab, *values)
+    return chosen._replace(lab=replace(chosen.lab, scorer=caller.text("scorer")))
 
 
 def on_act(services: Services, caller: Caller, lab: Lab) -> Chosen:
@@ -267,12 +277,13 @@ def on_score(services: Services, caller: Caller, lab: Lab, *values: Any) -> Aski
 
 
 def on_continue(services: Services, caller: Caller, lab: Lab, *values: Any) -> Asking:
-    """Score the pairs that the model on the desk has not scored yet, with the settings it ran with.
+    """Score the pairs that a model has not scored yet, with the settings it ran with.
 
     Raises:
         PlaygroundError: the set or the model cannot be used.
     """
-    row = open_desk(services, caller, lab).shown
+    key = caller.text("scorer")
+    row = next((row for row in open_desk(services, caller, lab).scorers if row.key == key), None)
     if row is None or not _can_go_on(row):
         return Asking()
     spec = row.spec
@@ -358,7 +369,7 @@ def _scorer(row: ScorerRow) -> dict[str, object]:
     spec = row.spec
     return {
         "key": row.key,
-        "name": spec.model_id if spec.family == "file" else model_name(spec.model_id),
+        "name": spec.model_id if spec.family == "file" else lab_jobs.name_of(spec.model_id),
         "file": spec.family == "file",
         "device": spec.device,
         "precision": "" if spec.model_id == bm25.MODEL_ID or spec.family == "file" else spec.precision,
@@ -396,6 +407,7 @@ def wire(page: Page, w: Widgets, frame: Frame) -> None:
     on_desk: tuple[tuple[Any, Callable[..., Chosen], list[Any]], ...] = (
         (w.strip.setchosen, on_choose, [frame.lab, *asked]),
         (w.strip.scorespicked, on_pick, [frame.lab]),
+        (w.jobs.scoresshown, on_show, [frame.lab, *asked]),
         (w.strip.setacted, on_act, [frame.lab]),
         (w.notice.undone, on_act, [frame.lab]),
         (w.upload.upload, on_import, [w.upload]),

@@ -7,11 +7,17 @@ from collections.abc import Sequence
 
 from playground.core.errors import PlaygroundError
 from playground.core.types import Progress
+from playground.models import bm25
 from playground.ui import texts
 from playground.ui.components.results import model_name
 from playground.ui.components.steps import step_of
 from playground.ui.lab.jobs import Job
 from playground.ui.texts import Phrase, phrase
+
+
+def name_of(model_id: str) -> str:
+    """The model as people know it."""
+    return bm25.NAME if model_id == bm25.MODEL_ID else model_name(model_id)
 
 
 def payload(jobs: Sequence[Job]) -> dict[str, object]:
@@ -22,10 +28,11 @@ def payload(jobs: Sequence[Job]) -> dict[str, object]:
 def _line(job: Job) -> dict[str, object]:
     return {
         "number": job.number,
-        "name": model_name(job.choice.model_id),
+        "name": name_of(job.choice.model_id),
         "set": job.set_id,
         "set_name": job.set_name,
         "state": job.state,
+        "key": "" if job.active else job.key,
         "said": said(job),
         "left": left(job.seconds_left) if job.state == "running" and job.phase == "score" else None,
         "warnings": [texts.both(warning) for warning in job.warnings],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,8 @@ class Lab:
     Attributes:
         set_id: a stored set, or `EXAMPLE`, `MINE` (every pair the visitor labelled) or `PAGE` (the workspace).
         page: the workspace as a set, as it stood when it was chosen; None unless `set_id` is `PAGE`.
-        scorer: key of the scores shown; empty takes the newest.
+        scorer: key of the scores shown; empty takes those of the most pairs, of several the oldest: what is on the page
+            does not change because another model has finished.
         relevant_from: the lowest grade that counts as relevant.
         nonce: tells this page's workspace from another's; a `Lab` with another workspace is made, not replaced.
     """
@@ -112,7 +113,7 @@ def _opened(services: Services, caller: Caller, lab: Lab) -> Desk:
 
     labelled = labelled_set(services, caller.owner, lab)
     scorers = tuple(services.history.sets.scorers(caller.owner, labelled))
-    shown = next((each for each in scorers if each.key == lab.scorer), scorers[0] if scorers else None)
+    shown = next((each for each in scorers if each.key == lab.scorer), None) or _first_choice(scorers)
     scores = None if shown is None else services.history.sets.scores(caller.owner, labelled, shown.key)
     if scores is None:
         return Desk(labelled, scorers)
@@ -120,3 +121,7 @@ def _opened(services: Services, caller: Caller, lab: Lab) -> Desk:
         return Desk(labelled, scorers, shown, scores, judged(labelled, scores, lab.relevant_from))
     except PlaygroundError as error:
         return Desk(labelled, scorers, shown, scores, problem=error)
+
+
+def _first_choice(scorers: Sequence[ScorerRow]) -> ScorerRow | None:
+    return max(reversed(scorers), key=lambda row: row.n_scored, default=None)

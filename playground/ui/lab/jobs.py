@@ -39,6 +39,7 @@ class Job:
         done, total: bytes while downloading, pairs otherwise.
         seconds_left: None before it is known.
         stopping: it was asked to end and is at its last batch.
+        key: of the scores that it makes; empty before the model is loaded.
         warnings: lasting remarks on the model, in plain sentences.
         error: why it failed.
     """
@@ -55,6 +56,7 @@ class Job:
     total: int = 0
     seconds_left: float | None = None
     stopping: bool = False
+    key: str = ""
     warnings: tuple[str, ...] = ()
     error: Exception | None = None
 
@@ -196,7 +198,7 @@ class ScoringJobs:
         try:
             for step in self._steps(job, labelled, flag):
                 self._keep(job.owner, step)
-                now = _at(now, step)
+                now = replace(_at(now, step), key=now.key or self._key(step))
                 if now.active:
                     with self._changed:
                         self._put(replace(now, stopping=flag.is_set()))
@@ -212,6 +214,11 @@ class ScoringJobs:
             return self._history.sets.find_scores(job.owner, labelled, spec, scale, instruction)
 
         return self._engine.score_set(labelled, job.choice, instruction=job.instruction, known=known, stop=flag)
+
+    def _key(self, step: SetStep) -> str:
+        if step.spec is None or step.scale is None:
+            return ""
+        return self._history.sets.scorer_key(step.spec, step.scale, step.instruction)
 
     def _keep(self, owner: str, step: SetStep) -> None:
         if step.scored:
