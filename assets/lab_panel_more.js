@@ -76,8 +76,10 @@ function queries(found) {
     found.measures.length ? spreads(found.measures) : null, ...made.map((one) => one.card)].filter(Boolean), made };
 }
 function spreads(list) {
-  return pg.el("p", { class: "pg-hint", text: list.map((one) => (one.share === null ? pg.phrase(one.reason)
-    : pg.say(`lab.spread_${one.name}`, { share: (100 * one.share).toFixed(0), p: one.p === null ? "–" : one.p < 0.001 ? "< 0.001" : one.p.toFixed(3) }))).join(" ") });
+  const chance = (p) => (p === null ? "p = –" : p < 0.001 ? "p < 0.001" : `p = ${p.toFixed(3)}`);
+  return pg.el("ul", { class: "pg-lab-needs pg-hint" }, ...list.map((one) => pg.el("li", { text: pg.say(`lab.spread_${one.name}`, {
+    said: one.share === null ? pg.phrase(one.reason) : pg.say("lab.spread", { share: (100 * one.share).toFixed(0), p: chance(one.p) }),
+  }) })));
 }
 const queriesLine = (found) => (found.reason ? pg.phrase(found.reason) : found.says.length ? pg.phrase(found.says[found.says.length - 1]) : "");
 
@@ -132,7 +134,7 @@ function tellProbability() {
 function abstention(found) {
   if (found.reason) return { nodes: [...paragraphs([found.reason]), ...paragraphs(found.remarks, "pg-hint")], made: [] };
   const made = found.figure ? [figure("abstention", pg.say("lab.abstention_title"), pg.say("lab.abstention_hint"), found.figure, "down")] : [];
-  return { nodes: [pg.el("p", { text: abstentionLine(found) }), ...paragraphs(found.remarks, "pg-hint"), ...made.map((one) => one.card)], made };
+  return { nodes: [...paragraphs(found.remarks, "pg-hint"), ...made.map((one) => one.card)], made };
 }
 const abstentionLine = (found) => {
   if (found.reason) return pg.phrase(found.reason);

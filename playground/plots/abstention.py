@@ -13,6 +13,7 @@ from playground.plots.words import ENGLISH, Words
 
 if TYPE_CHECKING:
     from playground.analysis.abstention import Abstention
+    from playground.analysis.curves import Floats
     from playground.core.scales import Scale
 
 HEIGHT = 320
@@ -42,9 +43,16 @@ def draw(found: Abstention, scale: Scale, *, words: Words = ENGLISH) -> go.Figur
     low, high = float(threshold[places[0]]), float(threshold[places[-1]])
     room = 0.04 * (high - low) or 0.5
     figure.update_layout(
-        margin={"l": 8, "r": 12, "t": 60, "b": 44},
+        margin={"l": 8, "r": 12, "t": 36, "b": 44},
         showlegend=True,
-        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "itemclick": False, "itemdoubleclick": False},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1.02,
+            "yanchor": "bottom",
+            "itemclick": False,
+            "itemdoubleclick": False,
+        },
         xaxis=axis(title={"text": title}, range=[low - room, high + room], zeroline=False),
         yaxis=axis(
             title={"text": words.share},
@@ -58,13 +66,13 @@ def draw(found: Abstention, scale: Scale, *, words: Words = ENGLISH) -> go.Figur
     return figure
 
 
-def _curve(x: np.ndarray, y: np.ndarray, name: str, colour: str, dash: str, words: Words) -> go.Scatter:
+def _curve(x: Floats, y: Floats, name: str, colour: str, dash: str, words: Words) -> go.Scatter:
     return go.Scatter(
         x=x.tolist(),
         y=y.tolist(),
         mode="lines",
         name=name,
-        line={"color": colour, "width": 2.5, "dash": dash, "shape": "vh"},
+        line={"color": colour, "width": 2.5, "dash": dash, "shape": "hvh"},
         hovertext=[
             f"{name}<br>{words.abstention_says.format(cut=f'{cut:g}', share=f'{100 * share:.0f}')}"
             for cut, share in zip(x.tolist(), y.tolist(), strict=True)

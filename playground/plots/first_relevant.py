@@ -25,9 +25,7 @@ _SPREAD = 0.36
 _QUERY_COLUMNS = 60
 
 
-def draw(
-    found: Sequence[FirstRelevant], queries: Sequence[str], scale: Scale, *, words: Words = ENGLISH
-) -> go.Figure:
+def draw(found: Sequence[FirstRelevant], queries: Sequence[str], scale: Scale, *, words: Words = ENGLISH) -> go.Figure:
     """One mark for each query that has a relevant passage: rank (x) and score (y) of the first one. `customdata` holds the
     number of the query. Marks of one rank stand beside each other, so that none hides another. Beyond 1,000 queries every so
     manieth is drawn, and the axis says so.

@@ -87,9 +87,7 @@ def _bars(shown: Sequence[QueryCut], ends: Sequence[float], words: Words) -> go.
 
 def _marks(shown: Sequence[QueryCut], judged: Judged, *, relevant: bool, words: Words) -> go.Scatter:
     rows = {one.query: row for row, one in enumerate(shown)}
-    places = [
-        at for at in np.flatnonzero(judged.relevant == relevant).tolist() if int(judged.query[at]) in rows
-    ]
+    places = [at for at in np.flatnonzero(judged.relevant == relevant).tolist() if int(judged.query[at]) in rows]
     shift = -_HEIGHT_OF_KIND if relevant else _HEIGHT_OF_KIND
     return go.Scatter(
         x=judged.score[places].tolist(),

@@ -37,15 +37,16 @@ def draw(bins: Sequence[Bin], *, words: Words = ENGLISH) -> go.Figure:
         error_y={
             "type": "data",
             "symmetric": False,
-            "array": [(one.share_high or 0.0) - (one.share or 0.0) for one in shown],
-            "arrayminus": [(one.share or 0.0) - (one.share_low or 0.0) for one in shown],
+            "array": [one.share_high - one.share for one in shown],
+            "arrayminus": [one.share - one.share_low for one in shown],
             "color": KEPT.mark,
             "thickness": 1.5,
             "width": 4,
         },
         text=[f"n={one.n}" for one in shown],
-        textposition=["middle right" if (one.mean or 0.0) < 0.8 else "middle left" for one in shown],
+        textposition=["middle right" if one.mean < 0.8 else "middle left" for one in shown],
         textfont={"size": 11},
+        cliponaxis=False,
         hovertext=[
             words.bin_says.format(
                 n=one.n, n_relevant=one.n_relevant, low=f"{one.low:.2f}", high=f"{one.high:.2f}", mean=f"{one.mean:.2f}"

@@ -293,9 +293,7 @@ def trust(held: Held, threshold: float, method: str, parameter: float | None) ->
         found = held.once(("at", threshold), lambda: bands.uncertainty_at(held.judged, threshold))
     else:
         found = _bands(held, rule, parameter)
-        unseen = held.once(
-            ("unseen", rule, parameter), lambda: bands.leave_one_query_out(held.judged, rule, parameter)
-        )
+        unseen = held.once(("unseen", rule, parameter), lambda: bands.leave_one_query_out(held.judged, rule, parameter))
     return {
         "token": held.token,
         "at": {"threshold": threshold, "method": method, "parameter": parameter},

@@ -121,6 +121,8 @@ def on_later(services: Services, caller: Caller, lab: Lab, parameters: Mapping[s
     Raises:
         HistoryError: the set is gone, or the database cannot be read.
     """
+    # Gradio empties the outputs of a generator that yields nothing.
+    yield Later()
     held = _held(services, caller, lab, caller.text("token"))
     if held is None:
         return
@@ -141,6 +143,7 @@ def on_parameter(services: Services, caller: Caller, lab: Lab, parameters: Mappi
     """
     from playground.ui.components import lab_numbers as numbers
 
+    yield Asked(gr.skip(), gr.skip())
     method, parameter = caller.text("method"), caller.event.get("parameter")
     held = _held(services, caller, lab, caller.text("token"))
     if held is None or method not in numbers.METHODS or not isinstance(parameter, int | float):
