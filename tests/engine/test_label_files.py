@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import random
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,15 @@ def test_gzip_and_a_byte_order_mark_make_no_difference(tmp_path: Path) -> None:
     file = read([path])
     assert said(file.labelled) == said(read_text(tmp_path, FLAG).labelled)
     assert file.labelled.name == "rows"
+
+
+def test_the_parts_of_a_collection_may_come_in_one_zip(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "collection.zip", "w") as archive:
+        archive.writestr("deep/", "")
+        for name, text in {"deep/qrels.txt": QRELS, "q.tsv": QUERIES, "d.tsv": PASSAGES, "__MACOSX/x": "x"}.items():
+            archive.writestr(name, text)
+    file = read([tmp_path / "collection.zip"])
+    assert (file.kind, file.labelled.name, file.labelled.n_pairs) == ("trec", "collection", 4)
 
 
 def test_several_files_become_one_set(tmp_path: Path) -> None:
@@ -394,9 +404,13 @@ def test_broken_tables_are_refused(tmp_path: Path, text: str, reason: str) -> No
 
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "cut.jsonl.gz").write_bytes(gzip.compress(FLAG.encode() * 50)[:-20])
-    with pytest.raises(InvalidInput, match=r"cut\.jsonl\.gz is a damaged gzip file"):
+    with pytest.raises(InvalidInput, match=r"cut\.jsonl\.gz is damaged or locked"):
         read([tmp_path / "cut.jsonl.gz"])
-    (tmp_path / "labels.xlsx").write_bytes(b"PK\x03\x04rest")
+    (tmp_path / "cut.zip").write_bytes(b"PK\x03\x04rest")
+    with pytest.raises(InvalidInput, match=r"cut\.zip is damaged or locked"):
+        read([tmp_path / "cut.zip"])
+    with zipfile.ZipFile(tmp_path / "labels.xlsx", "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
     with pytest.raises(
         InvalidInput, match=r"labels\.xlsx cannot be read. This file is not text: it is a ZIP or an Excel"
     ):
@@ -458,6 +472,11 @@ def test_a_gzip_bomb_is_not_unpacked(tmp_path: Path) -> None:
     (tmp_path / "bomb.gz").write_bytes(gzip.compress(b" " * 3_000_000))
     with pytest.raises(InvalidInput, match="is too big"):
         read([tmp_path / "bomb.gz"], limits=Limits(set_chars=100_000))
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", b" " * 300_000)
+        archive.writestr("b.csv", b" " * 300_000)
+    with pytest.raises(InvalidInput, match=r"b\.csv is too big"):
+        read([tmp_path / "bomb.zip"], limits=Limits(set_chars=100_000))
 
 
 def test_a_hundred_thousand_pairs_are_read(tmp_path: Path) -> None:
