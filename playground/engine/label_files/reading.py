@@ -28,7 +28,7 @@ def read(paths: Sequence[Path], *, name: str | None = None, limits: Limits = LOC
     from characters that no text can hold.
 
     Args:
-        paths: one file, several of the same kind, or the parts of a TREC collection in any order; plain, gzip or in a ZIP.
+        paths: one file, several of one kind, or the parts of a TREC collection in any order; plain, gzip or in a ZIP.
         name: of the set; None takes the first file's.
     Raises:
         InvalidInput: a broken line (all are counted, the first few named with file and line), labels that contradict
