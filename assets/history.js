@@ -31,6 +31,13 @@ function noteOf(run) {
     action("", "", "history.cancel", { click: () => { editing = null; draw(); } }));
 }
 
+// Which saved thresholds hold for this run's model.
+function marks(run) {
+  const named = (mark) => pg.say("saved.mark", { name: mark.name, value: pg.signed(mark.value, 3), scale: mark.scale === "bm25" ? "BM25" : pg.say(`ranking.raw_${mark.scale}`).toLowerCase() });
+  if (!(run.thresholds || []).length) return null;
+  return pg.el("ul", { class: "sv-marks", title: pg.say("saved.mark_title") }, ...run.thresholds.map((mark) => pg.el("li", { text: named(mark), dir: "auto" })));
+}
+
 function drawRun(run) {
   return pg.el("li", { class: "pg-run", data: { id: run.id } },
     action("star", run.id, null, {
@@ -41,7 +48,7 @@ function drawRun(run) {
     pg.el("div", { class: "pg-run-body" },
       pg.el("button", { type: "button", class: "pg-run-query", text: run.query, dir: "auto", title: pg.say("history.open"), on: { click: () => trigger("opened", { id: run.id }) } }),
       pg.el("p", { class: "pg-run-facts", text: [when(run.created), pg.say("history.passages", { n: run.n_passages }), run.model].join(" · ") }),
-      noteOf(run)),
+      marks(run), noteOf(run)),
     pg.el("div", { class: "pg-run-tools" },
       action("open", run.id, "history.open", { click: () => trigger("opened", { id: run.id }), label: pg.say("history.open_of", { query: run.query.slice(0, 60) }) }),
       action("replay", run.id, "history.replay", { click: () => trigger("replayed", { id: run.id }), title: pg.say("history.replay_title") }),

@@ -12,6 +12,7 @@ const STOP_SIGNS = new Set(["的", "了", "吗", "呢", "是", "在", "和", "�
 const chosen = { model: null, threshold: null, touched: false, unit: "logit", sort: "rank", down: false, open: new Set(), run: null };
 let data = null;
 let rows = [];
+let announced = null;
 
 const sigmoid = (x) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
 const logitOf = (p) => Math.log(p) - Math.log1p(-p);
@@ -259,6 +260,7 @@ function paint() {
   if (old && old !== rows[first]?.node) old.classList.remove("pg-border");
   if (first > 0) rows[first].node.classList.add("pg-border");
   window.playgroundPlots?.threshold(threshold, chosen.unit);
+  document.dispatchEvent(new CustomEvent("playground:ranking-line"));
 }
 
 function setThreshold(value) {
@@ -349,6 +351,10 @@ function draw() {
   drawHead();
   drawRows();
   drawThreshold();
+  if (!data.streaming && announced !== value.nonce) {
+    announced = value.nonce;
+    document.dispatchEvent(new CustomEvent("playground:ranking"));
+  }
 }
 
 function toggleRow(button) {
@@ -409,6 +415,12 @@ window.playgroundRanking = {
     labels.repaint();
   },
   repaint: paint,
+  // A raw score, also one that lies beyond the slider.
+  set(logit) {
+    if (!data || !Number.isFinite(logit)) return;
+    Object.assign(chosen, { threshold: logit, touched: true });
+    paint();
+  },
   get unit() { return chosen.unit; },
   get threshold() { return chosen.threshold; },
   get rows() { return data ? data.rows : []; },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -166,6 +166,27 @@ def select(db: Database, where: str, values: Mapping[str, object], extra: str = 
     """
     sql = f"SELECT {COLUMNS}{extra} FROM {TABLES} WHERE {where}"  # noqa: S608 - fixed parts, user text only in values
     return db.query(sql, dict(values))
+
+
+def scales_of(db: Database, owner: str, run_ids: Sequence[str]) -> dict[str, set[tuple[str, str]]]:
+    """(fingerprint, scale name) of every model in these runs; a comparison has one for each of its models."""
+    found = db.execute(
+        """
+        WITH asked AS (
+            SELECT id, manifest FROM runs WHERE owner = :owner AND id IN (SELECT value FROM json_each(:ids))
+        )
+        SELECT id, json_extract(manifest, '$.spec.fingerprint'), json_extract(manifest, '$.scale.name') FROM asked
+        UNION SELECT asked.id, json_extract(run.value, '$.result.spec.fingerprint'),
+            json_extract(run.value, '$.result.scale.name')
+        FROM asked, json_each(asked.manifest, '$.runs') AS run
+        """,
+        {"owner": owner, "ids": json.dumps(list(run_ids))},
+    )
+    scales: dict[str, set[tuple[str, str]]] = {}
+    for id, fingerprint, name in found:
+        if isinstance(fingerprint, str) and isinstance(name, str):
+            scales.setdefault(str(id), set()).add((fingerprint, name))
+    return scales
 
 
 def fields(found: Mapping[str, object]) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -124,6 +124,11 @@ class HistoryStore:
         sql = "SELECT DISTINCT model_id FROM runs WHERE owner = ? AND deleted_at IS NULL AND model_id <> '' ORDER BY 1"
         with self._file.reading() as db:
             return [str(found[0]) for found in db.execute(sql, [records.owned(owner)])]
+
+    def scales_of(self, owner: str, run_ids: Sequence[str]) -> dict[str, set[tuple[str, str]]]:
+        """(fingerprint, scale name) of every model that gave scores, by run; only runs of `owner`."""
+        with self._file.reading() as db:
+            return records.scales_of(db, records.owned(owner), run_ids)
 
     def star(self, run_id: str, owner: str, on: bool) -> None:
         """Mark or unmark a run."""

@@ -15,6 +15,7 @@ from playground.engine.comparison import is_comparison
 from playground.engine.manifest import from_manifest
 from playground.history.rows import Run, RunRow
 from playground.ui import texts
+from playground.ui.components import saved_menu
 from playground.ui.components.bound import Bound
 from playground.ui.components.drawn import asset, drawn
 from playground.ui.components.results import model_name
@@ -120,9 +121,10 @@ def on_list(
     """
     store = services.history
     rows = store.search(caller.owner, text=text or "", model_id=model or None, starred=bool(starred), limit=n_rows + 1)
+    marks = saved_menu.marks(services, caller.owner, [row.id for row in rows[:n_rows]])
     value = {
         "ready": True,
-        "runs": [_row(row) for row in rows[:n_rows]],
+        "runs": [{**_row(row), "thresholds": marks.get(row.id, [])} for row in rows[:n_rows]],
         "more": len(rows) > n_rows,
         "filtered": bool((text or "").strip() or model or starred),
         "notices": [texts.both(notice) for notice in store.notices],

@@ -16,7 +16,7 @@ from playground.core.types import ModelChoice, Progress, RerankRequest, RerankRe
 from playground.engine.exports import to_csv, to_json, to_snippet
 from playground.engine.manifest import from_manifest, manifest
 from playground.plots.words import SIGMOID_OF
-from playground.ui.components import labels
+from playground.ui.components import labels, saved_menu
 from playground.ui.components.bound import Bound
 from playground.ui.components.changes import changes
 from playground.ui.components.drawn import asset, drawn, phrases
@@ -44,6 +44,7 @@ class Widgets:
     download: gr.HTML
     snippet: gr.HTML
     labels: gr.HTML
+    saved: gr.HTML
     visit: gr.State
 
     @property
@@ -112,7 +113,8 @@ def build(services: Services, bound: Bound) -> Widgets:
     download = drawn("download", "<span></span>", elem_id="ranking-download", elem_classes="pg-unseen")
     snippet = drawn("snippet", "<span></span>", elem_id="ranking-snippet", elem_classes="pg-unseen")
     answers = labels.build("ranking-labels")
-    return Widgets(results, plots, bars, distribution, download, snippet, answers, gr.State(Visit()))
+    saved = saved_menu.build()
+    return Widgets(results, plots, bars, distribution, download, snippet, answers, saved, gr.State(Visit()))
 
 
 def on_rerank(services: Services, caller: Caller, visit: Visit, *values: Any) -> Iterator[Ran]:
@@ -315,4 +317,5 @@ def wire(page: Page) -> None:
     listen(w.results.graded, partial(on_label, services), **given)
     looked: dict[str, Any] = {"me": me, "inputs": [w.visit], "outputs": [w.labels]}
     listen(page.tab["ranking"].select, partial(on_labels, services), **looked)
+    saved_menu.wire(page, w.saved, w.visit)
     listen(w.results.exported, partial(on_export, services), me=me, inputs=[w.visit], outputs=[w.download, w.snippet])
