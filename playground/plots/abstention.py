@@ -21,8 +21,8 @@ MOST_POINTS = 400
 
 
 def draw(found: Abstention, scale: Scale, *, words: Words = ENGLISH) -> go.Figure:
-    """Shares (y) over the least top score that is answered (x): trace 0 of all queries that are answered, traces 1 and 2
-    of those that have a relevant passage, and that have one on top. The line is the page's own.
+    """Shares (y) over the least top score that is answered (x): trace 0 of all queries that are answered,
+    traces 1 and 2 of those that have a relevant passage, and that have one on top. The line is the page's own.
 
     Args:
         found: with at least one cut.
@@ -36,7 +36,10 @@ def draw(found: Abstention, scale: Scale, *, words: Words = ENGLISH) -> go.Figur
         (found.top_relevant, words.answered_right, RELEVANT.mark, "dash"),
     )
     figure = go.Figure(
-        [_curve(threshold[places], np.asarray(y)[places], *looks, words) for y, *looks in curves],
+        [
+            _curve(threshold[places], np.asarray(y)[places], name, colour, dash, words)
+            for y, name, colour, dash in curves
+        ],
         clear_layout(HEIGHT),
     )
     title = words.least_top_score.format(scale=scale.name)

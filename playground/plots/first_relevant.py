@@ -26,9 +26,9 @@ _QUERY_COLUMNS = 60
 
 
 def draw(found: Sequence[FirstRelevant], queries: Sequence[str], scale: Scale, *, words: Words = ENGLISH) -> go.Figure:
-    """One mark for each query that has a relevant passage: rank (x) and score (y) of the first one. `customdata` holds the
-    number of the query. Marks of one rank stand beside each other, so that none hides another. Beyond 1,000 queries every so
-    manieth is drawn, and the axis says so.
+    """One mark for each query that has a relevant passage: rank (x) and score (y) of the first one. `customdata` holds
+    the number of the query. Marks of one rank stand beside each other, so that none hides another. Beyond 1,000 queries
+    a part of them is drawn, evenly over the set, and the axis says so.
 
     Args:
         queries: texts, by number.

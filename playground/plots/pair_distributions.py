@@ -26,8 +26,8 @@ _FILL = 0.28
 
 
 def draw(score: ArrayLike, relevant: ArrayLike, scale: Scale, *, words: Words = ENGLISH) -> go.Figure:
-    """Two filled outlines over equal bins: trace 0 is not relevant, trace 1 relevant. Each is the share of its own kind,
-    since a set with ten wrong passages for a right one would hide the right ones.
+    """Two filled outlines over equal bins: trace 0 is not relevant, trace 1 relevant. Each is the share of its own
+    kind, since a set with ten wrong passages for a right one would hide the right ones.
 
     With few pairs, traces 2 and 3 mark every pair below the axis. `layout.meta` has `edges`, `n_not` and `n_relevant`
     (counts by bin). The line is the page's own.

@@ -24,7 +24,8 @@ _DASHED = {"color": DROPPED.mark, "width": 1.5, "dash": "dash"}
 
 
 def draw_precision_recall(points: Points, *, words: Words = ENGLISH) -> go.Figure:
-    """Trace 0 is recall (x) and precision (y) of every cut that keeps something, trace 1 what a random order would give.
+    """Trace 0 is recall (x) and precision (y) of every cut that keeps something, trace 1 what a random order
+    would give.
 
     Args:
         points: of both classes.
@@ -37,8 +38,8 @@ def draw_precision_recall(points: Points, *, words: Words = ENGLISH) -> go.Figur
 
 
 def draw_roc(points: Points, *, words: Words = ENGLISH) -> go.Figure:
-    """Trace 0 is the share of the not relevant (x) and of the relevant pairs (y) that a cut keeps, trace 1 what a random
-    order would give.
+    """Trace 0 is the share of the not relevant (x) and of the relevant pairs (y) that a cut keeps, trace 1 what a
+    random order would give.
 
     Args:
         points: of both classes.

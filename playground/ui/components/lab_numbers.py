@@ -460,7 +460,9 @@ def previews(held: Held, places: Sequence[int] | None = None) -> dict[str, objec
     """The beginnings of queries and passages, by place in the order of scores; None takes all places."""
     shown = held.order if places is None else held.order[np.asarray(places, dtype=np.int64)]
     numbers: dict[int, int] = {}
-    queries, of, passages = [], [], []
+    queries: list[str] = []
+    of: list[int] = []
+    passages: list[str] = []
     for query, passage in zip(held.judged.query[shown].tolist(), held.judged.passage[shown].tolist(), strict=True):
         labelled = held.labelled.queries[query]
         if query not in numbers:

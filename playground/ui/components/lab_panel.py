@@ -141,12 +141,13 @@ def on_parameter(services: Services, caller: Caller, lab: Lab, parameters: Mappi
         InvalidInput: the parameter is out of range.
         HistoryError: the set is gone, or the database cannot be read.
     """
+    from playground.analysis.thresholds import METHODS
     from playground.ui.components import lab_numbers as numbers
 
     yield Asked(gr.skip(), gr.skip())
     method, parameter = caller.text("method"), caller.event.get("parameter")
     held = _held(services, caller, lab, caller.text("token"))
-    if held is None or method not in numbers.METHODS or not isinstance(parameter, int | float):
+    if held is None or method not in METHODS or not isinstance(parameter, int | float):
         return
     asked = {**parameters, method: float(parameter)}
     yield Asked({"token": held.token, "suggestions": numbers.cards(held, asked)}, asked)
@@ -160,13 +161,14 @@ def on_line(services: Services, caller: Caller, lab: Lab) -> Any:
     Raises:
         HistoryError: the set is gone, or the database cannot be read.
     """
+    from playground.analysis.thresholds import METHODS
     from playground.ui.components import lab_numbers as numbers
 
     threshold, parameter, method = caller.event.get("threshold"), caller.event.get("parameter"), caller.text("method")
     held = _held(services, caller, lab, caller.text("token"))
     if held is None or not isinstance(threshold, int | float) or not math.isfinite(threshold):
         return gr.skip()
-    chosen = float(parameter) if method in numbers.METHODS and isinstance(parameter, int | float) else None
+    chosen = float(parameter) if method in METHODS and isinstance(parameter, int | float) else None
     try:
         return numbers.trust(held, float(threshold), method if chosen is not None else BY_HAND, chosen)
     except InvalidInput as error:
