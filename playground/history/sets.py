@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from sqlite_utils import Database
 
-from playground.core.errors import HistoryError
+from playground.core.errors import HistoryError, InvalidInput
 from playground.core.labels import Label, LabelledQuery, LabelledSet, SetScores
 from playground.core.scales import Scale
 from playground.core.types import ModelSpec
@@ -53,7 +53,12 @@ class SetStore:
         """One set, deleted or not, with the labels of now."""
         with self._file.reading() as db:
             number, name = _found(db, owned(owner), set_id)
-            return set_rows.read(db, owned(owner), number, set_id, name)
+            try:
+                return set_rows.read(db, owned(owner), number, set_id, name)
+            except (ValueError, InvalidInput) as error:
+                raise HistoryError(
+                    "The labelled set {set_id!r} is damaged and cannot be shown.", set_id=set_id[:40]
+                ) from error
 
     def rename(self, owner: str, set_id: str, name: str) -> None:
         """Give a set another name; NUL and lone surrogates become U+FFFD."""

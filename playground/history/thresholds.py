@@ -39,7 +39,13 @@ class ThresholdStore:
     def get(self, owner: str, threshold_id: str) -> Threshold:
         """One threshold, deleted or not."""
         with self._file.reading() as db:
-            return domain.threshold_of(_found(db, owned(owner), threshold_id)[1])
+            body = _found(db, owned(owner), threshold_id)[1]
+        found = _sound(body)
+        if found is None:
+            raise HistoryError(
+                "The threshold {threshold_id!r} is damaged and cannot be used.", threshold_id=threshold_id[:40]
+            )
+        return found
 
     def delete(self, owner: str, threshold_id: str) -> None:
         """Put a threshold into the bin; `restore` takes it back until it is removed for good."""
@@ -50,15 +56,24 @@ class ThresholdStore:
         self._bin(owner, threshold_id, None)
 
     def list(self, owner: str) -> list[Threshold]:
-        """Newest first."""
+        """Newest first, without damaged ones."""
         sql = "SELECT body FROM thresholds WHERE owner = ? AND deleted_at IS NULL ORDER BY saved_at DESC, number DESC"
         with self._file.reading() as db:
-            return [domain.threshold_of(str(row[0])) for row in db.execute(sql, [owned(owner)])]
+            bodies = [str(row[0]) for row in db.execute(sql, [owned(owner)])]
+        return [found for found in map(_sound, bodies) if found is not None]
 
     def _bin(self, owner: str, threshold_id: str, moment: str | None) -> None:
         with self._file.writing() as db:
             number, _ = _found(db, owned(owner), threshold_id)
             db.table("thresholds").update(number, {"deleted_at": moment})
+
+
+def _sound(body: str) -> Threshold | None:
+    """The threshold in a row; None where it is damaged."""
+    try:
+        return domain.threshold_of(body)
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _found(db: Database, owner: str, threshold_id: str) -> tuple[int, str]:

@@ -556,6 +556,19 @@ def test_a_damaged_file_is_said_and_then_set_aside(tmp_path: Path) -> None:
     store.sets.save("ann", labelled(BEARS))
 
 
+@pytest.mark.parametrize("damage", ["set_pairs SET meta = '{'", "labels SET grade = 9", "labels SET at = 'noon'"])
+def test_a_damaged_set_says_so_and_the_others_are_there(store: HistoryStore, damage: str) -> None:
+    kept = store.sets.save("ann", labelled({"q": {"unlabelled": None}}))
+    damaged = store.sets.save("ann", labelled({"q": {"p": 1}}))
+    with Database(store.path) as db:
+        db.execute(f"UPDATE {damage}" + (" WHERE set_number = 2" if "meta" in damage else ""))
+
+    with pytest.raises(HistoryError, match=r"The labelled set '.*' is damaged and cannot be shown\."):
+        store.sets.get("ann", damaged)
+
+    assert grades(store.sets.get("ann", kept)) == {"q": {"unlabelled": None}}
+
+
 AS_NOBODY = """
     import os, sys
     from pathlib import Path

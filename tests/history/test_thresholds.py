@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlite_utils import Database
 
 from playground.core.errors import HistoryError
 from playground.core.scales import COSINE, LOGIT
@@ -86,6 +87,19 @@ def test_purge_removes_deleted_thresholds_only(store: HistoryStore) -> None:
     with pytest.raises(HistoryError, match="There is no threshold"):
         store.thresholds.restore("ann", gone)
     assert [threshold.id for threshold in store.thresholds.list("ann")] == [kept]
+
+
+@pytest.mark.parametrize("body", ["{", "{}", "[]", '{"saved_at": "noon"}'])
+def test_a_damaged_threshold_says_so_and_the_others_are_listed(store: HistoryStore, body: str) -> None:
+    damaged, kept = store.thresholds.save("ann", THRESHOLD), store.thresholds.save("ann", BY_HAND)
+    with Database(store.path) as db:
+        db.execute("UPDATE thresholds SET body = ? WHERE id = ?", [body, damaged])
+
+    with pytest.raises(HistoryError, match=rf"The threshold '{damaged}' is damaged and cannot be used\."):
+        store.thresholds.get("ann", damaged)
+
+    assert [threshold.id for threshold in store.thresholds.list("ann")] == [kept]
+    store.thresholds.delete("ann", damaged)
 
 
 def test_another_owner_sees_and_changes_nothing(store: HistoryStore) -> None:
