@@ -25,7 +25,8 @@ const visible = () => element.isConnected && element.getClientRects().length > 0
 
 // ---- before ---------------------------------------------------------------------------------------------------------
 
-const setName = () => data.name || pg.say(`labelling.set_${["example", "labels", "page"].includes(data.id) ? data.id : "labels"}`);
+const NAMES = { example: "labdata.set_example", labels: "labdata.set_mine", page: "labdata.set_page" };
+const setName = () => (NAMES[data.id] ? pg.say(NAMES[data.id]) : data.name);
 
 function segments(name, options) {
   return pg.el("div", { class: "lf-choice" }, pg.el("span", { class: "lf-choice-name", text: pg.say(`labelling.${name}`) }),
@@ -217,6 +218,7 @@ const imported = (entry) => (entry.before && entry.before[1] === "imported" && e
 
 function drawSummary() {
   const here = walk.given.slice(round().from), box = $(".lf-summary");
+  const held = box.contains(document.activeElement) ? document.activeElement.id : "";
   const count = (holds) => here.filter((entry) => holds(entry.grade)).length;
   const parts = labels.graded ? [0, 1, 2, 3].map((grade) => ["n_grade", count((each) => each === grade), grade > 0 ? "yes" : "no", { grade: String(grade) }])
     : [["n_relevant", count((each) => each > 0), "yes"], ["n_not", count((each) => each === 0), "no"]];
@@ -236,7 +238,7 @@ function drawSummary() {
         pg.el("span", { class: "lf-apart-labels" },
           pg.el("span", { class: `pl-badge pl-is-${labels.kind(entry.grade)}`, text: pg.say("labelling.you_said", { label: labels.word(entry.grade) }) }),
           pg.el("span", { class: `pl-badge pl-of-input pl-is-${labels.kind(imported(entry))}`, text: pg.say("labelling.import_said", { label: labels.word(imported(entry)) }) })))))) : null,
-    checked.length && !apart.length ? pg.el("p", { text: pg.say("labelling.agreed", { n: checked.length }) }) : null,
+    checked.length && !apart.length && !labels.busy ? pg.el("p", { text: pg.say("labelling.agreed", { n: checked.length }) }) : null,
     changed ? pg.el("p", { text: pg.say("labelling.changed", { n: changed }) }) : null,
     left ? null : pg.el("p", { text: pg.say("labelling.set_is_done") }),
     pg.el("div", { class: "lf-after" },
@@ -245,6 +247,7 @@ function drawSummary() {
       pg.el("button", { type: "button", class: "pg-button", id: "labelling-undo-last", disabled: !walk.given.length, title: pg.say("labelling.undo_title") }, pg.el("span", { class: "pg-button-text", text: pg.say("labelling.undo") }), pg.el("kbd", { text: "Z" })),
       pg.el("button", { type: "button", class: "pg-button", id: "labelling-other" }, pg.el("span", { class: "pg-button-text", text: pg.say("labelling.other") }))),
   ].filter(Boolean));
+  if (held) $(`#${held}`)?.focus({ preventScroll: true });
 }
 
 function goOn() {
@@ -276,8 +279,10 @@ function goTo(name) {
   tick();
   screen = name;
   for (const each of ["start", "work", "summary"]) $(`.lf-${each}`).hidden = each !== name;
-  if (name === "work") drawWork();
-  else if (name === "start") drawStart();
+  if (name === "work") {
+    drawWork();
+    $(".lf-bar").scrollIntoView({ block: "start" });
+  } else if (name === "start") drawStart();
   else {
     drawSummary();
     ($("#labelling-on") || $("#labelling-look")).focus({ preventScroll: true });
