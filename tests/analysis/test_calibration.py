@@ -172,7 +172,7 @@ def test_certain_and_wrong_pairs_are_counted() -> None:
     assert math.isfinite(found.log_loss or math.nan)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     rows=st.lists(st.tuples(st.integers(-3, 3).map(float), st.booleans(), st.integers(0, 5)), min_size=20, max_size=60),
     scale=st.sampled_from([1e-6, 1.0, 1e6]),
