@@ -65,8 +65,8 @@ const share = (value) => (value === null || value === undefined ? "–" : `${(10
 // As many decimals as tell the thresholds of this axis apart, more where the number has them.
 function exact(value) {
   if (value === null || value === undefined) return "–";
-  const short = value.toFixed(data.axis.decimals);
-  const text = Number(short) === value || placeOf(Number(short)) === placeOf(value) ? short : String(value);
+  const brief = value.toFixed(data.axis.decimals);
+  const text = Number(brief) === value || placeOf(Number(brief)) === placeOf(value) ? brief : String(value);
   return text.replace("-", "\u2212");
 }
 
@@ -208,7 +208,9 @@ function figureBox(name, value, words) {
 function drawNumbers() {
   const box = $(".pg-lab-numbers");
   if (line.threshold === null) {
-    box.replaceChildren(pg.el("p", { class: "pg-lab-noline", text: pg.say(data.refuses ? "lab.no_line_refused" : "lab.no_line") }));
+    box.replaceChildren(pg.el("div", { class: "pg-lab-noline" },
+      pg.el("p", { text: pg.say(data.refuses ? "lab.no_line_refused" : "lab.no_line") }), overlapTable(),
+      pg.el("button", { type: "button", class: "pg-button", id: "lab-place", on: { click: place } }, pg.el("span", { class: "pg-button-text", text: pg.say("lab.place") }))));
     return;
   }
   const found = counts(line.threshold), { tp, fp, fn, tn } = found, { precision, recall, f1 } = ratios(found);
@@ -227,11 +229,28 @@ function drawNumbers() {
         pg.el("tr", {}, pg.el("th", { scope: "row", text: pg.say("ranking.not_relevant") }), cell("fp", fp), cell("tn", tn)))));
 }
 
+// How many of each kind lie in the overlap, instead of a number that would not hold.
+function overlapTable() {
+  if (!data.overlap) return null;
+  const from = placeOf(data.overlap[0]), to = data.pairs.findLastIndex((score) => score <= data.overlap[1]) + 1;
+  const relevant = data.below[to] - data.below[from], other = to - from - relevant;
+  const row = (kind, n, whole) => pg.el("tr", {}, pg.el("th", { scope: "row", text: pg.say(kind) }), pg.el("td", { class: "pg-lab-cell" }, pg.el("strong", { text: pg.number(n) }), pg.el("span", { text: pg.say("lab.of_all", { n: whole }) })));
+  return pg.el("table", { class: "pg-lab-confusion" }, pg.el("caption", { text: pg.say("lab.in_overlap", { low: short(data.overlap[0]), high: short(data.overlap[1]) }) }),
+    pg.el("tbody", {}, row("ranking.relevant", relevant, data.n_relevant), row("ranking.not_relevant", other, data.n - data.n_relevant)));
+}
+
+// A line for those who want one all the same, and for those who cannot point into the picture.
+function place() {
+  const [low, high] = data.overlap || [data.pairs[0], data.pairs[data.n - 1]];
+  set(onGrid((low + high) / 2));
+  $("#lab-threshold").focus();
+}
+
 function drawValue() {
   const big = $(".pg-lab-big"), unit = $(".pg-lab-unit");
   const { threshold, method, parameter } = line;
   if (threshold === null) {
-    big.textContent = "–";
+    big.replaceChildren(pg.el("strong", { class: "pg-muted", text: "–" }));
     unit.textContent = pg.say("lab.line_unset");
     return;
   }

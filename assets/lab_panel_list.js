@@ -2,7 +2,7 @@
 const pg = window.playground;
 const lab = () => window.playgroundLab;
 const FIRST = 5, MORE = 15, MOST = 200, PAUSE = 250;
-const chosen = { token: null, view: "near", n: FIRST, open: null };
+const chosen = { token: null, view: null, n: FIRST, open: null };
 let texts = new Map();
 let whole = new Map();
 let asked = new Set();
@@ -29,6 +29,9 @@ function worst() {
   for (let at = 0; at < data.n && missed.length < chosen.n; at += 1) if (isRelevant(at)) missed.push(at);
   return [wrong, missed];
 }
+
+// Without a line there is nothing near it.
+const view = () => chosen.view || (lab().threshold === null ? "worst" : "near");
 
 function row(at) {
   const { data, short, isRelevant, threshold } = lab();
@@ -70,12 +73,13 @@ function want(places) {
 }
 
 function sides() {
-  if (chosen.view === "near" && lab().threshold === null) return null;
-  return chosen.view === "near" ? near() : worst();
+  if (view() === "near" && lab().threshold === null) return null;
+  return view() === "near" ? near() : worst();
 }
 
 function drawRows() {
   const box = root().querySelector(".pg-lab-groups"), both = sides();
+  drawViews();
   if (!both) {
     box.replaceChildren(pg.el("p", { class: "pg-hint", text: pg.say("lab.list_needs_line") }));
     root().querySelector(".pg-lab-more").hidden = true;
@@ -84,11 +88,11 @@ function drawRows() {
   }
   const focus = document.activeElement?.classList.contains("pg-lab-open") && box.contains(document.activeElement) ? document.activeElement.dataset.at : null;
   const [first, second] = both, { threshold, exact, counts } = lab();
-  const keys = chosen.view === "near" ? ["lab.just_kept", "lab.just_dropped"] : ["lab.highest_wrong", "lab.lowest_right"];
+  const keys = view() === "near" ? ["lab.just_kept", "lab.just_dropped"] : ["lab.highest_wrong", "lab.lowest_right"];
   const found = threshold === null ? null : counts(threshold);
   box.replaceChildren(
     group(keys[0], first, { n: first.length, total: found ? found.tp + found.fp : 0 }),
-    chosen.view === "near" ? pg.el("p", { class: "pg-lab-cut" }, pg.el("span", { text: pg.say("lab.line_here", { value: exact(threshold) }) })) : pg.el("span", {}),
+    view() === "near" ? pg.el("p", { class: "pg-lab-cut" }, pg.el("span", { text: pg.say("lab.line_here", { value: exact(threshold) }) })) : pg.el("span", {}),
     group(keys[1], second, { n: second.length, total: found ? found.fn + found.tn : 0 }));
   if (focus !== null) box.querySelector(`[data-at="${focus}"] button, button[data-at="${focus}"]`)?.focus({ preventScroll: true });
   const more = root().querySelector(".pg-lab-more");
@@ -101,7 +105,7 @@ function drawRows() {
 // What the rows depend on: most steps of a drag change nothing here.
 function key() {
   const { data, threshold, placeOf } = lab();
-  return [data.token, chosen.view, chosen.n, chosen.open, pg.language, threshold === null ? "" : placeOf(threshold), texts.size, whole.size].join(" ");
+  return [data.token, view(), chosen.n, chosen.open, pg.language, threshold === null ? "" : placeOf(threshold), texts.size, whole.size].join(" ");
 }
 
 function moved() {
@@ -134,21 +138,28 @@ function draw() {
   if (!there) return;
   take();
   root().querySelector("h3").textContent = pg.say("lab.list");
-  root().querySelector(".pg-lab-views").replaceChildren(...["near", "worst"].map((view) => pg.el("button", {
-    type: "button", "aria-pressed": String(chosen.view === view), data: { view }, text: pg.say(`lab.view_${view}`),
-  })));
   drawRows();
+}
+
+function drawViews() {
+  const box = root().querySelector(".pg-lab-views");
+  if (box.dataset.shown === `${view()} ${pg.language}`) return;
+  box.dataset.shown = `${view()} ${pg.language}`;
+  box.setAttribute("aria-label", pg.say("lab.list"));
+  box.replaceChildren(...["near", "worst"].map((each) => pg.el("button", {
+    type: "button", "aria-pressed": String(view() === each), data: { view: each }, text: pg.say(`lab.view_${each}`),
+  })));
 }
 
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button || !lab()?.data) return;
-  const { view, at } = button.dataset;
-  if (view) {
-    chosen.view = view;
+  const { view: wanted, at } = button.dataset;
+  if (wanted) {
+    chosen.view = wanted;
     chosen.n = FIRST;
     draw();
-    root().querySelector(`button[data-view="${view}"]`).focus();
+    root().querySelector(`button[data-view="${wanted}"]`).focus();
   } else if (at !== undefined) {
     const place = Number(at);
     chosen.open = chosen.open === place ? null : place;

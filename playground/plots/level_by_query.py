@@ -32,8 +32,8 @@ def draw(
     cuts: Sequence[QueryCut], judged: Judged, queries: Sequence[str], scale: Scale, *, words: Words = ENGLISH
 ) -> go.Figure:
     """One row for each query with relevant passages, the lowest level on top: a grey bar spans its own best
-    thresholds, marks are its pairs (trace 1 not relevant, trace 2 relevant). Of more than 30 queries 30 are drawn, evenly
-    from the lowest level to the highest, and the axis says so. The line is the page's own.
+    thresholds, marks are its pairs (trace 1 not relevant, trace 2 relevant). Of more than 30 queries 30 are drawn,
+    evenly from the lowest level to the highest, and the axis says so. The line is the page's own.
 
     Args:
         queries: texts, by number.
