@@ -56,7 +56,7 @@ class Services:
     Attributes:
         stops: of the runs on open pages.
         desks: the labelled sets that were looked at last, with their scores.
-        turns: which showing of the Threshold view is the newest, by page.
+        turns: what each page asked the Threshold view to show last.
         jobs: sets that are being scored behind the pages.
     """
 

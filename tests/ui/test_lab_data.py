@@ -297,42 +297,62 @@ class Shows:
         return ((self.value, *settings),)
 
 
-def part(value: object, n_settings: int = 0) -> threshold.Part:
+def part(name: str, value: object, n_settings: int = 0) -> threshold.Part:
     widgets: Any = SimpleNamespace(shown=[None], settings=[None] * n_settings)
     trouble: Any = None
-    return threshold.Part(Shows(value), widgets, trouble)
+    return threshold.Part(name, Shows(value), widgets, trouble)
+
+
+def fresh(step: tuple[Any, ...]) -> list[Any]:
+    return [each for each in step if each != gr.skip()]
+
+
+def test_the_strip_and_the_open_tab_are_shown_and_the_others_once_they_are_opened(
+    services: Services, caller: Caller
+) -> None:
+    parts = [part("data", "a", 1), part("panel", "b"), part("quality", "c", 2)]
+    steps = list(threshold.on_refresh(services, parts, caller, Lab(), 1, 2, 3))
+    assert [fresh(step) for step in steps] == [[], [[], ("a", 1)], [[], ("b",)]]
+    assert {len(step) for step in steps} == {6}
+    assert fresh(threshold.on_open(services, parts, "quality", caller, Lab(), 1, 2, 3)) == [[], ("c", 2, 3)]
+    assert fresh(threshold.on_open(services, parts, "panel", caller, Lab(), 1, 2, 3)) == []
+    assert fresh(threshold.on_open(services, parts, "quality", caller, Lab(), 1, 2, 3)) == []
+    steps = list(threshold.on_refresh(services, parts, caller, Lab(), 1, 2, 3))
+    assert [fresh(step) for step in steps] == [[], [[], ("a", 1)], [[], ("c", 2, 3)]]
+    assert fresh(threshold.on_open(services, parts, "panel", caller, Lab(), 1, 2, 3)) == [[], ("b",)]
+
+
+def test_a_tab_that_is_opened_before_anything_was_asked_for_waits(services: Services, caller: Caller) -> None:
+    assert fresh(threshold.on_open(services, [part("panel", "b")], "panel", caller, Lab())) == []
 
 
 def test_a_part_that_fails_says_so_in_its_place_and_the_others_are_shown(
     services: Services, caller: Caller, caplog: pytest.LogCaptureFixture
 ) -> None:
-    parts = [part("a", 1), part(InvalidInput("No.")), part(ZeroDivisionError()), part("d", 2)]
-    steps = list(threshold.on_refresh(services, parts, caller, Lab(), 1, 2, 3))
-    skipped = gr.skip()
-    assert [[each for each in step if each != skipped] for step in steps] == [
+    parts = [part("data", ZeroDivisionError()), part("panel", InvalidInput("No.")), part("quality", "c")]
+    steps = list(threshold.on_refresh(services, parts, caller, Lab()))
+    assert [fresh(step) for step in steps] == [
         [],
-        [[], ("a", 1)],
-        [[{"en": "No.", "zh": "No.", "tone": "bad"}]],
         [[{"key": "app.unexpected", "values": {}, "tone": "bad"}]],
-        [[], ("d", 2, 3)],
+        [[{"en": "No.", "zh": "No.", "tone": "bad"}]],
     ]
-    assert {len(step) for step in steps} == {8}
+    assert fresh(threshold.on_open(services, parts, "quality", caller, Lab())) == [[], ("c",)]
     assert "ZeroDivisionError" in caplog.text
 
 
 def test_an_older_answer_ends_where_the_page_asked_again(services: Services, caller: Caller) -> None:
-    older = threshold.on_refresh(services, [part("a"), part("b")], caller, Lab())
+    older = threshold.on_refresh(services, [part("data", "a"), part("panel", "b")], caller, Lab())
     assert len([next(older), next(older)]) == 2
-    newer = threshold.on_refresh(services, [part("c"), part("d")], caller, Lab())
+    newer = threshold.on_refresh(services, [part("data", "c"), part("panel", "d")], caller, Lab())
     next(newer)
     assert list(older) == []
-    other_page = threshold.on_refresh(services, [part("e")], replace(caller, session="other"), Lab())
+    other_page = threshold.on_refresh(services, [part("data", "e")], replace(caller, session="other"), Lab())
     next(other_page)
-    assert len(list(newer)) == 2
+    assert [fresh(step) for step in newer] == [[[], ("c",)], [[], ("d",)]]
 
 
 def test_a_set_that_is_gone_leaves_the_others_to_choose_from(services: Services, caller: Caller) -> None:
-    data = threshold.Part(lab_data, SimpleNamespace(shown=[None] * 3, settings=[]), None)  # type: ignore[arg-type]
+    data = threshold.Part("data", lab_data, SimpleNamespace(shown=[None] * 3, settings=[]), None)  # type: ignore[arg-type]
     _, (trouble, shown, _, _) = threshold.on_refresh(services, [data], caller, Lab("nowhere"))
     assert trouble[0]["en"].startswith("There is no labelled set 'nowhere' of yours.")
     assert [each["id"] for each in shown["sets"]] == [EXAMPLE, MINE, PAGE]

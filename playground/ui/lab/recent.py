@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -35,26 +36,58 @@ class Recent(Generic[T]):
         return made
 
 
+@dataclass
+class _Page:
+    turn: int
+    opened: str
+    waiting: set[str]
+
+
 class Turns:
-    """Counts how often each page asked, so that an answer knows whether a newer question came meanwhile."""
+    """What each open page asked to be shown last, and which of its parts still wait for it. Safe from any thread."""
 
     def __init__(self, size: int = MAX_PAGES) -> None:
         self._size = size
-        self._last: OrderedDict[str, int] = OrderedDict()
-        self._n = 0
+        self._pages: OrderedDict[str, _Page] = OrderedDict()
         self._lock = threading.Lock()
 
-    def take(self, session: str) -> int:
-        """A new turn of this page; those before are over."""
+    def take(self, session: str, parts: Iterable[str]) -> int:
+        """A new turn of this page: every part is to be shown anew, and what is left of older turns is over."""
         with self._lock:
-            self._n += 1
-            self._last[session] = self._n
-            self._last.move_to_end(session)
-            while len(self._last) > self._size:
-                self._last.popitem(last=False)
-            return self._n
+            page = self._page(session)
+            page.turn += 1
+            page.waiting = set(parts)
+            return page.turn
+
+    def open(self, session: str, part: str) -> int:
+        """The visitor looks at this part now. Returns the turn of the page."""
+        with self._lock:
+            page = self._page(session)
+            page.opened = part
+            return page.turn
+
+    def opened(self, session: str) -> str:
+        """The part that the visitor looks at; empty before one was chosen."""
+        with self._lock:
+            return self._page(session).opened
+
+    def claim(self, session: str, part: str, turn: int) -> bool:
+        """Whether this turn is to show the part: it still waits, and the page did not ask again."""
+        with self._lock:
+            page = self._page(session)
+            if page.turn != turn or part not in page.waiting:
+                return False
+            page.waiting.remove(part)
+            return True
 
     def is_last(self, session: str, turn: int) -> bool:
         """Whether the page did not ask again since."""
         with self._lock:
-            return self._last.get(session, turn) == turn
+            return self._page(session).turn == turn
+
+    def _page(self, session: str) -> _Page:
+        page = self._pages.setdefault(session, _Page(0, "", set()))
+        self._pages.move_to_end(session)
+        while len(self._pages) > self._size:
+            self._pages.popitem(last=False)
+        return page

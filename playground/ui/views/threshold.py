@@ -24,12 +24,15 @@ from playground.ui.wiring import Caller, listen
 
 TABS: dict[str, Any] = {"panel": lab_panel, "labelling": labelling, "quality": lab_quality, "saved": lab_saved}
 
+FIRST = "panel"
+
 log = logging.getLogger("playground.ui")
 
 
 class Part(NamedTuple):
     """One part of the view, and the line that says why it could not be shown."""
 
+    name: str
     module: Any
     widgets: Any
     trouble: gr.HTML
@@ -54,14 +57,9 @@ class Widgets:
 
     @property
     def parts(self) -> list[Part]:
-        """In the order in which they are shown: the quick ones first."""
-        return [
-            Part(lab_data, self.data, self.troubles["data"]),
-            Part(labelling, self.labelling, self.troubles["labelling"]),
-            Part(lab_saved, self.saved, self.troubles["saved"]),
-            Part(lab_panel, self.panel, self.troubles["panel"]),
-            Part(lab_quality, self.quality, self.troubles["quality"]),
-        ]
+        """The strip, then the tabs."""
+        modules = {"data": lab_data} | TABS
+        return [Part(name, module, getattr(self, name), self.troubles[name]) for name, module in modules.items()]
 
 
 def build(services: Services, bound: Bound) -> Widgets:
@@ -70,7 +68,7 @@ def build(services: Services, bound: Bound) -> Widgets:
     data = lab_data.build(services, bound)
     tab: dict[str, gr.Tab] = {}
     built: dict[str, Any] = {}
-    with gr.Tabs(elem_id="threshold-tabs", selected="panel"):
+    with gr.Tabs(elem_id="threshold-tabs", selected=FIRST):
         for name, module in TABS.items():
             tab[name] = bound(gr.Tab(id=name, elem_id=f"threshold-tab-{name}"), label=f"threshold.tab_{name}")
             with tab[name]:
@@ -82,24 +80,33 @@ def build(services: Services, bound: Bound) -> Widgets:
 def on_refresh(
     services: Services, parts: Sequence[Part], caller: Caller, lab: Lab, *settings: Any
 ) -> Iterator[tuple[Any, ...]]:
-    """Every part anew, one after another: the quick ones do not wait for the bootstrap of the others.
+    """The strip and the open tab anew; the others once they are opened, since some of them take seconds.
 
     A part that fails says so in its place. Once the page asks again, what is left of an older answer is dropped.
     """
-    turn = services.turns.take(caller.session)
-    nothing = [gr.skip() for part in parts for _ in part.outputs]
+    turn = services.turns.take(caller.session, [part.name for part in parts])
     # An answer must hold something, also where all of it is dropped.
-    yield tuple(nothing)
+    yield _outputs(parts)
     desk, gone = _desk(services, caller, lab)
-    place = taken = 0
-    for part in parts:
-        own = settings[taken : taken + len(part.widgets.settings)]
-        fresh = _shown(services, part, caller, lab, desk, own, gone if part.module is lab_data else [])
-        if not services.turns.is_last(caller.session, turn):
-            return
-        # Only what is new goes out: another part may have moved on meanwhile.
-        yield (*nothing[:place], *fresh, *nothing[place + len(fresh) :])
-        place, taken = place + len(fresh), taken + len(own)
+    for name in ("data", services.turns.opened(caller.session) or FIRST):
+        if services.turns.claim(caller.session, name, turn):
+            fresh = _shown(services, parts, name, caller, lab, desk, settings, gone if name == "data" else [])
+            if not services.turns.is_last(caller.session, turn):
+                return
+            yield _outputs(parts, name, fresh)
+
+
+def on_open(
+    services: Services, parts: Sequence[Part], name: str, caller: Caller, lab: Lab, *settings: Any
+) -> tuple[Any, ...]:
+    """A tab that was opened; it is shown anew only where something changed since it was open last."""
+    turn = services.turns.open(caller.session, name)
+    if not services.turns.claim(caller.session, name, turn):
+        return _outputs(parts)
+    desk, _ = _desk(services, caller, lab)
+    fresh = _shown(services, parts, name, caller, lab, desk, settings, [])
+    # Where the page asked again meanwhile, that answer shows this tab.
+    return _outputs(parts, name, fresh) if services.turns.is_last(caller.session, turn) else _outputs(parts)
 
 
 def _desk(services: Services, caller: Caller, lab: Lab) -> tuple[Desk, list[Phrase]]:
@@ -111,13 +118,34 @@ def _desk(services: Services, caller: Caller, lab: Lab) -> tuple[Desk, list[Phra
 
 
 def _shown(
-    services: Services, part: Part, caller: Caller, lab: Lab, desk: Desk, settings: Sequence[Any], said: list[Phrase]
+    services: Services,
+    parts: Sequence[Part],
+    name: str,
+    caller: Caller,
+    lab: Lab,
+    desk: Desk,
+    settings: Sequence[Any],
+    said: list[Phrase],
 ) -> list[Any]:
-    """The outputs of one part."""
-    try:
-        return [said, *part.module.show(services, caller, lab, desk, *settings)]
-    except Exception as error:  # noqa: BLE001 - the other parts go on
-        return [[*said, _sentence(error)], *(gr.skip() for _ in part.widgets.shown)]
+    """The outputs of one part.
+
+    Args:
+        settings: of all parts.
+    """
+    left = list(settings)
+    for part in parts:
+        own, left = left[: len(part.widgets.settings)], left[len(part.widgets.settings) :]
+        if part.name == name:
+            try:
+                return [said, *part.module.show(services, caller, lab, desk, *own)]
+            except Exception as error:  # noqa: BLE001 - the other parts go on
+                return [[*said, _sentence(error)], *(gr.skip() for _ in part.widgets.shown)]
+    raise KeyError(name)
+
+
+def _outputs(parts: Sequence[Part], name: str = "", fresh: Sequence[Any] = ()) -> tuple[Any, ...]:
+    """Every output of the view. Only what is new goes out: another part may have moved on meanwhile."""
+    return tuple(value for part in parts for value in (fresh if part.name == name else [gr.skip()] * len(part.outputs)))
 
 
 def _sentence(error: Exception) -> Phrase:
@@ -133,18 +161,11 @@ def wire(page: Page) -> None:
     services, me = page.services, page.me
     outputs = [component for part in w.parts for component in part.outputs]
     settings = [component for part in w.parts for component in part.widgets.settings]
+    shows: dict[str, Any] = {"me": me, "inputs": [w.lab, *settings], "outputs": outputs, "concurrency_id": "lab"}
 
     def refresh(event: Callable[..., Any]) -> Any:
-        return listen(
-            event,
-            partial(on_refresh, services, w.parts),
-            me=me,
-            inputs=[w.lab, *settings],
-            outputs=outputs,
-            trigger_mode="always_last",
-            concurrency_id="lab",
-            concurrency_limit=4,
-        )
+        answer = partial(on_refresh, services, w.parts)
+        return listen(event, answer, trigger_mode="always_last", concurrency_limit=4, **shows)
 
     frame = Frame(w.lab, refresh, w.tab)
     entered = listen(
@@ -155,5 +176,7 @@ def wire(page: Page) -> None:
         outputs=[w.lab],
     )
     refresh(entered.then)
+    for name, tab in w.tab.items():
+        listen(tab.select, partial(on_open, services, w.parts, name), **shows)
     for part in w.parts:
         part.module.wire(page, part.widgets, frame)
