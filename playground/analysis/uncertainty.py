@@ -15,15 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from playground.analysis.curves import Confusion, Floats, Ints, confusion, points, undefined
+from playground.analysis.curves import Confusion, Floats, Ints, between, confusion, points, undefined
 from playground.analysis.judged import Judged
-from playground.analysis.thresholds import Method, best, check, suggest
+from playground.analysis.thresholds import EQUAL, Method, best, check, suggest
 
 ONE_QUERY = "All labelled pairs are of one query, so nothing can be said of others. Label more queries."
 FEW_QUERIES = "Only {n} of the labelled queries have a relevant passage; at least {least} are needed."
 FEW_RELEVANT = "Only {n} labelled pairs are relevant; at least {least} are needed."
 FEW_NOT = "Only {n} labelled pairs are not relevant; at least {least} are needed."
 NOTHING_KEPT = "The threshold keeps no labelled pair, so it has no precision."
+ONE_COUNTS = "Only one query has pairs that count here, so there is no band."
 NO_SPREAD = (
     "This is {percent} % in each of {n} queries: resampling sees no spread there, so the band is the exact binomial "
     "one for {n} queries."
@@ -39,6 +40,7 @@ REASONS = (
     FEW_RELEVANT,
     FEW_NOT,
     NOTHING_KEPT,
+    ONE_COUNTS,
     NO_SPREAD,
     OFTEN_WITHOUT,
     GROUPED,
@@ -84,8 +86,7 @@ class Uncertainty:
     Attributes:
         threshold: -inf keeps all, inf drops all; None where there is a reason.
         threshold_band: where 95 % of the thresholds lie that the same rule chooses on resampled queries; infinite
-            where that is to keep or drop all; None for a threshold set by hand. In a resample the cuts of the whole
-            set are tried, those where its curves turn.
+            where that is to keep or drop all; None for a threshold set by hand.
         precision, recall, f1: at `threshold`, with its band; that the threshold was chosen on the same pairs is not in
             these bands (`leave_one_query_out` is for that).
         n_resamples: how many were drawn; fewer for large sets.
@@ -330,16 +331,13 @@ def auc(judged: Judged, n_resamples: int | None = None, seed: int = 0) -> Estima
     if reason := undefined(judged):
         return Estimate(None, None, None, reason)
     runs = _runs(judged)
-    ((value,),) = [_areas(tp, fp) for tp, fp in runs.resampled(np.ones((1, runs.n_queries)))]
+    value = float(_areas(*runs.kept(np.ones((1, runs.n_queries))))[0])
     if runs.n_queries < 2:
-        return Estimate(float(value), None, None, ONE_QUERY)
+        return Estimate(value, None, None, ONE_QUERY)
     n = n_resamples or n_resamples_for(judged)
-    areas = np.concatenate([_areas(tp, fp) for tp, fp in runs.blocks(n, seed)])
-    areas = areas[np.isfinite(areas)]
-    if not len(areas):
-        return Estimate(float(value), None, None, ONE_QUERY)
-    low, high = np.quantile(areas, quantiles(runs.n_queries))
-    return Estimate(float(value), float(low), float(high))
+    drawn = _weights(runs.n_queries, n, seed, len(runs.threshold))
+    areas = np.concatenate([_areas(*runs.kept(weights)) for weights in drawn])
+    return Estimate(value, *_band(value, areas[np.isfinite(areas)], runs.n_queries)[:2])
 
 
 def n_resamples_for(judged: Judged) -> int:
@@ -375,14 +373,9 @@ class _Runs:
     not_relevant: Any
     n_queries: int
 
-    def blocks(self, n: int, seed: int) -> Iterator[tuple[Floats, Floats]]:
-        """(rows, n_runs + 1) twice: tp and fp of each cut in n resamples, in blocks."""
-        for weights in _weights(self.n_queries, n, seed, len(self.threshold)):
-            yield from self.resampled(weights)
-
-    def resampled(self, weights: Floats) -> Iterator[tuple[Floats, Floats]]:
-        """One block: tp and fp of each cut where query q counts `weights[row, q]` times."""
-        yield self._kept(self.relevant, weights), self._kept(self.not_relevant, weights)
+    def kept(self, weights: Floats) -> tuple[Floats, Floats]:
+        """(rows, n_runs + 1) twice: tp and fp of each cut where query q counts `weights[row, q]` times."""
+        return self._kept(self.relevant, weights), self._kept(self.not_relevant, weights)
 
     def _kept(self, pairs: Any, weights: Floats) -> Floats:
         in_run = np.asarray(pairs @ weights.T, dtype=np.float64)
@@ -422,14 +415,39 @@ def _weights(n_queries: int, n: int, seed: int, width: int) -> Iterator[Floats]:
 
 
 def _chosen(judged: Judged, method: Method, parameter: float, n: int, seed: int) -> Floats:
-    """The threshold that the rule chooses in each resample that has one."""
+    """The threshold that `suggest` would choose on each resample written out, of those that have one."""
     check(method, parameter)
     runs = _runs(judged)
-    chosen = []
-    for tp, fp in runs.blocks(n, seed):
+    chosen = [np.zeros(0)]
+    for weights in _weights(runs.n_queries, n, seed, len(runs.threshold)):
+        tp, fp = runs.kept(weights)
         places, found = best(tp, fp, method, parameter)
-        chosen.append(runs.threshold[places[found]])
+        chosen.append(_thresholds(judged, weights[found] > 0, runs.threshold[places[found]]))
     return np.concatenate(chosen)
+
+
+def _thresholds(judged: Judged, drawn: NDArray[np.bool_], cuts: Floats) -> Floats:
+    """(rows,), for each row the threshold between the scores next to its cut, of the queries that it drew.
+
+    Args:
+        drawn: (rows, n_queries), which queries it drew.
+        cuts: (rows,), of the whole set.
+    """
+    order = np.argsort(judged.query, kind="stable")
+    score, query = judged.score[order], judged.query[order]
+    starts = np.flatnonzero(np.append(True, query[1:] != query[:-1]))
+    low, high = np.full(len(cuts), -np.inf), np.full(len(cuts), np.inf)
+    for cut in np.unique(cuts):
+        rows = cuts == cut
+        kept = score >= cut
+        dropped = np.maximum.reduceat(np.where(kept, -np.inf, score), starts)
+        left = np.minimum.reduceat(np.where(kept, score, np.inf), starts)
+        low[rows] = np.where(drawn[rows], dropped, -np.inf).max(axis=1)
+        high[rows] = np.where(drawn[rows], left, np.inf).min(axis=1)
+    thresholds = np.where(np.isinf(low), -np.inf, np.inf)
+    inside = np.isfinite(low) & np.isfinite(high)
+    thresholds[inside] = between(low[inside], high[inside])
+    return thresholds
 
 
 def _areas(tp: Floats, fp: Floats) -> Floats:
@@ -448,14 +466,27 @@ def _estimate(value: float | None, part: Floats, whole: Floats, n_queries: int) 
     """
     if value is None:
         return Estimate(None, None, None, NOTHING_KEPT), ""
+    if n_queries < 2:
+        return Estimate(value, None, None, ONE_COUNTS), ""
     defined = whole > 0
-    low, high = np.quantile(part[defined] / whole[defined], quantiles(n_queries))
-    if low < high or value not in (0.0, 1.0):
-        return Estimate(value, float(low), float(high)), ""
-    # Clopper and Pearson's limit for 0 or n of n.
-    limit = TAIL ** (1 / n_queries)
-    band = (limit, 1.0) if value == 1.0 else (0.0, 1 - limit)
-    return Estimate(value, *band), NO_SPREAD.format(percent=round(100 * value), n=n_queries)
+    low, high, exact = _band(value, part[defined] / whole[defined], n_queries)
+    return Estimate(value, low, high), NO_SPREAD.format(percent=round(100 * value), n=n_queries) if exact else ""
+
+
+def _band(value: float, resampled: Floats, n_queries: int) -> tuple[float, float, bool]:
+    """95 % band of a share, and whether it is the exact binomial one because all resamples are the same.
+
+    Source: Clopper and Pearson, "The use of confidence or fiducial limits", Biometrika 26(4), 1934.
+    """
+    from scipy.stats import beta
+
+    low, high = np.quantile(resampled, quantiles(n_queries)) if len(resampled) else (value, value)
+    if high - low > EQUAL:
+        return float(low), float(high), False
+    hits = value * n_queries
+    low = beta.ppf(TAIL, hits, n_queries - hits + 1) if value > 0 else 0.0
+    high = beta.ppf(1 - TAIL, hits + 1, n_queries - hits) if value < 1 else 1.0
+    return float(low), float(high), True
 
 
 def _nothing(judged: Judged, reason: str) -> Uncertainty:

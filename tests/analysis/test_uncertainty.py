@@ -17,6 +17,7 @@ from playground.analysis.thresholds import DEFAULTS, METHODS, Method, suggest
 from playground.analysis.uncertainty import (
     NO_BAND,
     NOTHING_KEPT,
+    ONE_COUNTS,
     ONE_QUERY,
     REASONS,
     Estimate,
@@ -100,18 +101,18 @@ def test_the_resampled_thresholds_are_those_the_rule_chooses_on_the_resampled_pa
     from playground.analysis import uncertainty as module
 
     runs = module._runs(judged)
-    ((tp, fp),) = runs.resampled(weights)
+    tp, fp = runs.kept(weights)
     for method in METHODS:
         parameter = {"precision": 0.5}.get(method, DEFAULTS[method])
         places, found = module.best(tp, fp, method, parameter)
+        thresholds = module._thresholds(judged, weights > 0, runs.threshold[places])
         for row, draw in enumerate(draws):
             written = subset(judged, np.concatenate([np.flatnonzero(judged.query == one) for one in draw]))
             chosen = suggest(written, method, parameter)
             assert found[row] == (chosen.confusion is not None)
             if chosen.confusion is not None:
-                kept = confusion(written, float(runs.threshold[places[row]]))
-                assert (kept.tp, kept.fp) == (chosen.confusion.tp, chosen.confusion.fp)
-                assert (tp[row, places[row]], fp[row, places[row]]) == (kept.tp, kept.fp)
+                assert thresholds[row] == chosen.value
+                assert (tp[row, places[row]], fp[row, places[row]]) == (chosen.confusion.tp, chosen.confusion.fp)
     areas = module._areas(tp, fp)
     for row, draw in enumerate(draws):
         written = subset(judged, np.concatenate([np.flatnonzero(judged.query == one) for one in draw]))
@@ -147,6 +148,31 @@ def test_a_set_without_an_error_is_not_called_certain() -> None:
     assert "100 % in each of 10 queries" in found.remarks[0]
     none = uncertainty_at(pairs([1.0, 2.0, 1.5, 3.0], [1, 0, 1, 0], [0, 0, 1, 1]), 1.7)
     assert none.precision == Estimate(0.0, 0.0, pytest.approx(1 - 0.025**0.5))
+
+
+def test_classes_that_a_wide_gap_parts_still_have_a_band_around_the_threshold() -> None:
+    judged = drawn(10, 2, 4, apart=8.0, seed=1)
+    found = uncertainty(judged, "f-beta", 1.0)
+    assert found.threshold_band is not None
+    low, high = found.threshold_band
+    assert low <= (found.threshold or 0.0) <= high
+    assert high - low > 0.2
+    assert found.precision.low == pytest.approx(0.025**0.1)
+    assert auc(judged) == Estimate(1.0, pytest.approx(0.025**0.1), 1.0)
+
+
+def test_a_threshold_that_keeps_pairs_of_one_query_only_has_a_precision_without_band() -> None:
+    judged = pairs([9.0, 8.0, 1.0, 0.0, 1.0, 0.0], [1, 0, 1, 0, 1, 0], [0, 0, 1, 1, 2, 2])
+    found = uncertainty_at(judged, 5.0)
+    assert found.precision == Estimate(0.5, None, None, ONE_COUNTS)
+    assert found.recall.low is not None
+
+
+def test_queries_that_all_agree_on_a_half_are_not_called_certain() -> None:
+    judged = pairs([2.0, 1.0] * 12, [1, 0] * 12, np.repeat(np.arange(12), 2).tolist())
+    found = uncertainty_at(judged, 0.0)
+    exact = stats.binomtest(6, 12).proportion_ci(0.95, "exact")
+    assert found.precision == Estimate(0.5, pytest.approx(exact.low), pytest.approx(exact.high))
 
 
 def test_a_threshold_over_every_score_has_no_precision() -> None:
