@@ -140,11 +140,15 @@ function baseline() {
 
 // ---- the table ------------------------------------------------------------------------------------------------------
 
+const sentences = (parts) => parts.filter(Boolean).join(pg.language === "zh" ? "" : " ");
+
+function meaning(each) {
+  return sentences([pg.say(`quality.what_${each.measure}`, { k: each.cutoff, n: each.cutoff }), pg.say(`quality.gain_${each.gain}`, { grade: each.relevant_from })]);
+}
+
 function definition(each) {
-  const what = pg.say(`quality.what_${each.measure}`, { k: each.cutoff });
-  const gain = pg.say(`quality.gain_${each.gain}`, { grade: each.relevant_from });
   const unjudged = found.n_unjudged + found.n_unsure ? pg.say(`quality.unjudged_${key(each.unjudged)}`) : "";
-  return [what, gain, pg.say(`quality.ties_${key(each.ties)}`), unjudged].filter(Boolean).join(pg.language === "zh" ? "" : " ");
+  return sentences([meaning(each), pg.say(`quality.ties_${key(each.ties)}`), unjudged]);
 }
 
 function explain(each) {
@@ -163,10 +167,9 @@ function heading(each) {
 
 function differenceLine(model, at) {
   const other = baseline();
-  if (!other || other.at === model.at) return other ? pg.el("span", { class: "lq-diff pg-muted", text: pg.say("quality.is_baseline") }) : null;
-  const found_ = difference(model.at, other.at, at);
-  if (!found_) return null;
-  const [mean, low, high, says, wins, ties, losses] = found_;
+  const gap = other && other.at !== model.at ? difference(model.at, other.at, at) : null;
+  if (!gap) return null;
+  const [mean, low, high, says, wins, ties, losses] = gap;
   const sign = mean > 0 ? "+" : "";
   const said = pg.say(`quality.d_${key(says)}`, { other: other.name, low: figure(low), high: figure(high), n: found.n_shared, least: found.least });
   return pg.el("span", { class: `lq-diff lq-${says}`, title: `${said} ${pg.say("quality.wins", { wins, ties, losses })}` },
@@ -187,11 +190,12 @@ function cell(model, at) {
 function nameCell(model) {
   const many = found.models.filter((each) => !each.failed).length > 1;
   const text = pg.el("span", { class: "lq-name", title: model.id, text: model.name, dir: "auto" });
+  const badge = baseline() === model ? pg.el("span", { class: "pg-badge", text: pg.say("quality.is_baseline") }) : null;
   if (!many || model.failed) return pg.el("th", { scope: "row" }, text);
   const box = pg.el("input", { type: "checkbox", "aria-label": pg.say("quality.compare_this", { model: model.name }), on: { change: () => pick(model, box.checked) } });
   box.checked = model.at !== null;
   box.disabled = box.checked && compared().length === 1;
-  return pg.el("th", { scope: "row" }, pg.el("label", { class: "lq-pick" }, box, text));
+  return pg.el("th", { scope: "row" }, pg.el("label", { class: "lq-pick" }, box, text), badge);
 }
 
 function pick(model, checked) {
@@ -215,21 +219,31 @@ function drawFigures() {
 function drawCounts() {
   const out = Object.entries(found.left_out);
   const unjudged = found.n_unjudged + found.n_unsure;
+  const trivial = found.figures.filter((each) => each.cutoff >= found.longest && ["r", "hit"].includes(each.measure));
   const stars = found.best.some((best) => best !== null);
   const said = [
     pg.say(out.length ? "quality.counted_of" : "quality.counted_all", { n: found.n_shared, total: found.n_queries }),
     ...(found.n_shared ? out.map(([reason, n]) => pg.say(`quality.out_${key(reason)}`, { n })) : []),
     unjudged ? pg.say(found.judged_only ? "quality.n_unjudged_out" : "quality.n_unjudged", { n: unjudged, unsure: found.n_unsure }) : "",
     ...compared().filter((model) => model.n_ties).map((model) => pg.say("quality.n_ties", { model: model.name, n: model.n_ties })),
+    found.n_shared && trivial.length ? pg.say("quality.trivial", { n: found.longest, k: found.k, what: trivial.map(title).join(pg.say("quality.also_and")) }) : "",
     compared().length > 1 && found.n_shared ? pg.say(stars ? "quality.stars" : "quality.no_stars", { n: found.n_shared }) : "",
   ];
   $(".lq-counts").replaceChildren(...said.filter(Boolean).map((text) => pg.el("li", { text })));
 }
 
+// The tie rule once for all figures, or with the names of those that it holds for.
+function ofTies(ties) {
+  const own = found.figures.filter((each) => each.ties === ties);
+  const text = pg.say(`quality.ties_${key(ties)}`);
+  return own.length === found.figures.length ? text : `${own.map(title).join(", ")}: ${text}`;
+}
+
 function drawHow() {
   const details = pg.el("details", { class: "pg-meaning", open: kept.how }, pg.el("summary", { text: pg.say("quality.how") }),
     pg.el("div", {}, pg.el("p", { text: pg.say(`quality.how_${key(found.counting)}`) }),
-      pg.el("dl", {}, ...found.figures.flatMap((each) => [pg.el("dt", { text: title(each) }), pg.el("dd", { text: definition(each) })])),
+      pg.el("dl", {}, ...found.figures.flatMap((each) => [pg.el("dt", { text: title(each) }), pg.el("dd", { text: meaning(each) })])),
+      ...[...new Set(found.figures.map((each) => each.ties))].map((ties) => pg.el("p", { text: ofTies(ties) })),
       pg.el("p", { text: pg.say(found.judged_only ? "quality.how_judged_only" : "quality.how_unjudged") }),
       pg.el("p", { text: pg.say(found.not_found ? "quality.how_not_found" : "quality.how_left_out") }),
       pg.el("p", { text: pg.say("quality.how_intervals", { least: found.least }) })));
@@ -259,8 +273,8 @@ function drawQuestions() {
   const each = found.figures[place()];
   const other = baseline();
   const duels = other ? models.filter((model) => model !== other).map((model) => {
-    const [, , , , wins, ties, losses] = difference(model.at, other.at, place()) || [];
-    return wins === undefined ? null : pg.say("quality.duel", { model: model.name, other: other.name, by: title(each), wins, ties, losses });
+    const [mean, low, high, , wins, ties, losses] = difference(model.at, other.at, place()) || [];
+    return wins === undefined ? null : pg.say("quality.duel", { model: model.name, other: other.name, by: title(each), mean: `${mean > 0 ? "+" : ""}${figure(mean)}`, low: figure(low), high: figure(high), wins, ties, losses });
   }).filter(Boolean) : [];
   const shown = rows.slice(0, kept.rows);
   const table = total ? pg.el("div", { class: "pg-scroller", tabindex: "0", role: "region", "aria-label": pg.say("quality.questions") }, pg.el("table", { class: "lq-grid lq-by-question" },

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from playground.core.labels import LabelledSet
 from playground.ui.components.bound import Bound
 from playground.ui.components.drawn import asset, drawn
 from playground.ui.lab.desk import PAGE, Desk, Frame, Lab, open_desk
 from playground.ui.lab.recent import Recent
 from playground.ui.page import Page
 from playground.ui.services import Services
-from playground.ui.texts import Phrase
+from playground.ui.texts import Phrase, phrase
 from playground.ui.views.ranking import file
 from playground.ui.wiring import Caller, listen
 
@@ -59,8 +60,6 @@ def build(services: Services, bound: Bound) -> Widgets:
 
 def show(services: Services, caller: Caller, lab: Lab, desk: Desk, *settings: Any) -> tuple[Any, ...]:
     """That there is something to measure, or why not. The page asks for the figures once the tab is in sight."""
-    from playground.ui.components.lab_standing import why_empty
-
     says = why_empty(desk.labelled, len(desk.scorers), lab.relevant_from)
     return ({"token": _token(services, caller, lab), "says": says, "found": None},)
 
@@ -75,7 +74,7 @@ def on_measure(services: Services, found: Recent[Any], caller: Caller, lab: Lab)
 
     token = _token(services, caller, lab)
     desk = open_desk(services, caller, lab)
-    says = lab_standing.why_empty(desk.labelled, len(desk.scorers), lab.relevant_from)
+    says = why_empty(desk.labelled, len(desk.scorers), lab.relevant_from)
     if says:
         return {"token": token, "says": says, "found": None}
     settings = lab_standing.settings_of(caller.event, lab.relevant_from)
@@ -99,6 +98,25 @@ def on_export(services: Services, found: Recent[Any], caller: Caller, lab: Lab) 
     if caller.text("which") == "questions":
         return file("quality-by-question.csv", "text/csv", lab_standing.queries_csv(standing))
     return file("quality.csv", "text/csv", lab_standing.figures_csv(standing))
+
+
+def why_empty(labelled: LabelledSet, n_scorers: int, relevant_from: int) -> list[Phrase]:
+    """Why there is nothing to count, and what to do; empty where there is something."""
+    if not labelled.queries:
+        return [phrase("quality.why_empty_set")]
+    counts = labelled.counts()
+    n_judged = sum(n for grade, n in counts.items() if grade is not None and grade >= 0)
+    n_relevant = sum(n for grade, n in counts.items() if grade is not None and grade >= relevant_from)
+    said = []
+    if not n_judged:
+        said.append(phrase("quality.why_no_labels", n=labelled.n_pairs))
+    elif not n_relevant and relevant_from > 1:
+        said.append(phrase("quality.why_none_that_high", grade=relevant_from))
+    elif not n_relevant:
+        said.append(phrase("quality.why_none_relevant", n=n_judged))
+    if not n_scorers:
+        said.append(phrase("quality.why_no_scores"))
+    return said
 
 
 def not_measured(said: Phrase) -> Any:

@@ -17,7 +17,6 @@ from playground.engine.exports import safe_cell
 from playground.history.rows import ScorerRow
 from playground.ui import texts
 from playground.ui.components.results import model_name
-from playground.ui.texts import Phrase
 
 MOST_ROWS = 300
 MOST_CHARS = 300
@@ -103,6 +102,7 @@ def payload(found: Standing) -> dict[str, object]:
         "preset": settings.counting in PRESETS,
         "not_found": settings.unscored == "not-found",
         "least": LEAST_QUERIES,
+        "longest": max((len(query.passages) for query in found.labelled.queries), default=0),
         "n_queries": len(found.labelled.queries),
         "n_pairs": found.labelled.n_pairs,
         "n_shared": 0 if contest is None else len(contest.queries),
@@ -142,15 +142,15 @@ def queries_csv(found: Standing) -> str:
 
 
 def _names(rows: Sequence[ScorerRow]) -> list[str]:
-    """The name people know a model by, where that is enough to tell it apart; instructions where they differ."""
-    known = [model_name(row.spec.model_id) for row in rows]
-    apart = spec_names([row.spec for row in rows])
+    """The short name people know a model by, where that tells it apart; and the instruction, where only that does."""
     ids = [row.spec.model_id for row in rows]
     names = []
-    for row, name, other in zip(rows, known, apart, strict=True):
+    for row, apart in zip(rows, spec_names([row.spec for row in rows]), strict=True):
+        id = row.spec.model_id
+        # "Mini reranker (built in, English demo)".
+        name = model_name(id).partition(" (")[0] if ids.count(id) == 1 and model_name(id) != id else apart
         same = [each for each in rows if each.spec == row.spec]
-        told = name if ids.count(row.spec.model_id) == 1 and known.count(name) == 1 else other
-        names.append(f"{told} · {row.instruction[:40]}" if len(same) > 1 and row.instruction else told)
+        names.append(f"{name} · {row.instruction[:40]}" if len(same) > 1 and row.instruction else name)
     return names
 
 
@@ -321,22 +321,3 @@ def settings_of(event: Mapping[str, object], relevant_from: int) -> Settings:
         models=tuple(str(key) for key in models) if isinstance(models, list) else None,
         order_by=str(event.get("order_by") or "map"),
     )
-
-
-def why_empty(labelled: LabelledSet, n_scorers: int, relevant_from: int) -> list[Phrase]:
-    """Why there is nothing to count, and what to do; empty where there is something."""
-    counts = labelled.counts()
-    n_judged = sum(n for grade, n in counts.items() if grade is not None and grade >= 0)
-    n_relevant = sum(n for grade, n in counts.items() if grade is not None and grade >= relevant_from)
-    if not labelled.queries:
-        return [texts.phrase("quality.why_empty_set")]
-    said = []
-    if not n_judged:
-        said.append(texts.phrase("quality.why_no_labels", n=labelled.n_pairs))
-    elif not n_relevant and relevant_from > 1:
-        said.append(texts.phrase("quality.why_none_that_high", grade=relevant_from))
-    elif not n_relevant:
-        said.append(texts.phrase("quality.why_none_relevant", n=n_judged))
-    if not n_scorers:
-        said.append(texts.phrase("quality.why_no_scores"))
-    return said
