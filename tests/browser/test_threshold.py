@@ -1,0 +1,143 @@
+"""The Threshold view in a real Chromium: a set is chosen, scored behind the page, and what is known of it appears."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("playwright")
+
+from playground.engine import example_set
+from tests.browser.test_page import serious
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+
+EXAMPLE = example_set.load()
+ROWS = [
+    {
+        "query": "panda",
+        "pos": ["a red panda"],
+        "neg": ["<img src=x onerror=alert(1)>"],
+        "pos_scores": [2.5],
+        "neg_scores": [0.5],
+    },
+    {"query": "tea", "pos": ["green tea leaves"], "neg": ["${1+1} a bear"], "pos_scores": [1.5], "neg_scores": [-2.0]},
+]
+
+
+@pytest.fixture
+def held(server: Any) -> Iterator[Any]:
+    """The gate before the model, closed; opened again whatever happens."""
+    server.gate.closed = True
+    yield server.gate
+    server.gate.closed = False
+    server.gate.let(200)
+
+
+def open_view(page: Any) -> None:
+    page.get_by_role("tab", name="Threshold", exact=True).first.click()
+    page.locator("#threshold-set").wait_for()
+
+
+def facts(page: Any) -> str:
+    return str(page.locator(".lab-facts").inner_text())
+
+
+def chosen(page: Any, select: str) -> str:
+    return str(page.evaluate("id => document.querySelector(id)?.selectedOptions[0]?.textContent || ''", select))
+
+
+def wait_for_scores(page: Any, n: int) -> None:
+    page.wait_for_function("n => document.querySelectorAll('#threshold-scorer option').length === n", arg=n)
+
+
+def import_files(page: Any, *paths: Path) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.locator("#threshold-import-open").click()
+    chooser.value.set_files([str(path) for path in paths])
+
+
+def test_the_example_is_scored_behind_the_page_and_stop_leaves_the_rest_to_continue(
+    visit: Callable[..., Any], held: Any
+) -> None:
+    page = visit().page
+    open_view(page)
+    counts = EXAMPLE.counts()
+    relevant = counts[1] + counts[2] + counts[3]
+    assert facts(page) == f"20 questions, {EXAMPLE.n_pairs} pairs: {relevant} relevant, {counts[0]} not"
+    call = page.locator("#threshold-score")
+    assert call.inner_text() == f"Score these {EXAMPLE.n_pairs} pairs with Mini reranker"
+    call.click()
+    held.let(2)
+    n = sum(len(query.passages) for query in EXAMPLE.queries[:2])
+    page.wait_for_function(
+        "said => document.querySelector('.lab-lines')?.innerText.includes(said)", arg=f"{n} of {EXAMPLE.n_pairs} pairs"
+    )
+    page.locator("#threshold-stop").click()
+    held.let(1)
+    n += len(EXAMPLE.queries[2].passages)
+    page.locator(".lab-continue").wait_for()
+    assert f"{n} of {EXAMPLE.n_pairs} pairs are scored." in page.locator(".lab-rest").inner_text()
+
+    # Another page of the same visitor: what is scored is there, and goes on there.
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")
+    open_view(other)
+    other.locator(".lab-continue").click()
+    held.closed = False
+    held.let(100)
+    other.wait_for_function("() => document.querySelector('.lab-line-done')")
+    other.wait_for_function("() => !document.querySelector('.lab-continue')")
+    assert chosen(other, "#threshold-scorer").startswith("Mini reranker")
+    other.wait_for_function("() => document.querySelector('#threshold-tabs .js-plotly-plot, #threshold-tabs svg')")
+
+
+def test_a_file_is_imported_with_its_scores_renamed_deleted_and_taken_back(
+    visit: Callable[..., Any], tmp_path: Path
+) -> None:
+    page = visit().page
+    open_view(page)
+    broken, path = tmp_path / "broken.jsonl", tmp_path / "animals.jsonl"
+    lines = [json.dumps(row) for row in ROWS]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    broken.write_text("\n".join([*lines, '{"query": ']), encoding="utf-8")
+    import_files(page, broken)
+    page.locator(".lab-notice .pg-bad").wait_for()
+    assert "broken.jsonl, line 3" in page.locator(".lab-notice").inner_text()
+    assert page.locator("#threshold-set option").count() == 3
+
+    import_files(page, path)
+    wait_for_scores(page, 1)
+    assert facts(page) == "2 questions, 4 pairs: 2 relevant, 2 not"
+    assert chosen(page, "#threshold-scorer") == "Scores in animals"
+    page.locator("#threshold-rename").click()
+    page.locator(".lab-rename input").fill("Beasts")
+    page.keyboard.press("Enter")
+    page.wait_for_function(
+        "() => document.querySelector('#threshold-set').selectedOptions[0].textContent.startsWith('Beasts')"
+    )
+    with page.expect_download() as download:
+        page.locator("#threshold-export").select_option("flagembedding")
+    assert download.value.suggested_filename == "Beasts-flagembedding.jsonl"
+    rows = [json.loads(line) for line in Path(download.value.path()).read_text(encoding="utf-8").splitlines()]
+    assert [(row["query"], row["pos"], row["pos_scores"]) for row in rows] == [
+        ("panda", ["a red panda"], [2.5]),
+        ("tea", ["green tea leaves"], [1.5]),
+    ]
+    page.locator("#threshold-delete").click()
+    page.locator("#threshold-undo").click()
+    page.wait_for_function(
+        "() => document.querySelector('#threshold-set').selectedOptions[0].textContent.startsWith('Beasts')"
+    )
+
+
+def test_the_strip_has_no_serious_accessibility_problem(visit: Callable[..., Any]) -> None:
+    page = visit().page
+    open_view(page)
+    page.locator("#threshold-models").click()
+    assert serious(page) == []
