@@ -2,6 +2,7 @@
 const pg = window.playground;
 const $ = (selector) => element.querySelector(selector);
 const STAR = "M12 3.5l2.6 5.3 5.9.9-4.3 4.1 1 5.8-5.2-2.7-5.2 2.7 1-5.8L3.5 9.7l5.9-.9L12 3.5Z";
+const MOST_MARKS = 3;
 let editing = null;
 
 function when(iso) {
@@ -34,8 +35,11 @@ function noteOf(run) {
 // Which saved thresholds hold for this run's model.
 function marks(run) {
   const named = (mark) => pg.say("saved.mark", { name: mark.name, value: pg.signed(mark.value, 3), scale: mark.scale === "bm25" ? "BM25" : pg.say(`ranking.raw_${mark.scale}`).toLowerCase() });
-  if (!(run.thresholds || []).length) return null;
-  return pg.el("ul", { class: "sv-marks", title: pg.say("saved.mark_title") }, ...run.thresholds.map((mark) => pg.el("li", { text: named(mark), dir: "auto" })));
+  const all = run.thresholds || [];
+  if (!all.length) return null;
+  const rest = all.slice(MOST_MARKS);
+  return pg.el("ul", { class: "sv-marks", title: pg.say("saved.mark_title") }, ...all.slice(0, MOST_MARKS).map((mark) => pg.el("li", { text: named(mark), dir: "auto" })),
+    rest.length ? pg.el("li", { text: pg.say("saved.more_marks", { n: rest.length }), title: rest.map(named).join("\n") }) : null);
 }
 
 function drawRun(run) {

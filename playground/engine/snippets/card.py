@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 
 from playground.core.errors import InvalidInput
 from playground.core.scales import sigmoid
@@ -21,6 +22,7 @@ DTYPES: dict[PrecisionName, str] = {"fp32": "float32", "fp16": "float16", "bf16"
 # A sigmoid in float32 that is coarser than this is no place for a threshold.
 COARSE_LOGIT = 1e-3
 SHORT_FINGERPRINT = 12
+WIDTH = 100
 
 LOG_ODDS = '''
 class LogOdds(torch.nn.Module):
@@ -106,7 +108,7 @@ class Card:
                 "The playground cut long texts in another way than this library; it matters only for queries longer "
                 f"than about half of the {spec.max_length} tokens."
             )
-        return "".join(f"# {line}\n" for line in [*lines, f"pip install {install}"])
+        return "".join(map(commented, [*lines, f"pip install {install}"]))
 
     def constants(self, *, dtype: bool = True) -> str:
         """MODEL, REVISION, MAX_LENGTH, THRESHOLD and INSTRUCTION, then query and passages."""
@@ -116,7 +118,7 @@ class Card:
             lines.append(f"REVISION = {spec.revision!r}")
         lines += [f"MAX_LENGTH = {spec.max_length}", f"DEVICE = {spec.device!r}"]
         lines += [f"DTYPE = {self.dtype}"] if dtype else []
-        lines += [f"# {line}" for line in self._scale_lines()]
+        lines.append(commented(self._scale_line()).rstrip())
         lines.append(f"THRESHOLD = {threshold.value!r}")
         if threshold.instruction:
             lines += ["# Goes straight before every query.", f"INSTRUCTION = {clean(threshold.instruction)!r}"]
@@ -143,11 +145,16 @@ class Card:
             "folder = snapshot_download(MODEL, revision=REVISION, allow_patterns=wanted)\n"
         )
 
-    def _scale_lines(self) -> list[str]:
+    def _scale_line(self) -> str:
         threshold = self.threshold
         if threshold.scale.name == "cosine":
-            return ["A cosine."]
-        return [f"A raw {threshold.scale.name}, as the head gives it. {sigmoid_note(threshold.value)}"]
+            return "A cosine."
+        return f"A raw {threshold.scale.name}, as the head gives it. {sigmoid_note(threshold.value)}"
+
+
+def commented(text: str) -> str:
+    """A sentence as comments of at most `WIDTH` characters, each line with its end."""
+    return "".join(f"# {line}\n" for line in wrap(text, WIDTH - 2, break_long_words=False, break_on_hyphens=False))
 
 
 def sigmoid_note(value: float) -> str:

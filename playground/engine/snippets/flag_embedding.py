@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from playground.core.errors import InvalidInput, PlaygroundError
 from playground.core.types import ModelChoice
-from playground.engine.snippets.card import Card, one_label_only
+from playground.engine.snippets.card import Card, commented, one_label_only
 from playground.models.resolve import Pooling, resolve
 
 INSTALL = '"FlagEmbedding>=1.4.2"'
 # Source: FlagEmbedding 1.4.2, `utils/tokenizer_compat.py`.
-ROUND_TRIP = (
-    "# Beside transformers 5 this library turns its tokens back into text and reads them again: texts with characters "
-    "that the\n# model does not know may score otherwise.\n"
+ROUND_TRIP = commented(
+    "Beside transformers 5 this library turns its tokens back into text and reads them again: texts with characters "
+    "that the model does not know may score otherwise."
 )
 
 
