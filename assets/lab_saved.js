@@ -47,7 +47,16 @@ function save(event) {
   trigger("kept", { name: typed, threshold, method: line.method, parameter: line.parameter, set: line.set_id, scorer: line.scorer });
 }
 
+// Built once in each language: a redraw must not take the name or the focus away.
+let spoken = null;
 function drawNew() {
+  if (spoken === pg.language) {
+    const box = $("#saved-name");
+    if (box.value !== typed) box.value = typed;
+    drawNow();
+    return;
+  }
+  spoken = pg.language;
   const box = pg.el("input", { type: "text", maxlength: 200, id: "saved-name", placeholder: say("name_hint"), dir: "auto", autocomplete: "off" });
   box.value = typed;
   box.addEventListener("input", () => { typed = box.value; });
@@ -106,6 +115,8 @@ function draw() {
   undo.hidden = !deleted;
   undo.replaceChildren(...(deleted ? [pg.el("span", { text: say("deleted", { name: deleted.name.slice(0, 80) }) }),
     button("undo", () => trigger("acted", { verb: "restore", id: deleted.id }), "pg-primary")] : []));
+  // The button that was pressed is gone with its row.
+  if (deleted && document.activeElement?.closest(".sv-one")) undo.querySelector("button").focus();
   $(".sv-bar").replaceChildren(pg.el("h3", { text: say("all", { n: saved.length }) }), button("import", openFiles, "", { id: "saved-import-open", title: say("import_title") }));
   $(".sv-list").replaceChildren(...saved.map(drawOne));
   const nothing = $(".pg-nothing");

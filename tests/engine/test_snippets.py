@@ -37,6 +37,7 @@ PASSAGES = (
     "what is panda?",
     "hi",
 )
+REVISION = "b" * 40
 ONE_LABEL = ("tiny_xlmr", "tiny_bert", "built_in_reranker")
 
 
@@ -183,6 +184,30 @@ def test_an_embedder_keeps_the_same_passages_there(engine: Engine, kind: str, fo
     chosen = on(result, in_widest_gap(result))
     there = kept_there(kind, chosen)
     assert there == pytest.approx(kept_here(result, chosen), abs=1e-5)
+
+
+@pytest.fixture
+def on_the_hub(tiny_xlmr: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A model id whose files lie in the Hub's cache under one revision only, without a network."""
+    from huggingface_hub import constants
+
+    repo = tmp_path / "models--org--tiny"
+    shutil.copytree(tiny_xlmr, repo / "snapshots" / REVISION)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    return "org/tiny"
+
+
+@pytest.mark.parametrize("kind", LIBRARIES)
+def test_a_model_of_the_hub_is_loaded_at_its_revision(
+    engine: Engine, kind: str, tiny_xlmr: Path, on_the_hub: str
+) -> None:
+    result = ranked(engine, tiny_xlmr)
+    chosen = on(result, in_widest_gap(result))
+    pinned = replace(chosen, spec=replace(chosen.spec, model_id=on_the_hub, revision=REVISION))
+    assert kept_there(kind, pinned) == pytest.approx(kept_here(result, chosen), abs=1e-4)
+    with pytest.raises(OSError, match=r"."):
+        kept_there(kind, replace(pinned, spec=replace(pinned.spec, revision="c" * 40)))
 
 
 def test_the_registry_names_every_library() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,15 +15,14 @@ import pytest
 from playground.core.errors import HistoryError, InvalidInput
 from playground.core.labels import Label, LabelledQuery, LabelledSet
 from playground.core.types import ModelChoice, Passage
-from playground.engine.travel import to_json
 from playground.ui.components import lab_saved, saved_menu
 from playground.ui.lab.desk import Desk, Lab, open_desk
 from playground.ui.services import Services
-from playground.ui.views import history, ranking
+from playground.ui.views import history
 from playground.ui.views.ranking import Visit
 from playground.ui.wiring import Caller
 from tests.engine.travelling import threshold
-from tests.ui.test_ranking_view import ASKED, run
+from tests.ui.test_ranking_view import run
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 MODEL = ModelChoice("built-in/mini-reranker")
@@ -289,6 +289,9 @@ def test_history_marks_the_runs_of_a_thresholds_model(services: Services, caller
     assert marks() == [["careful"]]
     row = history.on_list(services, caller, "", "", False, 30).runs["runs"][0]
     assert row["thresholds"] == [{"name": "careful", "value": 0.30000000000000004, "scale": "logit"}]
+    ids = [run.id for run in services.history.search(caller.owner)]
+    assert services.history.scales_of(caller.owner, ids) == {ids[0]: {("0" * 63 + "1", "logit")}}
+    assert services.history.scales_of("visitor-two", ids) == {}
 
 
 def test_history_marks_a_comparison_that_has_the_model_among_others(services: Services, caller: Caller) -> None:
@@ -297,16 +300,9 @@ def test_history_marks_a_comparison_that_has_the_model_among_others(services: Se
 
     visit = ranked(services, caller)
     assert visit.result is not None
-    import threading
-
     choices = [MODEL, ModelChoice("bm25")]
     last = list(steps(services.engine, visit.result.request, choices, threading.Event()))[-1]
     services.history.save(caller.owner, json.loads(json.dumps(comparisons.manifest(last.comparison))))
     kept(services, caller, visit)
     rows = history.on_list(services, caller, "", "", False, 30).runs["runs"]
     assert [[mark["name"] for mark in row["thresholds"]] for row in rows] == [["careful"], ["careful"]]
-
-
-def test_a_file_of_a_threshold_is_readable_json() -> None:
-    assert json.loads(to_json(threshold()))["threshold"]["name"] == "careful"
-    assert ASKED.model == ranking.ModelChoice("built-in/mini-reranker").model_id
