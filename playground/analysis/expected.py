@@ -1,4 +1,4 @@
-"""The expected value of each ranking metric where tied passages stand in random order, exactly.
+"""The expected value of each ranking metric where tied passages stand in random order, exactly, for many lists at once.
 
 Within a group of t tied passages with r relevant ones, each place is relevant with the chance r/t, and what stands at
 two places is drawn without replacement. A model that gives every passage the same score so gets exactly chance.
@@ -19,106 +19,145 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TiedList:
-    """One ranked list, place by place; every array is (n,).
+class TiedLists:
+    """Ranked lists one behind another, place by place. Arrays of n hold something of each place.
 
     Attributes:
-        start: passages before the group of this place.
-        size, n_relevant: passages, and relevant ones, in the group of this place.
-        relevant_before: relevant passages before the group of this place.
-        gain: mean gain of the group of this place.
-        total: relevant passages in all, also those that are not in the list.
-        ideal: gains of all judged passages, best first.
+        n_lists: also those without any passage.
+        list: (n,) number of the list, from 0, ascending.
+        place: (n,) within its list, from 1.
+        start: (n,) passages of the list before the group of this place.
+        size, n_relevant: (n,) passages, and relevant ones, in the group of this place.
+        relevant_before: (n,) relevant passages of the list before the group of this place.
+        gain: (n,) mean gain of the group of this place.
+        total: (n_lists,) relevant passages, also those that stand in no list.
+        best_list, best_place, best_gain: as `list`, `place` and `gain` in the best order of all judged passages.
     """
 
+    n_lists: int
+    list: Ints
+    place: Ints
     start: Ints
     size: Ints
     n_relevant: Ints
     relevant_before: Ints
     gain: Floats
-    total: int
-    ideal: Floats
+    total: Ints
+    best_list: Ints
+    best_place: Ints
+    best_gain: Floats
 
-    @property
-    def place(self) -> Ints:
-        """(n,), from 1."""
-        return np.arange(1, len(self.start) + 1)
+    def summed(self, terms: Floats) -> Floats:
+        """(n_lists,), from (n,)."""
+        return np.bincount(self.list, weights=terms, minlength=self.n_lists).astype(np.float64)
 
 
-def tied_list(scores: Floats, gains: Floats, relevant: NDArray[np.bool_], ideal: Floats, total: int) -> TiedList:
+def tied_lists(list: Ints, scores: Floats, gains: Floats, relevant: NDArray[np.bool_], n_lists: int) -> TiedLists:
     """Groups of equal scores, best first.
 
     Args:
-        scores, gains, relevant: (n,) of the passages that stand in the list.
-        ideal: gains of all judged passages, in any order.
-        total: relevant passages in all.
+        list: (n_passages,) the list of each passage, from 0.
+        scores: (n_passages,) NaN where a passage stands in no list but counts among what could be found.
+        gains, relevant: (n_passages,)
     """
-    order = np.argsort(-scores, kind="stable")
-    _, group, size = np.unique(-scores[order], return_inverse=True, return_counts=True)
-    ends = np.cumsum(size)
-    n_relevant = np.bincount(group, weights=relevant[order]).astype(np.int64)
-    gain = np.bincount(group, weights=gains[order]) / size
-    before = np.cumsum(n_relevant) - n_relevant
-    return TiedList(
-        (ends - size)[group], size[group], n_relevant[group], before[group], gain[group], total, -np.sort(-ideal)
+    scored = np.flatnonzero(~np.isnan(scores))
+    order = scored[np.lexsort((-scores[scored], list[scored]))]
+    at, values = list[order], scores[order]
+    head = np.ones(len(order), dtype=bool)
+    head[1:] = (at[1:] != at[:-1]) | (values[1:] != values[:-1])
+    heads = np.flatnonzero(head)
+    group = np.cumsum(head) - 1
+    size = np.bincount(group, minlength=len(heads))
+    before = np.concatenate([[0], np.cumsum(relevant[order])])
+    list_start = np.searchsorted(at, at)
+    best = np.lexsort((-gains, list))
+    return TiedLists(
+        n_lists=n_lists,
+        list=at,
+        place=np.arange(len(order)) - list_start + 1,
+        start=heads[group] - list_start,
+        size=size[group],
+        n_relevant=np.bincount(group, weights=relevant[order], minlength=len(heads)).astype(np.int64)[group],
+        relevant_before=before[heads][group] - before[list_start],
+        gain=(np.bincount(group, weights=gains[order], minlength=len(heads)) / np.maximum(size, 1))[group],
+        total=np.bincount(list, weights=relevant, minlength=n_lists).astype(np.int64),
+        best_list=list[best],
+        best_place=np.arange(len(best)) - np.searchsorted(list[best], list[best]) + 1,
+        best_gain=gains[best],
     )
 
 
-def average_precision(one: TiedList, k: int) -> float:
+def average_precision(lists: TiedLists, k: int) -> Floats:
     """Sum over the first `k` places of the chance that it is relevant, times the precision expected there if it is."""
-    within = one.place - one.start - 1
+    within = lists.place - lists.start - 1
     # The places of the same group above this one, given that this one is relevant.
-    others = within * (one.n_relevant - 1) / np.maximum(one.size - 1, 1)
-    terms = one.n_relevant / one.size * (one.relevant_before + 1 + others) / one.place
-    return float(terms[:k].sum() / one.total)
+    others = within * (lists.n_relevant - 1) / np.maximum(lists.size - 1, 1)
+    terms = lists.n_relevant / lists.size * (lists.relevant_before + 1 + others) / lists.place
+    return _over(lists.summed(np.where(lists.place <= k, terms, 0.0)), lists.total)
 
 
-def reciprocal_rank(one: TiedList, k: int) -> float:
+def step_precision(lists: TiedLists) -> Floats:
+    """Average precision where a group of tied passages enters at once, as scikit-learn's `average_precision_score`."""
+    terms = lists.n_relevant / lists.size * (lists.relevant_before + lists.n_relevant) / (lists.start + lists.size)
+    return _over(lists.summed(terms), lists.total)
+
+
+def reciprocal_rank(lists: TiedLists, k: int) -> Floats:
     """Chance of each place to hold the first relevant passage, over that place, for the first `k` places."""
-    first = np.flatnonzero((one.relevant_before == 0) & (one.n_relevant > 0))
-    if not len(first):
-        return 0.0
-    start, size, n = int(one.start[first[0]]), int(one.size[first[0]]), int(one.n_relevant[first[0]])
-    expected, chance = 0.0, n / size
-    for within in range(1, min(size - n + 1, k - start) + 1):
-        expected += chance / (start + within)
-        if within < size:
-            chance *= (size - n - within + 1) / (size - within)
-    return expected
+    first = first_groups(lists)
+    start, size, n = lists.start[first], lists.size[first], lists.n_relevant[first]
+    last = np.minimum(size - n + 1, k - start)
+    chance, found = n / size, np.zeros(len(first))
+    for within in range(1, int(last.max(initial=0)) + 1):
+        found += np.where(within <= last, chance / (start + within), 0.0)
+        chance = chance * np.maximum(size - n - within + 1, 0) / np.maximum(size - within, 1)
+    values = np.zeros(lists.n_lists)
+    values[lists.list[first]] = found
+    return values
 
 
-def discounted_gain(one: TiedList, k: int) -> float:
+def first_groups(lists: TiedLists) -> Ints:
+    """Number of the place at the head of the first group with a relevant passage, for each list that has one."""
+    return np.flatnonzero(
+        (lists.relevant_before == 0) & (lists.n_relevant > 0) & (lists.place == lists.start + 1)
+    ).astype(np.int64)
+
+
+def discounted_gain(lists: TiedLists, k: int) -> Floats:
     """NDCG: linear gain over log2(1 + place), divided by that of the best order of all judged passages."""
-    ideal = one.ideal[:k]
-    best = float((ideal / np.log2(np.arange(2, len(ideal) + 2))).sum())
-    gained = float((one.gain / np.log2(one.place + 1))[:k].sum())
-    return gained / best if best else 0.0
+    gained = lists.summed(np.where(lists.place <= k, lists.gain / np.log2(lists.place + 1), 0.0))
+    terms = np.where(lists.best_place <= k, lists.best_gain / np.log2(lists.best_place + 1), 0.0)
+    return _over(gained, np.bincount(lists.best_list, weights=terms, minlength=lists.n_lists))
 
 
-def found(one: TiedList, k: int) -> float:
+def found(lists: TiedLists, k: int) -> Floats:
     """How many relevant passages stand in the first `k` places."""
-    return float((one.n_relevant / one.size)[:k].sum())
+    return lists.summed(np.where(lists.place <= k, lists.n_relevant / lists.size, 0.0))
 
 
-def precision(one: TiedList, k: int) -> float:
+def precision(lists: TiedLists, k: int) -> Floats:
     """`found` over `k`, also where the list is shorter."""
-    return found(one, k) / k
+    return found(lists, k) / k
 
 
-def recall(one: TiedList, k: int) -> float:
+def recall(lists: TiedLists, k: int) -> Floats:
     """`found` over all relevant passages."""
-    return found(one, k) / one.total
+    return _over(found(lists, k), lists.total)
 
 
-def hit(one: TiedList, k: int) -> float:
+def hit(lists: TiedLists, k: int) -> Floats:
     """Chance of at least one relevant passage in the first `k` places (hypergeometric in the group that `k` cuts)."""
-    last = min(k, len(one.start)) - 1
-    if last < 0:
-        return 0.0
-    if one.relevant_before[last]:
-        return 1.0
-    size, n, taken = int(one.size[last]), int(one.n_relevant[last]), last + 1 - int(one.start[last])
-    missed = 1.0
-    for drawn in range(taken):
-        missed *= max(size - n - drawn, 0) / (size - drawn)
-    return 1.0 - missed
+    length = np.bincount(lists.list, minlength=lists.n_lists)
+    last = np.flatnonzero(lists.place == np.minimum(k, length)[lists.list])
+    size, n, taken = lists.size[last], lists.n_relevant[last], lists.place[last] - lists.start[last]
+    missed = np.ones(len(last))
+    for drawn in range(int(taken.max(initial=0))):
+        missed *= np.where(drawn < taken, np.maximum(size - n - drawn, 0) / np.maximum(size - drawn, 1), 1.0)
+    values = np.zeros(lists.n_lists)
+    values[lists.list[last]] = np.where(lists.relevant_before[last] > 0, 1.0, 1.0 - missed)
+    return values
+
+
+def _over(values: Floats, whole: Floats | Ints) -> Floats:
+    """0 where there is nothing to find."""
+    return np.divide(values, whole, out=np.zeros(len(values)), where=whole > 0)

@@ -6,9 +6,10 @@ that nobody judged. A query whose list has a hole is left out and counted; it is
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
@@ -38,6 +39,7 @@ COUNTINGS: tuple[Counting, ...] = ("expected", "trec_eval", "mteb-v1", "mteb-v2"
 PRESETS: tuple[Counting, ...] = ("mteb-v1", "mteb-v2")
 PRESET_K = 10
 MOST_K = 1000
+MOST_PLACES = sys.maxsize
 UNJUDGED = -1
 
 _WHAT: dict[MeasureName, str] = {
@@ -197,7 +199,7 @@ def measure(
 
     Args:
         counting: `expected` is the exact mean over random orders of tied passages; `trec_eval` breaks ties by id;
-            `mteb-v1` is C-MTEB's at the time of the bge-reranker cards (MAP by scikit-learn, MRR@10), `mteb-v2` that of
+            `mteb-v1` is C-MTEB's at the time of the bge-reranker cards (scikit-learn's MAP, MRR@10), `mteb-v2` that of
             MTEB 2 (MAP@1000 by pytrec_eval, ties cost the positive). Both drop queries without a relevant or without
             a not relevant passage, and know no unjudged ones.
         k: places that count, for all but MAP. MTEB's are fixed at 10.
@@ -333,19 +335,30 @@ def _decided_by_ties(one: Candidates) -> bool:
 
 
 def _by_expectation(lists: Sequence[Candidates], definitions: Sequence[Definition]) -> list[_Found]:
-    return [_expected(one, definitions) for one in lists]
+    tied = _tied(lists, definitions)
+    columns = {each.key: _EXPECTED[each.measure](tied, each.cutoff or MOST_PLACES).tolist() for each in definitions}
+    first = expected.first_groups(tied)
+    best = tied.start[first] + 1
+    worst = best + tied.size[first] - tied.n_relevant[first]
+    places = dict(zip(tied.list[first].tolist(), zip(best.tolist(), worst.tolist(), strict=True), strict=True))
+    return [
+        _Found({key: column[number] for key, column in columns.items()}, places.get(number))
+        for number in range(len(lists))
+    ]
 
 
-def _expected(one: Candidates, definitions: Sequence[Definition]) -> _Found:
-    relevant_from = definitions[0].relevant_from
-    relevant, gains = one.grades >= relevant_from, np.maximum(one.grades, 0).astype(np.float64)
-    scored = ~np.isnan(one.scores)
-    tied = expected.tied_list(one.scores[scored], gains[scored], relevant[scored], gains, int(relevant.sum()))
-    values = {each.key: _EXPECTED[each.measure](tied, each.cutoff or len(one.ids)) for each in definitions}
-    return _Found(values, _first(one.scores, relevant))
+def _tied(lists: Sequence[Candidates], definitions: Sequence[Definition]) -> expected.TiedLists:
+    if not lists:
+        nothing = np.zeros(0)
+        return expected.tied_lists(nothing.astype(np.int64), nothing, nothing, nothing > 0, 0)
+    numbers = np.repeat(np.arange(len(lists)), [len(one.ids) for one in lists])
+    grades = np.concatenate([one.grades for one in lists])
+    scores = np.concatenate([one.scores for one in lists])
+    gains = np.maximum(grades, 0).astype(np.float64)
+    return expected.tied_lists(numbers, scores, gains, grades >= definitions[0].relevant_from, len(lists))
 
 
-_EXPECTED: dict[MeasureName, Callable[[expected.TiedList, int], float]] = {
+_EXPECTED: dict[MeasureName, Callable[[expected.TiedLists, int], NDArray[np.float64]]] = {
     "map": expected.average_precision,
     "mrr": expected.reciprocal_rank,
     "ndcg": expected.discounted_gain,
@@ -353,15 +366,6 @@ _EXPECTED: dict[MeasureName, Callable[[expected.TiedList, int], float]] = {
     "r": expected.recall,
     "hit": expected.hit,
 }
-
-
-def _first(scores: NDArray[np.float64], relevant: NDArray[np.bool_]) -> tuple[int, int] | None:
-    """Place of the first relevant passage, if ties fall well and if they fall badly."""
-    found = scores[relevant & ~np.isnan(scores)]
-    if not len(found):
-        return None
-    best = int((scores > found.max()).sum()) + 1
-    return best, best + int((scores[~relevant] == found.max()).sum())
 
 
 def _by_trec_eval(lists: Sequence[Candidates], definitions: Sequence[Definition]) -> list[_Found]:
@@ -437,17 +441,15 @@ def _by_mteb_v1(lists: Sequence[Candidates], definitions: Sequence[Definition]) 
 
     Source: FlagEmbedding, C_MTEB/tasks/Reranking.py; mteb 1.20.0, evaluation/evaluators/RerankingEvaluator.py.
     """
-    from sklearn.metrics import average_precision_score
-
+    # What was not returned stands behind all others: MTEB knows no such passage.
+    placed = [replace(one, scores=np.where(np.isnan(one.scores), -np.inf, one.scores)) for one in lists]
+    tied = _tied(placed, definitions)
+    precisions = expected.step_precision(tied).tolist()
+    first = expected.first_groups(tied)
     results = []
-    for one in lists:
-        relevant = one.grades >= definitions[0].relevant_from
-        # A passage that was not returned stands behind all others.
-        scores = np.where(np.isnan(one.scores), -np.inf, one.scores)
-        _, levels = np.unique(scores, return_inverse=True)
-        best = int((scores > scores[relevant].max()).sum()) + 1
+    for number, best in zip(tied.list[first].tolist(), (tied.start[first] + 1).tolist(), strict=True):
         values = {
-            each.key: float(average_precision_score(relevant, levels))
+            each.key: precisions[number]
             if each.measure == "map"
             else (1.0 / best if best <= (each.cutoff or best) else 0.0)
             for each in definitions
