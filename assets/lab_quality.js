@@ -90,6 +90,7 @@ function drawWarnings() {
       said.push(pg.say(model.at === null ? "quality.part_left_out" : found.not_found ? "quality.part_not_found" : "quality.part", values));
     }
   }
+  if (found.all_relevant) said.push(pg.say("quality.all_relevant"));
   if (found.n_shared === 1) said.push(pg.say("quality.one_query"));
   if (!found.n_shared) said.push(...Object.entries(found.left_out).map(([reason, n]) => pg.say(`quality.out_${key(reason)}`, { n })));
   $(".lq-warnings").replaceChildren(...said.map((text) => pg.el("li", { text })));

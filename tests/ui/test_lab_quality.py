@@ -184,6 +184,12 @@ def test_all_scores_tied_say_so_and_move_with_the_rule(services: Services) -> No
     assert measured(services, labelled)["found"]["models"][0]["n_tied_first"] == 1
 
 
+def test_a_set_of_relevant_passages_only_says_that_every_order_is_perfect(services: Services) -> None:
+    put(services, set_of([1, 1]), "one/model", [[2, 1]])
+    assert measured(services, set_of([1, 1]))["found"]["all_relevant"]
+    assert not measured(services, set_of([1, None]))["found"]["all_relevant"]
+
+
 def test_a_preset_fixes_k_and_drops_what_nobody_judged(services: Services) -> None:
     labelled = set_of([1, 0, None])
     put(services, labelled, "one/model", [[2, 1, 3]])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -105,6 +105,7 @@ def payload(found: Standing) -> dict[str, object]:
         "longest": max((len(query.passages) for query in found.labelled.queries), default=0),
         "n_queries": len(found.labelled.queries),
         "n_pairs": found.labelled.n_pairs,
+        "all_relevant": all(grade is not None and grade >= settings.relevant_from for grade in _grades(found.labelled)),
         "n_shared": 0 if contest is None else len(contest.queries),
         "n_unjudged": quality.n_unjudged if quality else 0,
         "n_unsure": quality.n_unsure if quality else 0,
@@ -201,6 +202,10 @@ def _shown(found: Standing, place: int) -> dict[str, object]:
         "n_tied_first": sum(row.first is not None and row.first[0] == 1 < row.first[1] for row in rows),
         "n_ties": sum(row.decided_by_ties for row in rows),
     }
+
+
+def _grades(labelled: LabelledSet) -> Iterator[int | None]:
+    return (grade for query in labelled.queries for grade in query.grades())
 
 
 def _left_out(found: Standing) -> dict[LeftOut, int]:
