@@ -167,8 +167,8 @@ def reliability(probabilities: Floats, relevant: NDArray[np.bool_], n_bins: int 
         interval = binomtest(n_relevant, n).proportion_ci(confidence_level=0.95, method="wilson")
         bins.append(
             Bin(
-                low=float(edges[one]),
-                high=float(edges[one + 1]),
+                low=round(float(edges[one]), 12),
+                high=round(float(edges[one + 1]), 12),
                 n=n,
                 n_relevant=n_relevant,
                 mean=float(probabilities[here].mean()),
