@@ -109,6 +109,7 @@ window.playgroundLabels = (() => {
 
   // ---- in words -----------------------------------------------------------------------------------------------------
 
+  const choices = () => (graded ? GRADED : BINARY);
   const kind = (grade) => (grade === UNSURE ? "unsure" : grade > 0 ? "yes" : "no");
   function word(grade, from = "human") {
     if (grade === UNSURE) return pg.say("labels.unsure");
@@ -162,20 +163,20 @@ window.playgroundLabels = (() => {
     words.replaceChildren(...(now ? [pg.el("b", { text: said, title: from || null })] : []), ...(disputed(pair, now) ? [pg.el("small", { text: from })] : []));
     const name = pg.say("labels.of_passage", { n: String(pair.place + 1) });
     group.setAttribute("aria-label", now ? `${name}: ${[said, from].filter(Boolean).join(", ")}` : `${name}: ${pg.say("ranking.no_label")}`);
-    const choices = graded ? GRADED : BINARY;
+    const offered = choices();
     // The focus stays on the button that was pressed.
     const held = group.contains(document.activeElement) ? Number(document.activeElement.dataset.grade) : null;
     if (group.dataset.mode !== String(graded) || group.lang !== pg.language) {
       group.dataset.mode = graded;
       group.lang = pg.language;
-      group.replaceChildren(...choices.map((grade) => pg.el("button", {
+      group.replaceChildren(...offered.map((grade) => pg.el("button", {
         type: "button", class: `pl-b pl-b-${graded && grade !== UNSURE ? "grade" : kind(grade)} pl-to-${kind(grade)}`, data: { grade },
         "aria-label": choiceName(grade), title: `${choiceName(grade)} (${keyOf(grade)})`,
         text: graded && grade !== UNSURE ? String(grade) : undefined,
       })));
     }
     const standing = pressed(now);
-    const stop = held !== null && choices.includes(held) ? held : choices.includes(standing) ? standing : choices[0];
+    const stop = held !== null && offered.includes(held) ? held : offered.includes(standing) ? standing : offered[0];
     for (const button of group.children) {
       const on = standing === Number(button.dataset.grade);
       button.setAttribute("aria-pressed", String(on && now.from !== "input"));
@@ -208,9 +209,11 @@ window.playgroundLabels = (() => {
     if (!group || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
     const key = event.key.toLowerCase(), node = group.parentElement;
     const move = { arrowleft: -1, arrowright: 1 }[key], row = { arrowup: -1, arrowdown: 1 }[key];
-    if (key in KEYS) choose(root, node, KEYS[key]);
-    else if (graded && /^[0-3]$/.test(key)) choose(root, node, Number(key));
-    else if (move) focusOn(group, [...group.children].indexOf(document.activeElement) + move);
+    const grade = key in KEYS ? KEYS[key] : graded && /^[0-3]$/.test(key) ? Number(key) : null;
+    if (grade !== null) {
+      focusOn(group, choices().indexOf(grade));
+      choose(root, node, grade);
+    } else if (move) focusOn(group, [...group.children].indexOf(document.activeElement) + move);
     else if (row) {
       const all = [...root.querySelectorAll(".pl-control")], next = all[all.indexOf(group) + row];
       if (next) next.querySelector("[tabindex='0']").focus();
@@ -262,8 +265,7 @@ window.playgroundLabels = (() => {
     for (const listener of modeListeners) listener();
   }
   return {
-    UNSURE, KEYS, take, get, set, effective, control, badge, attach, repaint, send, answered, modes, word, kind, choiceName, keyOf,
-    choices: () => (graded ? GRADED : BINARY),
+    UNSURE, KEYS, take, get, set, effective, control, badge, attach, repaint, send, answered, modes, word, kind, choices, choiceName, keyOf,
     onMode: (listener) => modeListeners.add(listener),
     get graded() { return graded; },
     get busy() { return Boolean(flying || waiting.length); },
