@@ -90,10 +90,12 @@ def parts(labelled: LabelledSet, instruction: str | None, limits: Limits) -> tup
     """The queries that have passages, cleaned and within the limits.
 
     Raises:
-        InvalidInput: the set holds no pair, or a query cannot be run; the sentence names the query.
+        InvalidInput: the set holds no pair or too many, or a query cannot be run; the sentence names the query.
     """
     if not labelled.n_pairs:
         raise InvalidInput("This set holds no pairs. Add queries with passages first.")
+    if labelled.n_pairs > limits.pairs:
+        raise InvalidInput("A labelled set may hold {limit:,} pairs; this one holds more.", limit=limits.pairs)
     made = []
     for query in labelled.queries:
         if query.passages:

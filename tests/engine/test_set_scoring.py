@@ -158,6 +158,8 @@ def test_an_error_in_one_query_names_it_before_anything_is_loaded() -> None:
         engine.score_set(set_of(red=["x" * 21]), CHOICE)
     with pytest.raises(InvalidInput, match="This set holds no pairs"):
         engine.score_set(set_of(red=[]), CHOICE)
+    with pytest.raises(InvalidInput, match="may hold 4 pairs"):
+        Engine(load_scorer=shelf, limits=Limits(pairs=4)).score_set(ANIMALS, CHOICE)
     assert shelf.loads == []
 
 
