@@ -320,7 +320,9 @@ class Engine:
         stop: threading.Event,
     ) -> Iterator[SetStep]:
         if choice.model_id == bm25.MODEL_ID:
-            ready = Ready(bm25.spec(), BM25, "", lambda request: KeywordRun(request, ()), whole=True)
+            ready = Ready(
+                set_scoring.keyword_spec(parts), BM25, "", lambda request: KeywordRun(request, ()), whole=True
+            )
             yield (yield from set_scoring.steps(parts, ready, None, stop))
             return
         lease = yield from _as_set_steps(self._lease(choice, stop))

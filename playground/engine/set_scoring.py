@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Protocol
 
@@ -14,6 +16,7 @@ from playground.core.scales import Scale
 from playground.core.types import ModelSpec, Passage, Phase, Progress, RerankRequest, RerankResult
 from playground.engine.limits import Limits, validate
 from playground.engine.run import Stopwatch, until
+from playground.models import bm25
 
 Known = Callable[[ModelSpec, Scale, str], SetScores | None]
 Pair = tuple[str, str]
@@ -112,6 +115,16 @@ def about(query: LabelledQuery, error: PlaygroundError) -> PlaygroundError:
     """The error with the query that it is about."""
     shown = query.query if len(query.query) <= MOST_CHARS_SHOWN else query.query[:MOST_CHARS_SHOWN] + "…"
     return type(error)("Query {id} ({query!r}): {reason}", id=query.id, query=shown, reason=error)
+
+
+def keyword_spec(parts: Sequence[Part]) -> ModelSpec:
+    """BM25 over these very lists. Its scores depend on all passages of a query, so those of another set are not its."""
+    spec = bm25.spec()
+    digest = hashlib.sha256(spec.fingerprint.encode())
+    for part in parts:
+        texts = (part.request.query, *(passage.text for passage in part.request.passages))
+        digest.update(json.dumps(texts).encode())
+    return replace(spec, fingerprint=digest.hexdigest())
 
 
 def steps(

@@ -14,6 +14,7 @@ from playground.core.scales import Activation, Scale, ScaleName
 from playground.core.thresholds import Method, Threshold
 from playground.core.types import Kind, ModelSpec, PrecisionName, Truncation
 from playground.engine.limits import clean
+from playground.models import bm25
 
 KIND = "rerank-playground threshold"
 SCHEMA = 1
@@ -111,6 +112,12 @@ def _other_weights(name: str, own: ModelSpec, spec: ModelSpec) -> PlaygroundErro
             name=name,
             was=own.model_id,
             now=spec.model_id,
+        )
+    if own.family == bm25.FAMILY:
+        return InvalidInput(
+            "“{name}” holds only for the lists that it was chosen on: BM25 scores depend on all passages beside a "
+            "passage.",
+            name=name,
         )
     if own.revision != spec.revision and own.revision and spec.revision:
         return InvalidInput(

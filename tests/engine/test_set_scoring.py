@@ -196,6 +196,10 @@ def test_bm25_takes_no_known_scores_because_they_depend_on_the_other_passages() 
     assert (scores.scale, scores.instruction, scores.n_scored) == (BM25, "", 5)
     alone = run(engine, request_of("blue", "blue sky", "red", "blue"), KEYWORDS)
     assert scores.logits[1] == tuple(passage.logit for passage in sorted(alone, key=lambda passage: passage.index))
+    fewer = replace(ANIMALS, queries=ANIMALS.queries[:1])
+    others = collected(fewer, engine.score_set(fewer, KEYWORDS))
+    assert others is not None
+    assert others.spec.fingerprint != scores.spec.fingerprint
 
 
 @pytest.mark.parametrize(("given", "used"), [(None, "find: "), ("", ""), ("look: ", "look: ")])

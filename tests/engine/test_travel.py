@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playground.core.errors import InvalidInput
-from playground.core.scales import COSINE, LOG_ODDS, LOGIT, PLAIN_LOGIT, TRAINED_LOGIT
+from playground.core.scales import BM25, COSINE, LOG_ODDS, LOGIT, PLAIN_LOGIT, TRAINED_LOGIT
 from playground.engine.travel import TEMPLATES, from_json, refusal, remarks, to_json
+from playground.models import bm25
 from playground.ui import texts
 from tests.engine.travelling import THRESHOLD, threshold
 
@@ -57,6 +58,13 @@ def test_a_folder_whose_weights_changed_is_refused_with_both_fingerprints() -> N
     of_a_folder = threshold(spec=replace(SPEC, model_id="./mine", revision=None))
     error = refusal(of_a_folder, replace(of_a_folder.spec, fingerprint="0123456789"), TRAINED_LOGIT)
     assert "other weights of ./mine (ffffffff) than those that gave these scores (01234567)" in str(error)
+
+
+def test_a_threshold_of_bm25_holds_for_its_own_lists_only() -> None:
+    of_keywords = threshold(spec=replace(bm25.spec(), fingerprint="1" * 64), scale=BM25)
+    assert refusal(of_keywords, of_keywords.spec, BM25) is None
+    error = refusal(of_keywords, bm25.spec(), BM25)
+    assert str(error).startswith("“careful” holds only for the lists that it was chosen on: BM25 scores depend on")
 
 
 @pytest.mark.parametrize("scale", [COSINE, LOG_ODDS])
