@@ -303,6 +303,14 @@ def part(name: str, value: object, n_settings: int = 0) -> threshold.Part:
     return threshold.Part(name, Shows(value), widgets, trouble)
 
 
+WORKING = {"key": "labdata.working", "values": {"done": 0, "total": 0}, "tone": "muted", "bar": {"done": 0, "total": 0}}
+
+
+def opened(services: Services, parts: list[threshold.Part], name: str, caller: Caller, *settings: Any) -> list[Any]:
+    """What is sent when a tab is opened, step by step."""
+    return [fresh(each) for each in threshold.on_open(services, parts, name, caller, Lab(), *settings)]
+
+
 def fresh(step: tuple[Any, ...]) -> list[Any]:
     return [each for each in step if each != gr.skip()]
 
@@ -312,18 +320,18 @@ def test_the_strip_and_the_open_tab_are_shown_and_the_others_once_they_are_opene
 ) -> None:
     parts = [part("data", "a", 1), part("panel", "b"), part("quality", "c", 2)]
     steps = list(threshold.on_refresh(services, parts, caller, Lab(), 1, 2, 3))
-    assert [fresh(step) for step in steps] == [[], [[], ("a", 1)], [[], ("b",)]]
+    assert [fresh(step) for step in steps] == [[], [[], ("a", 1), [WORKING]], [[], ("b",)]]
     assert {len(step) for step in steps} == {6}
-    assert fresh(threshold.on_open(services, parts, "quality", caller, Lab(), 1, 2, 3)) == [[], ("c", 2, 3)]
-    assert fresh(threshold.on_open(services, parts, "panel", caller, Lab(), 1, 2, 3)) == []
-    assert fresh(threshold.on_open(services, parts, "quality", caller, Lab(), 1, 2, 3)) == []
+    assert opened(services, parts, "quality", caller, 1, 2, 3) == [[[WORKING]], [[], ("c", 2, 3)]]
+    assert opened(services, parts, "panel", caller, 1, 2, 3) == [[]]
+    assert opened(services, parts, "quality", caller, 1, 2, 3) == [[]]
     steps = list(threshold.on_refresh(services, parts, caller, Lab(), 1, 2, 3))
     assert [fresh(step) for step in steps] == [[], [[], ("a", 1)], [[], ("c", 2, 3)]]
-    assert fresh(threshold.on_open(services, parts, "panel", caller, Lab(), 1, 2, 3)) == [[], ("b",)]
+    assert opened(services, parts, "panel", caller, 1, 2, 3)[-1] == [[], ("b",)]
 
 
 def test_a_tab_that_is_opened_before_anything_was_asked_for_waits(services: Services, caller: Caller) -> None:
-    assert fresh(threshold.on_open(services, [part("panel", "b")], "panel", caller, Lab())) == []
+    assert opened(services, [part("panel", "b")], "panel", caller) == [[]]
 
 
 def test_a_part_that_fails_says_so_in_its_place_and_the_others_are_shown(
@@ -333,27 +341,29 @@ def test_a_part_that_fails_says_so_in_its_place_and_the_others_are_shown(
     steps = list(threshold.on_refresh(services, parts, caller, Lab()))
     assert [fresh(step) for step in steps] == [
         [],
-        [[{"key": "app.unexpected", "values": {}, "tone": "bad"}]],
+        [[{"key": "app.unexpected", "values": {}, "tone": "bad"}], [WORKING]],
         [[{"en": "No.", "zh": "No.", "tone": "bad"}]],
     ]
-    assert fresh(threshold.on_open(services, parts, "quality", caller, Lab())) == [[], ("c",)]
+    assert opened(services, parts, "quality", caller)[-1] == [[], ("c",)]
     assert "ZeroDivisionError" in caplog.text
 
 
 def test_an_older_answer_ends_where_the_page_asked_again(services: Services, caller: Caller) -> None:
     older = threshold.on_refresh(services, [part("data", "a"), part("panel", "b")], caller, Lab())
     assert len([next(older), next(older)]) == 2
-    newer = threshold.on_refresh(services, [part("data", "c"), part("panel", "d")], caller, Lab())
+    newer = threshold.on_refresh(services, [part("data", "c"), part("panel", "d")], caller, Lab(relevant_from=2))
     next(newer)
     assert list(older) == []
-    other_page = threshold.on_refresh(services, [part("data", "e")], replace(caller, session="other"), Lab())
+    other_page = threshold.on_refresh(
+        services, [part("data", "e"), part("panel", "f")], replace(caller, session="other"), Lab()
+    )
     next(other_page)
-    assert [fresh(step) for step in newer] == [[[], ("c",)], [[], ("d",)]]
+    assert [fresh(step) for step in newer] == [[[], ("c",), [WORKING]], [[], ("d",)]]
 
 
 def test_a_set_that_is_gone_leaves_the_others_to_choose_from(services: Services, caller: Caller) -> None:
     data = threshold.Part("data", lab_data, SimpleNamespace(shown=[None] * 3, settings=[]), None)  # type: ignore[arg-type]
-    _, (trouble, shown, _, _) = threshold.on_refresh(services, [data], caller, Lab("nowhere"))
+    _, (trouble, shown, *_), _ = threshold.on_refresh(services, [data, part("panel", "b")], caller, Lab("nowhere"))
     assert trouble[0]["en"].startswith("There is no labelled set 'nowhere' of yours.")
     assert [each["id"] for each in shown["sets"]] == [EXAMPLE, MINE, PAGE]
 

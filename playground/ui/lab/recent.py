@@ -41,6 +41,7 @@ class _Page:
     turn: int
     opened: str
     waiting: set[str]
+    subject: Hashable = None
 
 
 class Turns:
@@ -79,6 +80,13 @@ class Turns:
                 return False
             page.waiting.remove(part)
             return True
+
+    def turns_to(self, session: str, subject: Hashable) -> bool:
+        """Whether the page looks at something else than before; it looks at this now."""
+        with self._lock:
+            page = self._page(session)
+            before, page.subject = page.subject, subject
+            return before != subject
 
     def is_last(self, session: str, turn: int) -> bool:
         """Whether the page did not ask again since."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -16,7 +16,8 @@ from playground.ui import texts
 from playground.ui.components import lab_data, lab_panel, lab_quality, lab_saved, labelling
 from playground.ui.components.bound import Bound
 from playground.ui.components.drawn import phrases
-from playground.ui.lab.desk import Desk, Frame, Lab, open_desk
+from playground.ui.components.steps import step
+from playground.ui.lab.desk import PAGE, Desk, Frame, Lab, open_desk
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
@@ -86,27 +87,46 @@ def on_refresh(
     """
     turn = services.turns.take(caller.session, [part.name for part in parts])
     # An answer must hold something, also where all of it is dropped.
-    yield _outputs(parts)
+    yield _outputs(parts, {})
     desk, gone = _desk(services, caller, lab)
-    for name in ("data", services.turns.opened(caller.session) or FIRST):
+    opened = services.turns.opened(caller.session) or FIRST
+    # What stands there is of another set or model: that must not pass for an answer while the next one is made.
+    working = _working(parts, opened) if services.turns.turns_to(caller.session, _subject(lab, desk)) else {}
+    for name in ("data", opened):
         if services.turns.claim(caller.session, name, turn):
             fresh = _shown(services, parts, name, caller, lab, desk, settings, gone if name == "data" else [])
             if not services.turns.is_last(caller.session, turn):
                 return
-            yield _outputs(parts, name, fresh)
+            yield _outputs(parts, working | {name: fresh})
+            working = {}
 
 
 def on_open(
     services: Services, parts: Sequence[Part], name: str, caller: Caller, lab: Lab, *settings: Any
-) -> tuple[Any, ...]:
+) -> Iterator[tuple[Any, ...]]:
     """A tab that was opened; it is shown anew only where something changed since it was open last."""
     turn = services.turns.open(caller.session, name)
     if not services.turns.claim(caller.session, name, turn):
-        return _outputs(parts)
+        yield _outputs(parts, {})
+        return
+    yield _outputs(parts, _working(parts, name))
     desk, _ = _desk(services, caller, lab)
     fresh = _shown(services, parts, name, caller, lab, desk, settings, [])
     # Where the page asked again meanwhile, that answer shows this tab.
-    return _outputs(parts, name, fresh) if services.turns.is_last(caller.session, turn) else _outputs(parts)
+    if services.turns.is_last(caller.session, turn):
+        yield _outputs(parts, {name: fresh})
+
+
+def _subject(lab: Lab, desk: Desk) -> tuple[object, ...]:
+    """What the page looks at; labels may change under it."""
+    page = lab.nonce if lab.set_id == PAGE else ""
+    return (lab.set_id, page, desk.shown.key if desk.shown else "", lab.relevant_from)
+
+
+def _working(parts: Sequence[Part], name: str) -> dict[str, list[Any]]:
+    """A line over the part that is being made; what stands under it is greyed by the style sheet."""
+    part = next(part for part in parts if part.name == name)
+    return {name: [[step("labdata.working")], *(gr.skip() for _ in part.widgets.shown)]}
 
 
 def _desk(services: Services, caller: Caller, lab: Lab) -> tuple[Desk, list[Phrase]]:
@@ -143,9 +163,13 @@ def _shown(
     raise KeyError(name)
 
 
-def _outputs(parts: Sequence[Part], name: str = "", fresh: Sequence[Any] = ()) -> tuple[Any, ...]:
-    """Every output of the view. Only what is new goes out: another part may have moved on meanwhile."""
-    return tuple(value for part in parts for value in (fresh if part.name == name else [gr.skip()] * len(part.outputs)))
+def _outputs(parts: Sequence[Part], fresh: Mapping[str, Sequence[Any]]) -> tuple[Any, ...]:
+    """Every output of the view. Only what is new goes out: another part may have moved on meanwhile.
+
+    Args:
+        fresh: the outputs of a part, by its name.
+    """
+    return tuple(value for part in parts for value in fresh.get(part.name, [gr.skip()] * len(part.outputs)))
 
 
 def _sentence(error: Exception) -> Phrase:
