@@ -1,7 +1,6 @@
 // The labelled set on the desk: which one, what is in it, whose scores, and with which models to score it.
 const pg = window.playground;
 const $ = (selector) => element.querySelector(selector);
-const READY = { example: "labdata.set_example", labels: "labdata.set_mine", page: "labdata.set_page" };
 // What stands here and is not sent before a button is pressed: it outlives a redraw.
 const kept = { models: null, typed: "", open: false, renaming: null };
 
@@ -17,7 +16,7 @@ const join = (parts) => parts.filter(Boolean).join(pg.say("labdata.and"));
 const option = (own, text) => pg.el("option", { value: own, text });
 
 function setName(each) {
-  const name = READY[each.id] ? pg.say(READY[each.id]) : each.name;
+  const name = pg.setName(each.id, each.name);
   if (each.id === "page") return name;
   if (each.id === "labels") return `${name} (${pg.say("labdata.n_pairs", { n: each.pairs })})`;
   return `${name} (${join([pg.say("labdata.n_queries", { n: each.queries }), pg.say("labdata.n_pairs", { n: each.pairs })])})`;
@@ -27,8 +26,8 @@ function drawSet() {
   const now = value();
   const select = pg.el("select", { id: "threshold-set", class: "lab-select", "aria-label": pg.say("labdata.set"),
     on: { change: () => { kept.renaming = null; trigger("setchosen", { set: select.value }); } } });
-  const ready = now.sets.filter((each) => READY[each.id]);
-  const own = now.sets.filter((each) => !READY[each.id]);
+  const ready = now.sets.filter((each) => pg.isReadySet(each.id));
+  const own = now.sets.filter((each) => !pg.isReadySet(each.id));
   select.append(...ready.map((each) => option(each.id, setName(each))));
   if (own.length) select.append(pg.el("optgroup", { label: pg.say("labdata.own") }, ...own.map((each) => option(each.id, setName(each)))));
   // Deleted in another window, or still unnamed here.

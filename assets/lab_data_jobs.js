@@ -2,7 +2,6 @@
 const pg = window.playground;
 const $ = (selector) => element.querySelector(selector);
 const SIGNS = { done: "✓", failed: "✕", running: "…", waiting: "·", stopped: "■" };
-const READY = { example: "labdata.set_example", labels: "labdata.set_mine", page: "labdata.set_page" };
 
 function bar({ done, total }) {
   const share = total > 0 ? Math.min(100, (100 * done) / total) : 0;
@@ -16,7 +15,7 @@ function line({ number, name, set, set_name: setName, state, key, said, left, wa
   return pg.el("li", { class: `lab-line-${state}`, data: { number, state } },
     pg.el("span", { class: "pg-sign", "aria-hidden": "true", text: SIGNS[state] || "·" }),
     pg.el("strong", { text: name.replace(/ [(（].*[)）]$/, "") }),
-    pg.el("span", { class: "pg-muted", text: READY[set] ? pg.say(READY[set]) : setName }),
+    pg.el("span", { class: "pg-muted", text: pg.setName(set, setName) }),
     pg.el("span", { class: `pg-phrase pg-${said.tone || "plain"}`, text: pg.phrase(said) }),
     left ? pg.el("span", { class: "pg-muted", text: `· ${pg.phrase(left)}` }) : null,
     key ? pg.el("button", { type: "button", class: "pg-button lab-show", on: { click: () => trigger("scoresshown", { scorer: key, set }) } },

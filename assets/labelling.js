@@ -25,8 +25,7 @@ const visible = () => element.isConnected && element.getClientRects().length > 0
 
 // ---- before ---------------------------------------------------------------------------------------------------------
 
-const NAMES = { example: "labdata.set_example", labels: "labdata.set_mine", page: "labdata.set_page" };
-const setName = () => (NAMES[data.id] ? pg.say(NAMES[data.id]) : data.name);
+const setName = () => pg.setName(data.id, data.name);
 
 function segments(name, options) {
   return pg.el("div", { class: "lf-choice" }, pg.el("span", { class: "lf-choice-name", text: pg.say(`labelling.${name}`) }),
@@ -361,9 +360,6 @@ ticking = setInterval(() => {
   else clearInterval(ticking);
 }, 1000);
 labels.onMode(() => { if (element.isConnected) draw(); });
-
-// What a stream of updates sent while this tab had never been opened is lost (gradio 6.31): asked for once more.
-setTimeout(() => { if (element.isConnected && !data) trigger("opened", {}); }, 250);
 
 window.playgroundLabelling = { take };
 pg.drawn(element, draw);

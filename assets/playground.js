@@ -149,7 +149,12 @@ window.playground = (() => {
   if (document.body) restoreTheme();
   else document.addEventListener("DOMContentLoaded", restoreTheme);
 
+  // Sets that are no file of the visitor are named in the language of the page.
+  const READY_SETS = ["example", "traps", "labels", "page"];
+  const setName = (id, name) => (READY_SETS.includes(id) ? say(`labdata.set_${id}`) : name);
+
   return {
+    setName, isReadySet: (id) => READY_SETS.includes(id),
     say, phrase, number, signed, el, svg, drawn, setLanguage, toggleTheme, isDark, restoreTheme, copy, download, flash,
     get language() { return language; },
   };

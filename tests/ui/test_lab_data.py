@@ -26,7 +26,7 @@ from playground.settings import Settings
 from playground.ui.components import lab_data
 from playground.ui.components.lab_data import Chosen
 from playground.ui.components.lab_files import as_download
-from playground.ui.lab.desk import EXAMPLE, MINE, PAGE, Desk, Lab, open_desk
+from playground.ui.lab.desk import EXAMPLE, MINE, PAGE, READY, Desk, Lab, open_desk
 from playground.ui.services import Services
 from playground.ui.views import threshold
 from playground.ui.wiring import Caller
@@ -108,7 +108,7 @@ def test_the_example_is_on_the_desk_of_a_new_visitor(services: Services, caller:
         "none": 0,
     }
     assert (shown["scorers"], shown["scorer"], shown["graded"]) == ([], "", True)
-    assert [each["id"] for each in shown["sets"]] == [EXAMPLE, MINE, PAGE]
+    assert [each["id"] for each in shown["sets"]] == list(READY)
 
 
 def test_the_visitors_own_labels_count_in_every_set(services: Services, caller: Caller) -> None:
@@ -234,7 +234,7 @@ def test_a_set_is_renamed_deleted_and_taken_back(services: Services, caller: Cal
     deleted = lab_data.on_act(services, said(caller, verb="delete", id=lab.set_id), lab)
     assert (deleted.lab.set_id, deleted.notice["undo"]) == (EXAMPLE, lab.set_id)
     assert deleted.notice["said"][0]["values"] == {"name": "Beasts"}
-    assert len(strip(services, caller, deleted.lab)["sets"]) == 3
+    assert len(strip(services, caller, deleted.lab)["sets"]) == len(READY)
     back = lab_data.on_act(services, said(caller, verb="restore", id=lab.set_id), deleted.lab).lab
     assert strip(services, caller, back)["name"] == "Beasts"
     with pytest.raises(HistoryError, match="A set needs a name"):
@@ -365,7 +365,7 @@ def test_a_set_that_is_gone_leaves_the_others_to_choose_from(services: Services,
     data = threshold.Part("data", lab_data, SimpleNamespace(shown=[None] * 3, settings=[]), None)  # type: ignore[arg-type]
     _, (trouble, shown, *_), _ = threshold.on_refresh(services, [data, part("panel", "b")], caller, Lab("nowhere"))
     assert trouble[0]["en"].startswith("There is no labelled set 'nowhere' of yours.")
-    assert [each["id"] for each in shown["sets"]] == [EXAMPLE, MINE, PAGE]
+    assert [each["id"] for each in shown["sets"]] == list(READY)
 
 
 def test_an_unusable_file_leaves_its_sentence_under_the_strip() -> None:

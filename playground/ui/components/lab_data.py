@@ -22,7 +22,7 @@ from playground.ui.components.compare_models import chosen, instruction_of
 from playground.ui.components.drawn import asset, drawn
 from playground.ui.components.lab_files import SUFFIXES, as_download, page_set, same_texts
 from playground.ui.components.pickers import any_choices
-from playground.ui.lab.desk import EXAMPLE, MINE, PAGE, Desk, Frame, Lab, open_desk
+from playground.ui.lab.desk import EXAMPLE, MINE, PAGE, READY, Desk, Frame, Lab, open_desk
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
@@ -137,7 +137,7 @@ def strip_of(services: Services, caller: Caller, lab: Lab, desk: Desk) -> dict[s
     return {
         "sets": _sets(services, caller),
         "set": lab.set_id,
-        "stored": lab.set_id not in (EXAMPLE, MINE, PAGE),
+        "stored": lab.set_id not in READY,
         "name": desk.labelled.name,
         "facts": {
             "queries": len(desk.labelled.queries),
@@ -353,9 +353,9 @@ def _start(services: Services, caller: Caller, lab: Lab, choices: list[ModelChoi
 
 
 def _sets(services: Services, caller: Caller) -> list[dict[str, object]]:
-    example = example_set.load()
+    examples = map(example_set.load, example_set.NAMES)
     ready: list[dict[str, object]] = [
-        {"id": EXAMPLE, "queries": len(example.queries), "pairs": example.n_pairs},
+        *({"id": each.id, "queries": len(each.queries), "pairs": each.n_pairs} for each in examples),
         {"id": MINE, "pairs": services.history.labels.count(caller.owner)},
         {"id": PAGE},
     ]

@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 
 from playground.core.labels import Label, LabelledQuery, LabelledSet
 from playground.core.types import Passage
-from playground.ui.lab.desk import EXAMPLE, MINE, PAGE
+from playground.ui.lab.desk import MINE, PAGE, READY
 from playground.ui.workspace import Asked
 
-SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".txt", ".trec", ".qrels", ".run", ".gz")
+SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".txt", ".trec", ".qrels", ".run", ".gz", ".zip")
 MIMES = {".csv": "text/csv;charset=utf-8", ".json": "application/json", ".jsonl": "application/x-ndjson"}
-NAMES = {EXAMPLE: "example", MINE: "my-labels", PAGE: "page"}
+NAMES = {id: id for id in READY} | {MINE: "my-labels"}
 MAX_NAME_CHARS = 60
 
 

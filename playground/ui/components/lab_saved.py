@@ -21,13 +21,12 @@ from playground.ui import texts
 from playground.ui.components.bound import Bound
 from playground.ui.components.drawn import asset, drawn
 from playground.ui.components.results import model_name
-from playground.ui.lab.desk import EXAMPLE, MINE, PAGE, Desk, Frame, Lab, open_desk
+from playground.ui.lab.desk import READY, Desk, Frame, Lab, open_desk
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.wiring import Caller, listen, tell
 
 BY_HAND: Method = "by-hand"
-SET_NAMES = {EXAMPLE: "labdata.set_example", MINE: "labdata.set_mine", PAGE: "labdata.set_page"}
 LIBRARIES = [{"value": library, "label": snippets.NAMES[library]} for library in snippets.LIBRARIES]
 
 
@@ -265,7 +264,7 @@ def _made(caller: Caller, lab: Lab, desk: Desk) -> Threshold:
         instruction=desk.shown.instruction,
         method=method,
         parameter=parameter,
-        set_name=texts.say(SET_NAMES[set_id], caller.language) if set_id in SET_NAMES else desk.labelled.name,
+        set_name=texts.say(f"labdata.set_{set_id}", caller.language) if set_id in READY else desk.labelled.name,
         n_queries=len(np.unique(desk.judged.query)),
         n_pairs=len(desk.judged),
         n_relevant=desk.judged.n_relevant,

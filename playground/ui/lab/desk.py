@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from playground.core.errors import PlaygroundError
 from playground.core.labels import LabelledSet, SetScores
+from playground.engine import example_set
 from playground.ui.services import Services
 from playground.ui.wiring import Caller
 
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from playground.analysis.judged import Judged
     from playground.history.rows import ScorerRow
 
-EXAMPLE = "example"
+EXAMPLE, TRAPS = example_set.NAMES
 MINE = "labels"
 PAGE = "page"
+# Their names are texts of the page.
+READY = (EXAMPLE, TRAPS, MINE, PAGE)
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,8 @@ class Lab:
     """What one open page looks at.
 
     Attributes:
-        set_id: a stored set, or `EXAMPLE`, `MINE` (every pair the visitor labelled) or `PAGE` (the workspace).
+        set_id: a stored set, or one of `READY`: an example, `MINE` (every pair the visitor labelled) or `PAGE` (the
+            workspace).
         page: the workspace as a set, as it stood when it was chosen; None unless `set_id` is `PAGE`.
         scorer: key of the scores shown; empty takes those of the most pairs, of several the oldest: what is on the page
             does not change because another model has finished.
@@ -87,10 +91,8 @@ def labelled_set(services: Services, owner: str, lab: Lab) -> LabelledSet:
         return history.labels.all(owner)
     if lab.set_id == PAGE:
         return history.sets.effective(owner, lab.page or LabelledSet(PAGE, "", ()))
-    if lab.set_id == EXAMPLE:
-        from playground.engine import example_set
-
-        return history.sets.effective(owner, example_set.load())
+    if lab.set_id in example_set.NAMES:
+        return history.sets.effective(owner, example_set.load(lab.set_id))
     return history.sets.get(owner, lab.set_id)
 
 
