@@ -80,6 +80,8 @@ def wire(page: Page, app: gr.Blocks) -> None:
     arrived = listen(app.load, partial(on_arrive, services, page.bound), me=me, outputs=in_words, queue=False)
     listen(arrived.then, partial(on_link, services), me=me, inputs=[rank.visit], outputs=opened_outputs(page))
     listen(arrived.then, partial(on_ready, services), me=me)
+    for arrival in page.arrivals:
+        arrival(arrived.then)
     switched = listen(page.header.switched, partial(on_switch, page.bound), me=me, outputs=[me, *page.bound.components])
     listen(
         switched.then,

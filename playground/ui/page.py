@@ -25,6 +25,7 @@ class Page:
         views: the widgets of each view, by its name.
         modules: the module of each view, by its name.
         run: makes an event start a run, as the Rerank button does.
+        arrivals: for each view that may be looked at before the visitor has an id: makes an event show it then.
         replays: for each view that can run again what the history opened: makes an event do so.
     """
 
@@ -38,4 +39,5 @@ class Page:
     views: dict[str, Any] = field(default_factory=dict)
     modules: dict[str, ModuleType] = field(default_factory=dict)
     run: Callable[[Callable[..., Any]], Any] | None = None
+    arrivals: list[Callable[[Callable[..., Any]], Any]] = field(default_factory=list)
     replays: list[Callable[[Callable[..., Any]], Any]] = field(default_factory=list)

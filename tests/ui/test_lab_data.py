@@ -334,6 +334,17 @@ def test_a_tab_that_is_opened_before_anything_was_asked_for_waits(services: Serv
     assert opened(services, [part("panel", "b")], "panel", caller) == [[]]
 
 
+def test_a_visitor_who_was_quicker_than_the_page_sees_everything_once_there_is_an_id(
+    services: Services, caller: Caller
+) -> None:
+    parts = [part("data", "a"), part("panel", "b")]
+    early = replace(caller, owner="")
+    assert [fresh(step) for step in threshold.on_arrived(services, parts, caller, Lab())] == [[]]
+    assert [fresh(step) for step in threshold.on_refresh(services, parts, early, Lab())] == [[]]
+    steps = list(threshold.on_arrived(services, parts, caller, Lab()))
+    assert [fresh(step) for step in steps][1:] == [[[], ("a",), [WORKING]], [[], ("b",)]]
+
+
 def test_a_part_that_fails_says_so_in_its_place_and_the_others_are_shown(
     services: Services, caller: Caller, caplog: pytest.LogCaptureFixture
 ) -> None:

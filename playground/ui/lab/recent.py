@@ -60,6 +60,11 @@ class Turns:
             page.waiting = set(parts)
             return page.turn
 
+    def asked(self, session: str) -> bool:
+        """Whether this page asked for anything yet."""
+        with self._lock:
+            return session in self._pages
+
     def open(self, session: str, part: str) -> int:
         """The visitor looks at this part now. Returns the turn of the page."""
         with self._lock:

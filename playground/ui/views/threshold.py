@@ -88,6 +88,8 @@ def on_refresh(
     turn = services.turns.take(caller.session, [part.name for part in parts])
     # An answer must hold something, also where all of it is dropped.
     yield _outputs(parts, {})
+    if not caller.owner:
+        return  # the page is still loading; `on_arrived` shows everything
     desk, gone = _desk(services, caller, lab)
     opened = services.turns.opened(caller.session) or FIRST
     # What stands there is of another set or model: that must not pass for an answer while the next one is made.
@@ -99,6 +101,16 @@ def on_refresh(
                 return
             yield _outputs(parts, working | {name: fresh})
             working = {}
+
+
+def on_arrived(
+    services: Services, parts: Sequence[Part], caller: Caller, lab: Lab, *settings: Any
+) -> Iterator[tuple[Any, ...]]:
+    """Everything, for a visitor who opened the tab before the browser had an id."""
+    if services.turns.asked(caller.session):
+        yield from on_refresh(services, parts, caller, lab, *settings)
+    else:
+        yield _outputs(parts, {})
 
 
 def on_open(
@@ -192,6 +204,7 @@ def wire(page: Page) -> None:
         return listen(event, answer, trigger_mode="always_last", concurrency_limit=4, **shows)
 
     frame = Frame(w.lab, refresh, w.tab)
+    page.arrivals.append(lambda event: listen(event, partial(on_arrived, services, w.parts), **shows))
     entered = listen(
         page.tab["threshold"].select,
         partial(lab_data.on_enter, services),
