@@ -3,7 +3,9 @@ const pg = window.playground;
 const lab = () => window.playgroundLab;
 const PERCENT = ["precision", "recall"];
 const LIMITS = { "f-beta": [0.1, 10, 0.1], precision: [1, 100, 1], recall: [1, 100, 1], cost: [0.1, 100, 0.1] };
-const typed = {};
+// What was typed and asked for, by method: an answer to an older question must not come back over a newer one.
+let typed = {}, wanted = {}, cards = {};
+let token = null;
 let waiting = 0;
 
 const root = () => element.querySelector(".pg-lab-cards");
@@ -20,7 +22,10 @@ function ask(method, box) {
   box.removeAttribute("aria-invalid");
   typed[method] = box.value;
   clearTimeout(waiting);
-  waiting = setTimeout(() => trigger("asked", { token: lab().data.token, method, parameter: meant(method, value) }), 300);
+  waiting = setTimeout(() => {
+    wanted[method] = meant(method, value);
+    trigger("asked", { token: lab().data.token, method, parameter: wanted[method] });
+  }, 300);
 }
 
 function control(one) {
@@ -43,10 +48,10 @@ function card(one) {
   const hint = pg.el("p", { class: "pg-lab-card-hint", text: pg.say(`lab.hint_${textKey(one.method)}`) });
   const remarks = one.remarks.map((item) => pg.el("p", { class: "pg-lab-card-remark", text: pg.phrase(item) }));
   if (one.value === null) {
-    return pg.el("div", { class: "pg-lab-card pg-lab-none", data: { method: one.method } }, head, hint, pg.el("p", { class: "pg-lab-why", text: one.reason ? pg.phrase(one.reason) : "" }));
+    return pg.el("div", { class: "pg-lab-card pg-lab-none", data: { method: one.method, parameter: one.parameter } }, head, hint, pg.el("p", { class: "pg-lab-why", text: one.reason ? pg.phrase(one.reason) : "" }));
   }
   const on = isOn(one);
-  return pg.el("div", { class: `pg-lab-card${on ? " pg-lab-on" : ""}`, data: { method: one.method } }, head, hint,
+  return pg.el("div", { class: `pg-lab-card${on ? " pg-lab-on" : ""}`, data: { method: one.method, parameter: one.parameter } }, head, hint,
     pg.el("p", { class: "pg-lab-card-value" }, pg.el("strong", { text: exact(one.value) }), pg.el("span", { text: ` ${rawName()}` })),
     pg.el("p", { class: "pg-lab-card-says", text: pg.say("lab.card_says", { precision: share(one.precision), recall: share(one.recall) }) }),
     pg.el("p", { class: "pg-lab-card-band", text: bandText(one) }),
@@ -62,26 +67,35 @@ function bandText(one) {
   return one.no_interval ? pg.phrase(one.no_interval) : pg.say("lab.band_coming");
 }
 
+function take(value) {
+  if (token !== value.token) [token, typed, wanted, cards] = [value.token, {}, {}, {}];
+  for (const one of value.suggestions) if (wanted[one.method] === undefined || wanted[one.method] === one.parameter) cards[one.method] = one;
+  return value.suggestions.map((one) => cards[one.method] || one);
+}
+
+const shownCards = () => Object.values(cards);
+
 function draw() {
   const value = props.value, box = root();
   const there = Boolean(lab()?.data && value && value.token === lab().data.token && value.suggestions.length);
   box.hidden = !there;
   if (!there) return;
   const focused = box.contains(document.activeElement) ? document.activeElement.id || document.activeElement.dataset.use : null;
-  for (const one of value.suggestions) if (typed[one.method] !== undefined && Number(typed[one.method]) === shown(one.method, one.parameter)) delete typed[one.method];
+  const list = take(value);
+  for (const one of list) if (typed[one.method] !== undefined && Number(typed[one.method]) === shown(one.method, one.parameter)) delete typed[one.method];
   const refused = lab().data.refuses;
   box.replaceChildren(
     pg.el("h3", { text: pg.say("lab.suggested") }),
     pg.el("p", { class: "pg-hint", text: pg.say(refused ? "lab.suggested_refused" : "lab.suggested_hint") }),
-    ...(refused ? [] : [pg.el("div", { class: "pg-lab-card-row" }, ...value.suggestions.map(card))]));
+    ...(refused ? [] : [pg.el("div", { class: "pg-lab-card-row" }, ...list.map(card))]));
   if (focused) (box.querySelector(`#${CSS.escape(focused)}`) || box.querySelector(`[data-use="${CSS.escape(focused)}"]`))?.focus({ preventScroll: true });
-  for (const one of value.suggestions) if (one.interval) lab().band(one.method, one.parameter, one.interval);
+  for (const one of list) if (one.interval) lab().band(one.method, one.parameter, one.interval);
 }
 
 // Only which card is on: an input that somebody types in must stay.
 function mark() {
   if (!lab()?.data || root().hidden || !props.value) return;
-  for (const one of props.value.suggestions) {
+  for (const one of shownCards()) {
     const node = root().querySelector(`.pg-lab-card[data-method="${one.method}"]`), button = node?.querySelector("button");
     if (!button) continue;
     const on = isOn(one);
@@ -95,7 +109,7 @@ function mark() {
 
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-use]");
-  const one = button && props.value.suggestions.find((each) => each.method === button.dataset.use);
+  const one = button && shownCards().find((each) => each.method === button.dataset.use);
   if (one && one.value !== null) lab().set(one.value, { method: one.method, parameter: one.parameter, interval: one.interval });
 });
 for (const [name, act] of [["playground:lab", draw], ["playground:threshold", mark]]) {
