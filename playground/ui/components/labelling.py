@@ -71,16 +71,6 @@ def show(services: Services, caller: Caller, lab: Lab, desk: Desk, *settings: An
     return (overview(lab, desk.labelled, scored=desk.scores is not None),)
 
 
-def on_open(services: Services, caller: Caller, lab: Lab) -> dict[str, object]:
-    """What there is to label, for a page that has not heard of it.
-
-    Raises:
-        HistoryError: the set is gone, or the database cannot be read.
-    """
-    desk = open_desk(services, caller, lab)
-    return overview(lab, desk.labelled, scored=desk.scores is not None)
-
-
 def overview(lab: Lab, labelled: LabelledSet, *, scored: bool) -> dict[str, object]:
     """The set as the flow names it. `set` changes where a walk through it cannot go on."""
     return {
@@ -201,7 +191,6 @@ def wire(page: Page, w: Widgets, frame: Frame) -> None:
         outputs=[w.pairs, w.walk],
         on_error=failed,
     )
-    listen(w.flow.opened, partial(on_open, services), me=me, inputs=[frame.lab], outputs=[w.flow])
     listen(w.flow.extended, partial(on_extend, services), me=me, inputs=[w.walk], outputs=[w.pairs])
     # One after another, as they were given: an undo must find its answer.
     answers: dict[str, Any] = {"me": me, "inputs": [w.walk], "outputs": [w.answers, w.walk], "on_error": refused}

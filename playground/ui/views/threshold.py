@@ -98,6 +98,8 @@ def on_refresh(
         if services.turns.claim(caller.session, name, turn):
             fresh = _shown(services, parts, name, caller, lab, desk, settings, gone if name == "data" else [])
             if not services.turns.is_last(caller.session, turn):
+                # Gradio sends what came last once more when a stream ends, over what a newer answer said meanwhile.
+                yield _outputs(parts, {})
                 return
             yield _outputs(parts, working | {name: fresh})
             working = {}
@@ -124,9 +126,8 @@ def on_open(
     yield _outputs(parts, _working(parts, name))
     desk, _ = _desk(services, caller, lab)
     fresh = _shown(services, parts, name, caller, lab, desk, settings, [])
-    # Where the page asked again meanwhile, that answer shows this tab.
-    if services.turns.is_last(caller.session, turn):
-        yield _outputs(parts, {name: fresh})
+    # Where the page asked again meanwhile, that answer shows this tab; the line over it must not come back.
+    yield _outputs(parts, {name: fresh} if services.turns.is_last(caller.session, turn) else {})
 
 
 def _subject(lab: Lab, desk: Desk) -> tuple[object, ...]:
