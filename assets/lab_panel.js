@@ -385,7 +385,17 @@ element.addEventListener("input", (event) => {
   else if (event.target.id === "lab-threshold-exact" && Number.isFinite(Number(event.target.value))) set(Number(event.target.value));
 });
 
+// Answers may come late or twice: each part takes the last one that belongs to the pairs on the page.
+function answers() {
+  let kept = [];
+  return (value) => {
+    if (value && value.token) kept = [value, ...kept.filter((each) => each.token !== value.token)].slice(0, 4);
+    return (data && kept.find((each) => each.token === data.token)) || null;
+  };
+}
+
 window.playgroundLab = {
+  answers,
   get threshold() { return data ? line.threshold : null; },
   get scorer() { return data ? data.scorer : null; },
   get set_id() { return data ? data.set_id : null; },

@@ -6,6 +6,8 @@ const chosen = { token: null, view: null, n: FIRST, open: null };
 let texts = new Map();
 let whole = new Map();
 let asked = new Set();
+let unread = [];
+let last = null;
 let drawnFor = "";
 let pause = 0;
 
@@ -118,7 +120,6 @@ function moved() {
 }
 
 function take() {
-  const { value } = props;
   const { data } = lab();
   if (chosen.token !== data.token) {
     texts = new Map();
@@ -126,10 +127,20 @@ function take() {
     asked = new Set();
     Object.assign(chosen, { token: data.token, open: null, n: FIRST });
   }
-  if (!value || value.token !== data.token) return;
-  const { previews } = value;
-  if (previews) previews.passages.forEach((text, number) => texts.set(previews.places ? previews.places[number] : number, { query: previews.queries[previews.of[number]], text }));
-  if (value.whole) whole.set(value.whole.place, value.whole);
+  for (const value of unread.filter((each) => each.token === data.token)) {
+    const { previews } = value;
+    if (previews) previews.passages.forEach((text, number) => texts.set(previews.places ? previews.places[number] : number, { query: previews.queries[previews.of[number]], text }));
+    if (value.whole) whole.set(value.whole.place, value.whole);
+  }
+  unread = unread.filter((each) => each.token !== data.token);
+}
+
+// An answer may come before its pairs, or belong to those that were here before.
+function arrived() {
+  const { value } = props;
+  if (value && value !== last) unread = [...unread, value].slice(-4);
+  last = value;
+  draw();
 }
 
 function draw() {
@@ -174,5 +185,5 @@ for (const [name, act] of [["playground:lab", draw], ["playground:threshold", mo
   const heard = () => (element.isConnected ? act() : document.removeEventListener(name, heard));
   document.addEventListener(name, heard);
 }
-pg.drawn(element, draw);
-watch("value", draw);
+pg.drawn(element, arrived);
+watch("value", arrived);

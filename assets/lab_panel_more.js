@@ -7,6 +7,11 @@ const root = () => element.querySelector(".pg-lab-folds");
 const fold = (name) => root().querySelector(`[data-fold="${name}"]`);
 const inner = (name) => fold(name).querySelector(".pg-lab-fold-body");
 let drawnFor = {};
+let mine = null;
+const answer = () => {
+  mine = mine || lab()?.answers();
+  return mine ? mine(props.value) : null;
+};
 
 const paragraphs = (items, kind = "") => items.map((item) => pg.el("p", { class: kind, text: pg.phrase(item) }));
 const three = (value) => (value === null || value === undefined ? "–" : value.toFixed(3));
@@ -121,7 +126,7 @@ function probability(found, score) {
 }
 
 function tellProbability() {
-  const line = root().querySelector("[data-probability]"), found = props.value?.calibration?.[chosen.method];
+  const line = root().querySelector("[data-probability]"), found = answer()?.calibration?.[chosen.method];
   if (!line || !found || found.reason) return;
   const { threshold } = lab();
   const value = threshold === null ? null : probability(found, threshold);
@@ -149,11 +154,11 @@ const MAKE = { curves: [curves, curvesLine], queries: [queries, queriesLine], ca
 const TITLES = { curves: "lab.curves", queries: "lab.queries", calibration: "lab.calibration", abstention: "lab.abstention" };
 
 function drawFold(name) {
-  const value = props.value?.[name], box = fold(name);
+  const value = answer()?.[name], box = fold(name);
   box.querySelector(".pg-lab-fold-name").textContent = pg.say(TITLES[name]);
   box.querySelector(".pg-lab-fold-line").textContent = value ? MAKE[name][1](value) : pg.say("lab.computing");
   if (!box.open) return;
-  const key = `${props.value?.token} ${pg.language} ${chosen.method} ${Boolean(value)}`;
+  const key = `${lab().data.token} ${pg.language} ${chosen.method} ${Boolean(value)}`;
   if (drawnFor[name] === key) return;
   drawnFor[name] = key;
   if (!value) {
@@ -167,7 +172,7 @@ function drawFold(name) {
 }
 
 function draw() {
-  const there = Boolean(lab()?.data && props.value && props.value.token === lab().data.token);
+  const there = Boolean(answer());
   root().hidden = !there;
   if (!there) {
     drawnFor = {};
