@@ -64,12 +64,14 @@ def xlmr_tokenizer() -> XLMRobertaTokenizer:
 def bert_tokenizer() -> BertTokenizer:
     """A WordPiece tokenizer as BERT's: `[CLS] a [SEP] b [SEP]`, with token types."""
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    backend = Tokenizer(models.WordPiece(unk_token="[UNK]"))
-    backend.normalizer = normalizers.BertNormalizer(lowercase=True)
-    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(vocab_size=400, special_tokens=special, show_progress=False)
-    backend.train_from_iterator(ENGLISH + CHINESE, trainer)
-    return BertTokenizer(vocab=backend.get_vocab(), model_max_length=512)
+    normalizer, splitter = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
+    # Not by WordPieceTrainer: it breaks ties in another way in every process, so no two runs had the same vocabulary.
+    texts = [normalizer.normalize_str(text) for text in ENGLISH + CHINESE]
+    words = sorted({word for text in texts for word, _ in splitter.pre_tokenize_str(text)})
+    signs = sorted({sign for word in words for sign in word})
+    pieces = dict.fromkeys([*special, *signs, *(f"##{sign}" for sign in signs), *words])
+    vocab = {piece: place for place, piece in enumerate(pieces)}
+    return BertTokenizer(vocab=vocab, model_max_length=512)
 
 
 def tiny_xlmr(path: Path, *, n_labels: int = 1, n_positions: int = 514) -> Path:

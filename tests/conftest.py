@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from playground.paths import BUILT_IN_MODELS
+
+# No deadline: no test asserts a wall-clock time, and the first example may import scipy.
+settings.register_profile("playground", deadline=None)
+settings.load_profile("playground")
 
 
 @pytest.fixture(scope="session")

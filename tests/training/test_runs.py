@@ -131,11 +131,12 @@ def test_a_full_disk_says_so_and_leaves_no_half_checkpoint(settings: TrainingSet
 def test_a_bi_encoder_learns_and_sentence_transformers_agrees_with_it(
     settings: TrainingSettings, tiny_embedder: Path
 ) -> None:
-    chosen = replace(settings, base=str(tiny_embedder), epochs=10, lr=4e-3, group_size=3)
+    chosen = replace(settings, base=str(tiny_embedder), epochs=10, lr=3e-4, group_size=3)
     folder = bi_encoder.run(chosen, lambda _: None)
     curve = json.loads((folder / "training.json").read_text())["curve"]
-    assert curve[-1]["loss"] < curve[0]["loss"] - 0.3
-    assert curve[-1]["ndcg@10"] > curve[0]["ndcg@10"]
+    # Not the loss: a batch holds copies of an answer as negatives of each other, so that it cannot fall far.
+    assert curve[0]["ndcg@10"] < 0.8
+    assert curve[-1]["ndcg@10"] > 0.95
     from sentence_transformers import SentenceTransformer
 
     ours = bi_encoder.embed(*bi_encoder.load(str(folder), None), list(ENGLISH), 64)
