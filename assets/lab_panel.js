@@ -209,7 +209,7 @@ function drawNumbers() {
   const box = $(".pg-lab-numbers");
   if (line.threshold === null) {
     box.replaceChildren(pg.el("div", { class: "pg-lab-noline" },
-      pg.el("p", { text: pg.say(data.refuses ? "lab.no_line_refused" : "lab.no_line") }), overlapTable(),
+      pg.el("p", { text: pg.say(data.refuses ? `lab.refused_${data.verdict.kind.replaceAll("-", "_")}` : "lab.no_line") }), overlapTable(),
       pg.el("button", { type: "button", class: "pg-button", id: "lab-place", on: { click: place } }, pg.el("span", { class: "pg-button-text", text: pg.say("lab.place") }))));
     return;
   }

@@ -90,7 +90,7 @@ function draw() {
   const refused = lab().data.refuses;
   box.replaceChildren(
     pg.el("h3", { text: pg.say("lab.suggested") }),
-    pg.el("p", { class: "pg-hint", text: pg.say(refused ? "lab.suggested_refused" : "lab.suggested_hint") }),
+    pg.el("p", { class: "pg-hint", text: pg.say(!refused ? "lab.suggested_hint" : lab().data.verdict.kind === "does-not-separate" ? "lab.suggested_refused" : "lab.suggested_none") }),
     ...(refused ? [] : [pg.el("div", { class: "pg-lab-card-row" }, ...list.map(card))]));
   if (focused) (box.querySelector(`#${CSS.escape(focused)}`) || box.querySelector(`[data-use="${CSS.escape(focused)}"]`))?.focus({ preventScroll: true });
   for (const one of list) if (one.interval) lab().band(one.method, one.parameter, one.interval);

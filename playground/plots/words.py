@@ -16,6 +16,7 @@ class Words:
 
     raw: str = "{scale}"
     sigmoid: str = "sigmoid of the {scale} (not a probability)"
+    file_score: str = "score in the file"
     server_sigmoid: str = "sigmoid (as the server gave it, not a probability)"
     n_passages: str = "passages"
     more: str = "the best {n} of {total}"
@@ -81,4 +82,6 @@ def axis_title(scale: Scale, unit: str, words: Words) -> str:
         if scale.name not in SIGMOID_OF:
             raise InvalidInput("A sigmoid of {scale} scores says nothing. Show them as they are.", scale=scale.name)
         return words.sigmoid.format(scale=scale.name)
+    if scale.name == "file":
+        return words.file_score
     return words.server_sigmoid if scale.name == "sigmoid" else words.raw.format(scale=scale.name)
