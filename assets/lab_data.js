@@ -7,6 +7,7 @@ const kept = { models: null, typed: "", open: false, renaming: null };
 const value = () => props.value || null;
 const choice = (model) => value().choices.find((each) => each.value === model);
 const label = (model) => choice(model)?.label || model;
+const ASK_AGAIN_MS = 4000, MOST_ASKS = 5;
 // Without what the catalogue adds in brackets.
 const BRACKETS = / [(（].*[)）]$/;
 const short = (model) => label(model).replace(BRACKETS, "");
@@ -178,3 +179,13 @@ function draw() {
 }
 pg.drawn(element, draw);
 watch("value", draw);
+
+// An answer that is given while the page is still loading can pass by unseen: then it is asked for again.
+let asks = 0;
+const asking = setInterval(() => {
+  if (value() || asks >= MOST_ASKS) clearInterval(asking);
+  else if (element.offsetParent !== null) {
+    asks += 1;
+    trigger("wanted");
+  }
+}, ASK_AGAIN_MS);

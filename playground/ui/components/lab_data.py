@@ -434,3 +434,4 @@ def wire(page: Page, w: Widgets, frame: Frame) -> None:
     ticked = [w.jobs, w.timer, w.seen, w.ended]
     listen(w.timer.tick, partial(on_tick, services), me=me, inputs=[w.seen, w.ended], outputs=ticked, **quick)
     frame.refresh(w.ended.change)
+    frame.refresh(w.strip.wanted)
