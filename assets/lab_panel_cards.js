@@ -77,6 +77,17 @@ function take(value) {
   return value.suggestions.map((one) => cards[one.method] || one);
 }
 
+const row = (list) => pg.el("div", { class: "pg-lab-card-row" }, ...list.map(card));
+
+// Refused is the one number for everybody. Who has to have some precision all the same may see what it costs.
+let isOpen = false;
+function allTheSame(list) {
+  if (!["does-not-separate", "too-few"].includes(lab().data.verdict.kind)) return [];
+  const fold = pg.el("details", { class: "pg-lab-all-the-same", open: isOpen, on: { toggle: () => { isOpen = fold.open; } } },
+    pg.el("summary", { text: pg.say("lab.all_the_same") }), row(list));
+  return [fold];
+}
+
 const shownCards = () => Object.values(cards);
 
 function draw() {
@@ -91,7 +102,7 @@ function draw() {
   box.replaceChildren(
     pg.el("h3", { text: pg.say("lab.suggested") }),
     pg.el("p", { class: "pg-hint", text: pg.say(!refused ? "lab.suggested_hint" : lab().data.verdict.kind === "does-not-separate" ? "lab.suggested_refused" : "lab.suggested_none") }),
-    ...(refused ? [] : [pg.el("div", { class: "pg-lab-card-row" }, ...list.map(card))]));
+    ...(refused ? allTheSame(list) : [row(list)]));
   if (focused) (box.querySelector(`#${CSS.escape(focused)}`) || box.querySelector(`[data-use="${CSS.escape(focused)}"]`))?.focus({ preventScroll: true });
   for (const one of list) if (one.interval) lab().band(one.method, one.parameter, one.interval);
 }

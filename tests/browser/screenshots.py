@@ -38,7 +38,7 @@ class Picture:
 
 PICTURES = tuple(
     picture
-    for view in ("ranking", "embeddings", "compare")
+    for view in ("ranking", "embeddings", "compare", "threshold")
     for picture in (
         Picture(view, "light", "light", 1440, 1500),
         Picture(view, "dark", "dark", 1440, 1500),
@@ -80,14 +80,18 @@ def show_embeddings(page: Page, n_passages: int) -> None:
     )
 
 
-def show_compare(page: Page, n_passages: int) -> None:
+def open_tab(page: Page, name: str) -> None:
     # On a phone Gradio puts the tabs that do not fit behind a button.
-    more = page.get_by_role("button", name="More tabs")
+    more = page.get_by_role("button", name="More tabs").first
     if more.is_visible():
         more.click()
-        page.get_by_role("button", name="Compare", exact=True).click()
+        page.get_by_role("button", name=name, exact=True).click()
     else:
-        page.get_by_role("tab", name="Compare").click()
+        page.get_by_role("tab", name=name, exact=True).first.click()
+
+
+def show_compare(page: Page, n_passages: int) -> None:
+    open_tab(page, "Compare")
     for name in ("Mini embedder", "BM25"):
         page.locator(".pg-quick button", has_text=name).click()
     page.locator("#compare-run").click()
@@ -95,7 +99,25 @@ def show_compare(page: Page, n_passages: int) -> None:
     page.wait_for_function("() => document.querySelectorAll('#compare-plots .js-plotly-plot .main-svg').length > 3")
 
 
-SHOW = {"ranking": show_ranking, "embeddings": show_embeddings, "compare": show_compare}
+def show_threshold(page: Page, n_passages: int) -> None:
+    """The ready set with the built-in reranker, and the line where the page puts it on request."""
+    open_tab(page, "Threshold")
+    page.locator("#threshold-score").click()
+    page.get_by_role("button", name="Place a line all the same").click()
+    page.get_by_text("What each rule would choose all the same").click()
+    page.wait_for_function(
+        "() => document.querySelectorAll('#lab-panel .main-svg').length > 0"
+        " && document.querySelectorAll('.pg-lab-card-band').length === 4"
+        " && ![...document.querySelectorAll('.pg-lab-card-band')].some(band => !/\\d/.test(band.textContent))"
+    )
+
+
+SHOW = {
+    "ranking": show_ranking,
+    "embeddings": show_embeddings,
+    "compare": show_compare,
+    "threshold": show_threshold,
+}
 
 
 def take(browser: Browser, url: str, picture: Picture) -> Path:
