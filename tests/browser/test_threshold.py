@@ -109,7 +109,7 @@ def test_a_file_is_imported_with_its_scores_renamed_deleted_and_taken_back(
     import_files(page, broken)
     page.locator(".lab-notice .pg-bad").wait_for()
     assert "broken.jsonl, line 3" in page.locator(".lab-notice").inner_text()
-    assert page.locator("#threshold-set option").count() == 3
+    assert page.locator("#threshold-set option").count() == 4
 
     import_files(page, path)
     wait_for_scores(page, 1)

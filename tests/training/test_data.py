@@ -85,9 +85,9 @@ def test_a_sentence_that_became_the_query_is_taken_out_of_its_passage() -> None:
 
 def test_pruning_keeps_english_text_as_it_was_and_the_vectors_with_it(tiny_embedder: Path, tmp_path: Path) -> None:
     texts = ["Open the settings page, choose security, and press the reset button."] * 3
-    kept = prune(tiny_embedder, texts, 150, tmp_path / "small")
+    kept = prune(tiny_embedder, texts, 100, tmp_path / "small")
     old, new = (AutoTokenizer.from_pretrained(folder) for folder in (tiny_embedder, tmp_path / "small"))
-    assert kept == len(new) == 150 < len(old)
+    assert kept == len(new) == 100 < len(old)
     assert new.tokenize(texts[0]) == old.tokenize(texts[0])
     vectors = [
         AutoModel.from_pretrained(folder)(**tokenizer(texts[0], return_tensors="pt")).last_hidden_state

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -112,18 +113,22 @@ def test_a_wrong_base_is_one_sentence(settings: TrainingSettings, tmp_path: Path
         cross_encoder.run(replace(settings, base=str(tmp_path / "empty")), lambda _: None)
 
 
-@pytest.fixture
+@contextmanager
 def full_disk() -> Iterator[None]:
-    """No file of this process may grow past 40 kB, which is what a full disk looks like to a writer."""
+    """No file of this process may grow past 40 kB, which is what a full disk looks like to a writer.
+
+    No fixture: pytest's own report may be such a file, and it is written between set-up and test.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.mark.usefixtures("full_disk")
 def test_a_full_disk_says_so_and_leaves_no_half_checkpoint(settings: TrainingSettings) -> None:
-    with pytest.raises(InvalidInput, match=r"The checkpoint could not be written to .* resumes"):
+    with full_disk(), pytest.raises(InvalidInput, match=r"The checkpoint could not be written to .* resumes"):
         cross_encoder.run(settings, lambda _: None)
     assert list((settings.out / "checkpoints").iterdir()) == []
 
