@@ -342,9 +342,11 @@ function onKey(event) {
     return;
   }
   if (screen === "start" || !walk?.of || !visible() || document.querySelector("dialog[open]")) return;
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.keyCode === 229 || event.repeat) return;
+  if (event.altKey || event.isComposing || event.keyCode === 229 || event.repeat) return;
   if (event.target.closest?.("input, textarea, select, [contenteditable], [role=listbox]")) return;
   const key = event.key.toLowerCase();
+  // Chromium takes Ctrl+Z, wherever the focus is, for the last text that was typed: it would empty the passages.
+  if ((event.ctrlKey || event.metaKey) && (event.shiftKey || key !== "z")) return;
   if (UNDO.includes(key)) undo();
   else if (screen !== "work") return;
   else if (key in labels.KEYS) answer(labels.KEYS[key]);

@@ -144,6 +144,12 @@ def test_ten_pairs_are_labelled_blind_by_key_and_show_everywhere(visit: Callable
             assert page.locator(".lf-count strong").inner_text() == "5 of 10 in this round"
             said[" ".join(text.split())] = "unsure"
             page.keyboard.press("u")
+        if at == 6:
+            # Ctrl+Z takes the label back, and not the passages that were typed before.
+            page.keyboard.press("Control+z")
+            assert page.locator(".lf-passage").text_content() == text
+            assert page.locator("#workspace-passages textarea").input_value() == "\n".join(TEN)
+            page.keyboard.press(key)
     page.locator("#labelling-look").wait_for()
     page.wait_for_function(STORED)
     assert len(said) == 10
