@@ -52,7 +52,11 @@ LEVEL = (
     "Within a query relevant passages stand above wrong ones {within} % of the time, over all queries {pooled} %: the "
     "order is better than the level."
 )
-REASONS = (CLEAN, NEARLY, OVERLAPS, DOES_NOT, DOES_NOT_BUT, TOO_FEW, OVERLAP, LEVEL)
+REVERSED = (
+    "Relevant passages stand above wrong ones only {pooled} % of the time, which is less often than by chance: on "
+    "these labels the model's order is the wrong way round."
+)
+REASONS = (CLEAN, NEARLY, OVERLAPS, DOES_NOT, DOES_NOT_BUT, TOO_FEW, OVERLAP, LEVEL, REVERSED)
 
 ERRORS_ALLOWED = 100
 SET_ASIDE = 20
@@ -211,14 +215,22 @@ def _sentences(judged: Judged, found: Verdict) -> tuple[str, ...]:
         low, high = found.overlap
         said += (
             OVERLAP.format(
-                low=f"{low:.4g}", high=f"{high:.4g}", n_relevant=found.n_right_below, n_not=found.n_wrong_above
+                low=_number(low), high=_number(high), n_relevant=found.n_right_below, n_not=found.n_wrong_above
             ),
         )
     if found.auc_within is not None and found.auc.value is not None and found.n_within > 1:
         within, pooled = found.auc_within, found.auc.value
         if within - pooled >= LEVEL_COSTS:
             said += (LEVEL.format(within=_percent(within), pooled=_percent(pooled)),)
+    # Only where the whole band says so: one unlucky label is no reversal.
+    if found.auc.value is not None and found.auc.high is not None and found.auc.high < 0.5:
+        said += (REVERSED.format(pooled=_percent(found.auc.value)),)
     return said
+
+
+def _number(score: float) -> str:
+    """With a minus sign, as the page writes scores."""
+    return f"{score:.4g}".replace("-", "\u2212")
 
 
 def _within(judged: Judged) -> tuple[float | None, int]:

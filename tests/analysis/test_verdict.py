@@ -81,6 +81,18 @@ def test_labels_that_say_nothing_do_not_separate() -> None:
     assert found.auc.low is not None
     assert found.auc.high is not None
     assert found.auc.low < 0.5 < found.auc.high
+    assert "wrong way round" not in found.sentences[-1]
+
+
+def test_an_order_that_is_surely_the_wrong_way_round_is_said_so() -> None:
+    found = verdict(drawn(40, 3, 7, apart=-1.5), n_resamples=200)
+    assert found.kind == "does-not-separate"
+    assert found.auc.value is not None
+    share = f"{100 * found.auc.value:.3g}"
+    assert found.sentences[-1].startswith(f"Relevant passages stand above wrong ones only {share} % of the time")
+    assert found.sentences[-1].endswith("the model's order is the wrong way round.")
+    assert found.overlap is not None
+    assert "from \u2212" in found.sentences[1]
 
 
 @pytest.mark.parametrize("n_queries", [1000, 100])
