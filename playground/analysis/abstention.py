@@ -15,7 +15,7 @@ from playground.analysis.curves import NO_PAIRS, Floats, points, ratio
 from playground.analysis.judged import Judged
 from playground.analysis.uncertainty import Estimate, auc
 
-EVERY_QUERY = "Each of the {n} queries has a relevant passage. Label some queries for which no passage is relevant."
+EVERY_QUERY = "All queries ({n}) have a relevant passage. Label some queries for which no passage is relevant."
 NO_QUERY = "None of the {n} queries has a relevant passage. Label some that have."
 LEFT_OUT = "{n} passages without a label or a score do not count here; the true top of a query may be among them."
 FEW = "Only {n} of {n_queries} queries are of the rarer kind, so the curve says little."

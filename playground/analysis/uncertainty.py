@@ -20,7 +20,7 @@ from playground.analysis.judged import Judged
 from playground.analysis.thresholds import EQUAL, Method, best, check, suggest
 
 ONE_QUERY = "All labelled pairs are of one query, so nothing can be said of others. Label more queries."
-FEW_QUERIES = "Only {n} of the labelled queries have a relevant passage; at least {least} are needed."
+FEW_QUERIES = "Too few labelled queries have a relevant passage: {n}, and at least {least} are needed."
 FEW_RELEVANT = "Only {n} labelled pairs are relevant; at least {least} are needed."
 FEW_NOT = "Only {n} labelled pairs are not relevant; at least {least} are needed."
 NOTHING_KEPT = "The threshold keeps no labelled pair, so it has no precision."

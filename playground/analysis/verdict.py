@@ -40,8 +40,8 @@ DOES_NOT = (
     "the overlap before you choose."
 )
 DOES_NOT_BUT = (
-    "No single threshold separates: {share} % of the relevant pairs score no higher than the best wrong one, even with "
-    "the {n_aside} best wrong ones set aside. Look at the overlap before you choose."
+    "No single threshold separates: {share} % of the relevant pairs score no higher than the best wrong one, even when "
+    "the best wrong ones are set aside ({n_aside} of them). Look at the overlap before you choose."
 )
 TOO_FEW = "There are too few labels for a verdict."
 OVERLAP = (

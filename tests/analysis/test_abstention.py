@@ -62,7 +62,7 @@ def test_passages_tied_at_the_top_share_it() -> None:
     [
         (
             [1, 0, 1, 0],
-            "Each of the 2 queries has a relevant passage. Label some queries for which no passage is relevant.",
+            "All queries (2) have a relevant passage. Label some queries for which no passage is relevant.",
         ),
         ([0, 0, 0, 0], "None of the 2 queries has a relevant passage. Label some that have."),
     ],

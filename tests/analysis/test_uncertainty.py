@@ -281,12 +281,12 @@ def test_the_estimate_of_what_is_needed_comes_true() -> None:
 def test_too_few_labels_say_what_is_missing() -> None:
     assert too_few(drawn(10, 2, 8)) == ()
     assert too_few(pairs([], [])) == (
-        "Only 0 of the labelled queries have a relevant passage; at least 5 are needed.",
+        "Too few labelled queries have a relevant passage: 0, and at least 5 are needed.",
         "Only 0 labelled pairs are relevant; at least 10 are needed.",
         "Only 0 labelled pairs are not relevant; at least 10 are needed.",
     )
     assert too_few(drawn(4, 5, 5)) == (
-        "Only 4 of the labelled queries have a relevant passage; at least 5 are needed.",
+        "Too few labelled queries have a relevant passage: 4, and at least 5 are needed.",
     )
 
 

@@ -77,7 +77,7 @@ def test_labels_that_say_nothing_do_not_separate() -> None:
     found = verdict(drawn(40, 3, 7, apart=0.0), n_resamples=200)
     assert found.kind == "does-not-separate"
     assert found.set_aside == 6
-    assert "even with the 6 best wrong ones set aside" in found.sentences[0]
+    assert "even when the best wrong ones are set aside (6 of them)" in found.sentences[0]
     assert found.auc.low is not None
     assert found.auc.high is not None
     assert found.auc.low < 0.5 < found.auc.high
