@@ -134,7 +134,7 @@ def test_too_few_labels_are_named_but_the_facts_are_given() -> None:
     found = verdict(pairs([3.0, 2.0, -1.0, -2.0], [1, 1, 0, 0]), n_resamples=10)
     assert found.kind == "too-few"
     assert found.sentences[0] == TOO_FEW
-    assert "Only 1 of the labelled queries" in found.sentences[1]
+    assert "Too few labelled queries have a relevant passage: 1," in found.sentences[1]
     assert found.single_threshold
     assert (found.fewest_errors, found.auc.value, found.auc.low) == (0, 1.0, None)
     hidden = verdict(pairs([3.0, 2.0, -1.0, 5.0], [1, 1, 0, 0]), n_resamples=10)
