@@ -138,6 +138,17 @@ def test_a_verdict_that_refuses_leaves_no_line_and_shows_the_overlap(services: S
     assert panel["verdict"]["tone"] == "bad"
 
 
+@pytest.mark.parametrize(("apart", "advice"), [(0.5, "Keep the best few passages"), (-1.5, "Try another model on")])
+def test_the_best_few_are_advised_only_where_the_order_is_not_the_wrong_way_round(
+    services: Services, apart: float, advice: str
+) -> None:
+    verdict = shown(services, stored(services, *planted(n_queries=40, apart=apart))).panel["verdict"]
+    assert verdict["kind"] == "does-not-separate"
+    (following,) = verdict["next"]
+    assert advice in texts.say(following["key"], "en")
+    assert ("the wrong way round" in verdict["says"][-1]["en"]) == (apart < 0)
+
+
 @pytest.mark.parametrize(
     ("grades", "logits", "kind"),
     [

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from playground.analysis.calibration import Calibration
     from playground.analysis.judged import Judged
     from playground.analysis.uncertainty import Estimate, More, Rates, Uncertainty, Unseen
+    from playground.analysis.verdict import Verdict
     from playground.core.labels import LabelledSet
     from playground.core.scales import Scale
     from playground.ui.lab.desk import Desk
@@ -163,7 +164,7 @@ def panel(held: Held, desk: Desk, parameters: Mapping[str, float]) -> dict[str, 
             "kind": found.kind,
             "tone": TONES[found.kind],
             "says": [texts.both(sentence, "plain") for sentence in found.sentences],
-            "next": [phrase(f"lab.next_{found.kind.replace('-', '_')}")],
+            "next": [phrase(_next(found))],
         },
         "refuses": not found.single_threshold,
         "overlap": None if found.overlap is None or found.kind == "all-tied" else list(found.overlap),
@@ -185,6 +186,12 @@ TONES = {
 }
 
 
+def _next(found: Verdict) -> str:
+    """The text that says what to do next. Where the order is the wrong way round, its best few are the worst ones."""
+    reversed_ = found.auc.high is not None and found.auc.high < 0.5
+    return f"lab.next_{'reversed' if reversed_ else found.kind.replace('-', '_')}"
+
+
 def _start(found: Sequence[Mapping[str, object]]) -> dict[str, object] | None:
     return next(
         ({name: one[name] for name in ("method", "parameter", "value")} for one in found if one["value"] is not None),
@@ -197,10 +204,11 @@ def _left_out(judged: Judged) -> list[Phrase]:
     return [phrase(f"lab.left_out_{name}", "muted", n=n) for name, n in counts.items() if n]
 
 
-def _verdict(held: Held) -> Any:
+def _verdict(held: Held) -> Verdict:
     from playground.analysis.verdict import verdict
 
-    return held.once("verdict", lambda: verdict(held.judged))
+    found: Verdict = held.once("verdict", lambda: verdict(held.judged))
+    return found
 
 
 # ---- suggestions -----------------------------------------------------------------------------------------------------
