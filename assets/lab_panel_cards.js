@@ -10,23 +10,35 @@ const answer = () => {
   mine = mine || lab()?.answers();
   return mine ? mine(props.value) : null;
 };
-let waiting = 0;
+const waiting = {};
 
 const root = () => element.querySelector(".pg-lab-cards");
 const textKey = (method) => method.replace("-", "_");
 const shown = (method, parameter) => Number((PERCENT.includes(method) ? 100 * parameter : parameter).toFixed(4));
 const meant = (method, value) => (PERCENT.includes(method) ? value / 100 : value);
 
+function isOutside(method) {
+  const [low, high] = LIMITS[method], text = typed[method];
+  return text !== undefined && (text.trim() === "" || !(Number(text) >= low && Number(text) <= high));
+}
+
+// What stands on the card was not chosen with a parameter that is out of range: it must not be taken for that.
+function check(node, method) {
+  const outside = isOutside(method), [low, high] = LIMITS[method];
+  const box = node.querySelector("input"), said = node.querySelector(".pg-lab-card-range"), use = node.querySelector("button[data-use]");
+  if (outside) box.setAttribute("aria-invalid", "true");
+  else box.removeAttribute("aria-invalid");
+  said.textContent = outside ? pg.say("lab.parameter_range", { low, high }) : "";
+  if (use) use.disabled = outside;
+}
+
 function ask(method, box) {
-  const value = Number(box.value), [low, high] = LIMITS[method];
-  if (box.value === "" || !Number.isFinite(value) || value < low || value > high) {
-    box.setAttribute("aria-invalid", "true");
-    return;
-  }
-  box.removeAttribute("aria-invalid");
   typed[method] = box.value;
-  clearTimeout(waiting);
-  waiting = setTimeout(() => {
+  check(box.closest(".pg-lab-card"), method);
+  clearTimeout(waiting[method]);
+  if (isOutside(method)) return;
+  const value = Number(box.value);
+  waiting[method] = setTimeout(() => {
     wanted[method] = meant(method, value);
     trigger("asked", { token: lab().data.token, method, parameter: wanted[method] });
   }, 300);
@@ -34,7 +46,7 @@ function ask(method, box) {
 
 function control(one) {
   const id = `lab-parameter-${textKey(one.method)}`, [min, max, step] = LIMITS[one.method];
-  const box = pg.el("input", { type: "number", id, min, max, step, inputmode: "decimal" });
+  const box = pg.el("input", { type: "number", id, min, max, step, inputmode: "decimal", "aria-describedby": `lab-range-${textKey(one.method)}` });
   box.value = typed[one.method] ?? String(shown(one.method, one.parameter));
   box.addEventListener("input", () => ask(one.method, box));
   return pg.el("label", { class: "pg-lab-parameter", for: id }, pg.el("span", { text: pg.say(`lab.parameter_${textKey(one.method)}`) }), box,
@@ -47,6 +59,13 @@ const isOn = (one) => {
 };
 
 function card(one) {
+  const node = filled(one);
+  node.querySelector(".pg-lab-card-head").after(pg.el("p", { class: "pg-lab-card-range", id: `lab-range-${textKey(one.method)}`, role: "status" }));
+  check(node, one.method);
+  return node;
+}
+
+function filled(one) {
   const { exact, share, rawName } = lab();
   const head = pg.el("div", { class: "pg-lab-card-head" }, pg.el("h4", { text: pg.say(`lab.card_${textKey(one.method)}`) }), control(one));
   const hint = pg.el("p", { class: "pg-lab-card-hint", text: pg.say(`lab.hint_${textKey(one.method)}`) });

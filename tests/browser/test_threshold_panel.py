@@ -158,6 +158,27 @@ def test_a_card_moves_the_line_and_another_parameter_does_not(visit: Callable[..
     assert page.locator(".pg-lab-card[data-method=precision] button").get_attribute("aria-pressed") == "true"
 
 
+def test_a_parameter_out_of_range_is_said_and_its_card_cannot_be_used(
+    visit: Callable[..., Any], tmp_path: Path
+) -> None:
+    page = visit().page
+    rows, _ = planted(40, 6, apart=3.0, seed=2)
+    load(page, tmp_path / "set.jsonl", rows)
+    card = page.locator(".pg-lab-card[data-method=precision]")
+    said, use = card.locator(".pg-lab-card-range"), card.locator("button")
+    use.wait_for()
+    assert (said.text_content(), use.is_disabled()) == ("", False)
+    for typed in ("150", "0", ""):
+        page.fill("#lab-parameter-precision", typed)
+        assert (said.text_content(), use.is_disabled()) == ("Type a number from 1 to 100.", True), typed
+    # The bands that arrive meanwhile draw the cards anew.
+    page.wait_for_function("() => !document.querySelector('.pg-lab-cards').textContent.includes('computing')")
+    assert (said.text_content(), page.input_value("#lab-parameter-precision")) == ("Type a number from 1 to 100.", "")
+    page.fill("#lab-parameter-precision", "80")
+    page.wait_for_selector('.pg-lab-card[data-method=precision][data-parameter="0.8"] button:enabled')
+    assert said.text_content() == ""
+
+
 def test_the_line_moves_by_keyboard_and_by_an_exact_number(visit: Callable[..., Any], tmp_path: Path) -> None:
     page = visit().page
     rows, judged = planted(40, 6, apart=3.0, seed=3)
