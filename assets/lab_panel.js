@@ -6,7 +6,9 @@ const UNITS = ["logit", "log-odds"];
 const MARGIN = 400;
 
 let data = null;
-let line = { threshold: null, method: "by-hand", parameter: null, interval: null };
+// `origin` is the name of the saved threshold that stands here, until the line is moved.
+const UNSET = { threshold: null, method: "by-hand", parameter: null, interval: null, origin: null };
+let line = { ...UNSET };
 // Nobody moved the line yet: it follows what is suggested.
 let untouched = true;
 let last = null;
@@ -80,9 +82,9 @@ function onGrid(value) {
   return Math.max(low, Math.min(high, Number((Math.round(value / step) * step).toFixed(decimals))));
 }
 
-function set(threshold, { method = "by-hand", parameter = null, interval = null } = {}) {
+function set(threshold, { method = "by-hand", parameter = null, interval = null, origin = null } = {}) {
   if (!data || (threshold !== null && !Number.isFinite(threshold))) return;
-  line = { threshold, method, parameter, interval };
+  line = { threshold, method, parameter, interval, origin };
   untouched = false;
   moved();
 }
@@ -101,7 +103,7 @@ function settle() {
   const same = last && last.set_id === data.set_id && last.scorer === data.scorer;
   last = { set_id: data.set_id, scorer: data.scorer };
   if (!same || untouched) {
-    line = start ? { threshold: start.value, method: start.method, parameter: start.parameter, interval: null } : { threshold: null, method: "by-hand", parameter: null, interval: null };
+    line = start ? { ...UNSET, threshold: start.value, method: start.method, parameter: start.parameter } : { ...UNSET };
     untouched = true;
     return;
   }
@@ -248,14 +250,14 @@ function place() {
 
 function drawValue() {
   const big = $(".pg-lab-big"), unit = $(".pg-lab-unit");
-  const { threshold, method, parameter } = line;
+  const { threshold, method, parameter, origin } = line;
   if (threshold === null) {
     big.replaceChildren(pg.el("strong", { class: "pg-muted", text: "–" }));
     unit.textContent = pg.say("lab.line_unset");
     return;
   }
   big.replaceChildren(pg.el("strong", { text: exact(threshold) }), pg.el("span", { text: ` ${rawName()}` }));
-  const how = method === "by-hand" ? pg.say("lab.by_hand") : pg.say(`lab.how_${method.replace("-", "_")}`, { parameter: String(method === "precision" || method === "recall" ? Number((100 * parameter).toFixed(2)) : parameter) });
+  const how = origin !== null ? pg.say("lab.from_saved", { name: origin }) : method === "by-hand" ? pg.say("lab.by_hand") : pg.say(`lab.how_${method.replace("-", "_")}`, { parameter: String(method === "precision" || method === "recall" ? Number((100 * parameter).toFixed(2)) : parameter) });
   const squeezed = UNITS.includes(data.scale.name) ? `${pg.say("lab.in_sigmoid", { value: sigmoid(threshold).toFixed(3) })} · ` : "";
   unit.textContent = squeezed + how;
 }
@@ -337,7 +339,7 @@ function draw() {
     seen = null;
     last = null;
     untouched = true;
-    line = { threshold: null, method: "by-hand", parameter: null, interval: null };
+    line = { ...UNSET };
     drawEmpty(value);
     document.dispatchEvent(new CustomEvent("playground:lab"));
     document.dispatchEvent(new CustomEvent("playground:threshold", { detail: null }));

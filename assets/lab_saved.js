@@ -18,7 +18,7 @@ const unit = (number, scale) => (["logit", "log-odds"].includes(scale) ? say("bo
 const shown = (p) => (p > 0.9995 && p < 1 ? "> 0.999" : p < 0.0005 && p > 0 ? "< 0.001" : p.toFixed(3));
 // A share as the panel says it: in percent.
 const parameter = ({ method, parameter: given }) => String(["precision", "recall"].includes(method) ? Number((100 * given).toFixed(2)) : given);
-const how = (line) => (line.method === "by-hand" ? pg.say("lab.by_hand") : pg.say(`lab.how_${line.method.replace("-", "_")}`, { parameter: parameter(line) }));
+const how = (line) => (line.origin ? pg.say("lab.from_saved", { name: line.origin }) : line.method === "by-hand" ? pg.say("lab.by_hand") : pg.say(`lab.how_${line.method.replace("-", "_")}`, { parameter: parameter(line) }));
 
 function when(iso) {
   const date = new Date(iso);

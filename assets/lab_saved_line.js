@@ -4,6 +4,6 @@ watch("value", () => {
   const line = props.value;
   if (!line || line.nonce === last) return;
   last = line.nonce;
-  window.playgroundLab?.set(line.value);
+  window.playgroundLab?.set(line.value, { origin: line.name });
   document.querySelector("#threshold-tab-panel-button")?.click();
 });

@@ -179,6 +179,32 @@ def test_a_parameter_out_of_range_is_said_and_its_card_cannot_be_used(
     assert said.text_content() == ""
 
 
+def test_a_saved_threshold_on_the_line_keeps_its_name_until_the_line_is_moved(
+    visit: Callable[..., Any], tmp_path: Path
+) -> None:
+    page = visit().page
+    rows, _ = planted(40, 6, apart=3.0, seed=2)
+    load(page, tmp_path / "set.jsonl", rows)
+    start = page.evaluate("window.playgroundLab.threshold")
+    name = f"careful {PAYLOADS[0]}"
+    page.click("#threshold-tab-saved-button")
+    page.fill("#saved-name", name)
+    page.click("#saved-save")
+    page.locator(".sv-one .pg-button").first.click()
+    page.wait_for_function("() => window.playgroundLab.current().origin")
+    settled(page)
+    now = page.evaluate("window.playgroundLab.current()")
+    assert (now["threshold"], now["method"], now["interval"], now["origin"]) == (start, "by-hand", None, name)
+    said = page.locator("#lab-panel .pg-lab-unit")
+    assert f"saved threshold “{name}”" in said.text_content()
+    assert f"saved threshold “{name}”" in page.locator(".sv-now").text_content()
+    page.locator("#lab-threshold").focus()
+    page.keyboard.press("ArrowRight")
+    settled(page)
+    assert said.text_content().endswith("placed by hand")
+    assert page.evaluate("window.PWN") is None
+
+
 def test_the_line_moves_by_keyboard_and_by_an_exact_number(visit: Callable[..., Any], tmp_path: Path) -> None:
     page = visit().page
     rows, judged = planted(40, 6, apart=3.0, seed=3)

@@ -155,7 +155,7 @@ def test_a_threshold_of_the_desks_model_goes_onto_the_line(
     chosen = threshold(spec=replace(own.spec, precision="bf16"), scale=own.scale)
     id = services.history.thresholds.save(caller.owner, chosen)
     line = lab_saved.on_load(services, replace(caller, event={"id": id}), lab)
-    assert line["value"] == chosen.value
+    assert (line["value"], line["name"]) == (chosen.value, "careful")
     assert quiet == [
         "“careful” is on the line. This threshold was chosen in bf16, here the model runs in fp32: scores near the "
         "line may differ."

@@ -134,7 +134,7 @@ def on_load(services: Services, caller: Caller, lab: Lab) -> dict[str, object]:
     said = [texts.say("saved.loaded", caller.language, name=threshold.name)]
     said += [_in(caller, remark) for remark in travel.remarks(threshold, shown.spec, shown.instruction)]
     tell(caller, " ".join(said))
-    return {"value": threshold.value, "nonce": secrets.token_hex(4)}
+    return {"value": threshold.value, "name": threshold.name, "nonce": secrets.token_hex(4)}
 
 
 def on_upload(services: Services, caller: Caller, lab: Lab, path: str | None) -> Any:
