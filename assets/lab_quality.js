@@ -193,7 +193,7 @@ function nameCell(model) {
   const text = pg.el("span", { class: "lq-name", title: model.id, text: model.name, dir: "auto" });
   const badge = baseline() === model ? pg.el("span", { class: "pg-badge", text: pg.say("quality.is_baseline") }) : null;
   if (!many || model.failed) return pg.el("th", { scope: "row" }, text);
-  const box = pg.el("input", { type: "checkbox", "aria-label": pg.say("quality.compare_this", { model: model.name }), on: { change: () => pick(model, box.checked) } });
+  const box = pg.el("input", { type: "checkbox", id: `quality-compare-${found.models.indexOf(model)}`, "aria-label": pg.say("quality.compare_this", { model: model.name }), on: { change: () => pick(model, box.checked) } });
   box.checked = model.at !== null;
   box.disabled = box.checked && compared().length === 1;
   return pg.el("th", { scope: "row" }, pg.el("label", { class: "lq-pick" }, box, text), badge);
@@ -205,7 +205,8 @@ function pick(model, checked) {
 }
 
 function drawFigures() {
-  const models = [...compared(), ...found.models.filter((model) => model.at === null)];
+  // Each in its own place, compared or not: a row must not jump from under the pointer that unticked it.
+  const models = found.models;
   const head = pg.el("tr", {}, pg.el("th", { scope: "col", text: pg.say("quality.model") }),
     pg.el("th", { scope: "col", class: "lq-count", title: pg.say("quality.first_title"), text: pg.say("quality.first") }), ...found.figures.map(heading));
   const rows = models.map((model) => pg.el("tr", { class: model.at === null ? "lq-out" : null }, nameCell(model),

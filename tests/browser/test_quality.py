@@ -83,6 +83,14 @@ def test_models_are_laid_side_by_side_and_every_setting_is_a_key_away(
         page.locator("#quality-csv-questions").click()
     assert download.value.suggested_filename == "quality-by-question.csv"
 
-    page.locator(f".lq-figures tbody tr:nth-child({bad}) input").uncheck()
-    page.wait_for_function("() => document.querySelectorAll('.lq-by-question thead th').length === 2")
-    assert page.locator("#quality-baseline").count() == 0
+    # Whichever is unticked keeps its place under the pointer, and the focus.
+    for row in (1, 2):
+        box = page.locator(f".lq-figures tbody tr:nth-child({row}) input")
+        box.click()
+        page.wait_for_function("() => document.querySelectorAll('.lq-by-question thead th').length === 2")
+        assert page.locator(".lq-figures tbody .lq-name").all_inner_texts() == names
+        assert not box.is_checked()
+        assert page.evaluate("() => document.activeElement.id") == f"quality-compare-{row - 1}"
+        assert page.locator("#quality-baseline").count() == 0
+        page.keyboard.press("Space")
+        page.wait_for_function("() => document.querySelectorAll('.lq-by-question thead th').length === 3")
