@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import threading
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +20,11 @@ from playground.ui.components import lab_saved, saved_menu
 from playground.ui.lab.desk import Desk, Lab, open_desk
 from playground.ui.services import Services
 from playground.ui.views import history
+from playground.ui.views import threshold as threshold_view
 from playground.ui.views.ranking import Visit
 from playground.ui.wiring import Caller
 from tests.engine.travelling import threshold
+from tests.ui.test_lab_data import part
 from tests.ui.test_ranking_view import run
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
@@ -145,6 +148,20 @@ def test_without_scores_there_is_nothing_to_save_or_to_cut(services: Services, c
         lab_saved.on_load(services, replace(caller, event={"id": id}), lab)
     (row,) = lab_saved.listed(services, caller, open_desk(services, caller, lab))["saved"]  # type: ignore[misc]
     assert (row["fits"], row["refusal"]) == (None, None)
+
+
+def test_the_panels_line_is_made_anew_with_the_list_that_saves_it(services: Services, caller: Caller, lab: Lab) -> None:
+    parts = [part(name, name) for name in ("data", "panel", "quality", "saved")]
+
+    def sent(steps: Iterable[tuple[Any, ...]]) -> list[str]:
+        return [value[0] for step in steps for value in step if isinstance(value, tuple)]
+
+    assert sent(threshold_view.on_refresh(services, parts, caller, lab)) == ["data", "panel"]
+    assert sent(threshold_view.on_open(services, parts, "quality", caller, lab)) == ["quality"]
+    assert sent(threshold_view.on_refresh(services, parts, caller, Lab())) == ["data", "quality"]
+    assert sent(threshold_view.on_open(services, parts, "saved", caller, Lab())) == ["panel", "saved"]
+    assert sent(threshold_view.on_refresh(services, parts, caller, lab)) == ["data", "panel", "saved"]
+    assert sent(threshold_view.on_open(services, parts, "panel", caller, lab)) == []
 
 
 def test_a_threshold_of_the_desks_model_goes_onto_the_line(

@@ -26,6 +26,8 @@ from playground.ui.wiring import Caller, listen
 TABS: dict[str, Any] = {"panel": lab_panel, "labelling": labelling, "quality": lab_quality, "saved": lab_saved}
 
 FIRST = "panel"
+# Parts that a tab draws on: the line that is saved, or that a saved threshold is put on, stands in the panel.
+ALONG = {"saved": ("panel",)}
 
 log = logging.getLogger("playground.ui")
 
@@ -81,7 +83,8 @@ def build(services: Services, bound: Bound) -> Widgets:
 def on_refresh(
     services: Services, parts: Sequence[Part], caller: Caller, lab: Lab, *settings: Any
 ) -> Iterator[tuple[Any, ...]]:
-    """The strip and the open tab anew; the others once they are opened, since some of them take seconds.
+    """The strip and the open tab anew, with what that draws on; the others once they are opened, since some of them
+    take seconds.
 
     A part that fails says so in its place. Once the page asks again, what is left of an older answer is dropped.
     """
@@ -94,7 +97,7 @@ def on_refresh(
     opened = services.turns.opened(caller.session) or FIRST
     # What stands there is of another set or model: that must not pass for an answer while the next one is made.
     working = _working(parts, opened) if services.turns.turns_to(caller.session, _subject(lab, desk)) else {}
-    for name in ("data", opened):
+    for name in ("data", *ALONG.get(opened, ()), opened):
         if services.turns.claim(caller.session, name, turn):
             fresh = _shown(services, parts, name, caller, lab, desk, settings, gone if name == "data" else [])
             if not services.turns.is_last(caller.session, turn):
@@ -120,14 +123,15 @@ def on_open(
 ) -> Iterator[tuple[Any, ...]]:
     """A tab that was opened; it is shown anew only where something changed since it was open last."""
     turn = services.turns.open(caller.session, name)
-    if not services.turns.claim(caller.session, name, turn):
+    names = [each for each in (*ALONG.get(name, ()), name) if services.turns.claim(caller.session, each, turn)]
+    if not names:
         yield _outputs(parts, {})
         return
-    yield _outputs(parts, _working(parts, name))
+    yield _outputs(parts, _working(parts, name) if name in names else {})
     desk, _ = _desk(services, caller, lab)
-    fresh = _shown(services, parts, name, caller, lab, desk, settings, [])
+    fresh = {each: _shown(services, parts, each, caller, lab, desk, settings, []) for each in names}
     # Where the page asked again meanwhile, that answer shows this tab; the line over it must not come back.
-    yield _outputs(parts, {name: fresh} if services.turns.is_last(caller.session, turn) else {})
+    yield _outputs(parts, fresh if services.turns.is_last(caller.session, turn) else {})
 
 
 def _subject(lab: Lab, desk: Desk) -> tuple[object, ...]:
