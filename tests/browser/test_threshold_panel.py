@@ -96,6 +96,10 @@ def test_the_line_under_the_mouse_says_what_scikit_learn_says(visit: Callable[..
     rows, judged = planted(40, 6, apart=3.0)
     load(page, tmp_path / "set.jsonl", rows)
     assert_counts(numbers(page), judged)
+    # The plot that only fetches plotly is there, and nobody hears its axes.
+    page.wait_for_selector("#lab-loader .js-plotly-plot", state="attached")
+    assert "0 2 4 6" not in " ".join(page.locator("#threshold-tabs").aria_snapshot().split())
+    assert page.locator("#lab-loader").aria_snapshot() == ""
     page.locator(STAGE).scroll_into_view_if_needed()
     box = page.locator(STAGE).bounding_box()
     middle = box["y"] + box["height"] / 2
@@ -203,6 +207,31 @@ def test_a_saved_threshold_on_the_line_keeps_its_name_until_the_line_is_moved(
     settled(page)
     assert said.text_content().endswith("placed by hand")
     assert page.evaluate("window.PWN") is None
+
+
+@pytest.mark.parametrize("open_tab", ["saved", "labelling"])
+def test_the_line_of_another_set_can_be_saved_without_a_look_at_it(
+    visit: Callable[..., Any], tmp_path: Path, open_tab: str
+) -> None:
+    page = visit().page
+    rows, _ = planted(40, 6, apart=3.0, seed=2)
+    load(page, tmp_path / "one.jsonl", rows)
+    page.click(f"#threshold-tab-{open_tab}-button")
+    others, _ = planted(30, 5, apart=3.0, seed=1)
+    path = tmp_path / "other.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in others), encoding="utf-8")
+    with page.expect_file_chooser() as chooser:
+        page.locator("#threshold-import-open").click()
+    chooser.value.set_files(path)
+    page.locator("#threshold-strip").get_by_text("other").first.wait_for(state="attached")
+    page.click("#threshold-tab-saved-button")
+    page.wait_for_function("() => document.querySelector('.sv-now')?.textContent.includes('of 180')")
+    page.fill("#saved-name", "unseen")
+    page.click("#saved-save")
+    page.locator(".sv-one").wait_for()
+    page.click("#threshold-tab-panel-button")
+    page.wait_for_function(READY)
+    assert page.evaluate("window.playgroundLab.data.n") == 180
 
 
 def test_the_line_moves_by_keyboard_and_by_an_exact_number(visit: Callable[..., Any], tmp_path: Path) -> None:

@@ -87,7 +87,11 @@ def build(services: Services, bound: Bound) -> Widgets:
         around=drawn("lab_panel_list", asset("lab_panel_list.html"), elem_id="lab-list"),
         more=drawn("lab_panel_more", asset("lab_panel_more.html"), elem_id="lab-more"),
         loader=gr.Plot(
-            show_label=False, container=False, visible=False, elem_id="lab-loader", elem_classes="pg-unseen"
+            show_label=False,
+            container=False,
+            visible=False,
+            elem_id="lab-loader",
+            elem_classes=["pg-unseen", "lab-unseen"],
         ),
         parameters=gr.State({}),
     )
