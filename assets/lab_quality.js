@@ -184,7 +184,8 @@ function cell(model, at) {
   const best = found.best[at] === model.at;
   return pg.el("td", { class: best ? "lq-best" : null },
     pg.el("span", { class: "lq-mean" }, pg.el("strong", { text: figure(mean) }), best ? pg.el("span", { class: "lq-star", title: pg.say("quality.best_title"), text: "★" }) : null, best ? pg.el("span", { class: "pg-hidden", text: pg.say("quality.best_title") }) : null),
-    pg.el("span", { class: "lq-interval", title: pg.say("quality.interval_title", { n: found.n_shared }), text: pg.say("quality.interval", { low: figure(low), high: figure(high) }) }),
+    low === undefined ? pg.el("span", { class: "lq-interval lq-alike", title: pg.say("quality.no_spread_title"), text: pg.say("quality.no_spread", { n: found.n_shared }) })
+      : pg.el("span", { class: "lq-interval", title: pg.say("quality.interval_title", { n: found.n_shared }), text: pg.say("quality.interval", { low: figure(low), high: figure(high) }) }),
     differenceLine(model, at));
 }
 

@@ -72,8 +72,9 @@ def quality(
     """How well each model orders a labelled set; one row per model and metric.
 
     `value` with `low` and `high` (95 %, bootstrap over queries) is over the queries that count for every model, which
-    are `n_queries`; `difference` and what follows it is against `baseline`, empty for itself. `definition` says how the
-    figure is counted. The settings are those of `analysis.quality.measure`.
+    are `n_queries`; the bounds are empty where all of these have one value. `difference` and what follows it is against
+    `baseline`, empty for itself. `definition` says how the figure is counted. The settings are those of
+    `analysis.quality.measure`.
 
     Args:
         scores: of each model, by the name that it shall have in the table.

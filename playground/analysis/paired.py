@@ -6,7 +6,10 @@ same draws, so that what is hard about a query cancels out of a difference.
 Intervals are percentile ones, widened for few queries. Of 3,000 trials with two equal models (reciprocal ranks of a
 skewed law, half of them shared) and 10 to 20 queries, the plain 95 % interval told them apart in 8 %, this one in 5 to
 7 %. Where all queries have one value, resampling sees no spread at all; then the interval allows for as many other
-queries as chance may have kept out of n (exact binomial), each at the end of the range.
+queries as chance may have kept out of n (exact binomial), each at the end of the range. This is the widest that can be
+meant, made from other suppositions than a resampled one: of two means, the one without spread may seem the less sure,
+and P@10 with 2 relevant passages seems to reach beyond 0.2. So it decides about differences, where it is the careful
+choice, and `Estimate.spread` tells those who show a mean to say that there was no spread in place of its bounds.
 
 Sources: Sakai, "Evaluating evaluation metrics based on the bootstrap", SIGIR 2006; Hesterberg, "What teachers should
 know about the bootstrap", The American Statistician 69(4), 2015, section 5 (expanded percentile interval).
@@ -39,11 +42,16 @@ _CHUNK = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A mean over queries with its 95 % interval."""
+    """A mean over queries with its 95 % interval.
+
+    Attributes:
+        spread: whether the queries differ; where they do not, `low` and `high` are not resampled (see the module).
+    """
 
     mean: float
     low: float
     high: float
+    spread: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +140,8 @@ def table(
 ) -> pd.DataFrame:
     """One row per model and figure, with its interval and its difference from the baseline.
 
+    `low` and `high` of a value that all queries share are left empty.
+
     Args:
         names: of the models, in step.
         baseline: one of the names; None takes the first.
@@ -149,7 +159,7 @@ def table(
         {
             "model": name,
             "metric": each.key,
-            **_cells("", contest.estimates[model].get(each.key)),
+            **_mean(contest.estimates[model].get(each.key)),
             "n_queries": len(contest.queries),
             **_against(contest.differences.get((model, other, each.key))),
             "n_counted": len(one.counted),
@@ -173,6 +183,11 @@ def _cells(name: str, estimate: Estimate | None) -> dict[str, float | None]:
     keys = (name or "value", f"{name}_low".lstrip("_"), f"{name}_high".lstrip("_"))
     values = (None, None, None) if estimate is None else (estimate.mean, estimate.low, estimate.high)
     return dict(zip(keys, values, strict=True))
+
+
+def _mean(estimate: Estimate | None) -> dict[str, float | None]:
+    cells = _cells("", estimate)
+    return cells if estimate is None or estimate.spread else {**cells, "low": None, "high": None}
 
 
 def _against(difference: Difference | None) -> dict[str, float | int | str | None]:
@@ -217,7 +232,7 @@ def _estimate(values: NDArray[np.float64], means: NDArray[np.float64], least: fl
     if np.ptp(values) < 1e-12:
         value, n = float(values[0]), len(values)
         unseen = 1 - ((1 - LEVEL) / 2) ** (1 / n)
-        return Estimate(value, (1 - unseen) * value + unseen * least, (1 - unseen) * value + unseen)
+        return Estimate(value, (1 - unseen) * value + unseen * least, (1 - unseen) * value + unseen, spread=False)
     low, high = np.quantile(means, _tails(len(values)))
     return Estimate(float(values.mean()), float(low), float(high))
 

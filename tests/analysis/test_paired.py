@@ -119,6 +119,8 @@ def test_queries_that_are_all_alike_still_leave_room_for_others() -> None:
     contest = compare([model([1] * 20), model([1] * 20)])
     alike = contest.estimates[0]["hit@3"]
     assert (alike.mean, alike.low, alike.high) == (1.0, pytest.approx(0.025 ** (1 / 20)), 1.0)
+    assert not alike.spread
+    assert compare([model([1] * 19 + [2])]).estimates[0]["mrr@3"].spread
     same = contest.differences[0, 1, "hit@3"].estimate
     assert (same.mean, same.low, same.high) == (0.0, pytest.approx(-0.1684, abs=1e-4), pytest.approx(0.1684, abs=1e-4))
 
@@ -131,6 +133,9 @@ def test_the_table_holds_every_figure_with_its_interval_and_difference() -> None
     assert (good.value, bad.value, good.difference, good.verdict) == (1.0, 0.0, 1.0, "better")
     assert (good.n_queries, good.n_counted, bad.n_counted, bad.n_left_out, bad.n_unscored) == (11, 12, 11, 1, 1)
     assert (good.wins, good.ties, good.losses) == (11, 0, 0)
+    # All questions have 1.0: no bounds of the value, though the difference has some.
+    assert good[["low", "high"]].isna().all()
+    assert 0 < good.difference_low <= 1 == good.difference_high
     assert bad[["difference", "verdict", "wins"]].isna().all()
     assert "random order" in good.definition
     with pytest.raises(InvalidInput, match="No model here is called 'best'"):

@@ -236,7 +236,9 @@ def _definition(each: Any) -> dict[str, object]:
 
 
 def _estimates(contest: Contest, model: int) -> list[list[float] | None]:
-    return [_rounded(contest.estimates[model].get(key)) for key in contest.keys]
+    """For each figure: mean, low, high; the mean alone where all questions have it."""
+    found = [contest.estimates[model].get(key) for key in contest.keys]
+    return [_rounded(each) if each is None or each.spread else [round(each.mean, DIGITS)] for each in found]
 
 
 def _differences(contest: Contest) -> dict[str, list[object]]:
