@@ -3,14 +3,6 @@ const pg = window.playground;
 const $ = (selector) => element.querySelector(selector);
 const SIGNS = { done: "✓", failed: "✕", running: "…", waiting: "·", stopped: "■" };
 
-function bar({ done, total }) {
-  const share = total > 0 ? Math.min(100, (100 * done) / total) : 0;
-  return pg.el("div", {
-    class: total > 0 ? "pg-progress" : "pg-progress pg-endless", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": total || null,
-    "aria-valuenow": total > 0 ? done : null, "aria-label": pg.say("run.progress"),
-  }, pg.el("span", { style: { width: `${share}%` } }));
-}
-
 function compare() {
   const run = $("#compare-run");
   if (!run || run.disabled) return;
@@ -21,7 +13,7 @@ function compare() {
 function line({ name, state, said }) {
   return pg.el("li", { class: `pg-line-${state}` },
     pg.el("span", { class: "pg-sign", "aria-hidden": "true", text: SIGNS[state] || "·" }),
-    pg.el("strong", { text: name }), pg.el("span", { class: "pg-muted", text: pg.phrase(said) }), said.bar ? bar(said.bar) : null);
+    pg.el("strong", { text: name }), pg.el("span", { class: "pg-muted", text: pg.phrase(said) }), said.bar ? pg.bar(said.bar) : null);
 }
 
 function draw() {
@@ -37,7 +29,7 @@ function draw() {
   if (focused) $(value.running ? "#compare-stop" : `#${focused}`)?.focus();
   const said = $(".pg-phrases");
   said.replaceChildren(...value.said.flatMap((item) => [
-    item.bar ? bar(item.bar) : null, pg.el("span", { class: `pg-phrase pg-${item.tone || "plain"}`, text: pg.phrase(item) }),
+    item.bar ? pg.bar(item.bar) : null, pg.el("span", { class: `pg-phrase pg-${item.tone || "plain"}`, text: pg.phrase(item) }),
   ].filter(Boolean)));
   said.hidden = value.said.length === 0;
   $(".pg-lines").replaceChildren(...value.lines.map(line));

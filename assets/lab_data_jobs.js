@@ -3,14 +3,6 @@ const pg = window.playground;
 const $ = (selector) => element.querySelector(selector);
 const SIGNS = { done: "✓", failed: "✕", running: "…", waiting: "·", stopped: "■" };
 
-function bar({ done, total }) {
-  const share = total > 0 ? Math.min(100, (100 * done) / total) : 0;
-  return pg.el("div", {
-    class: total > 0 ? "pg-progress" : "pg-progress pg-endless", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": total || null,
-    "aria-valuenow": total > 0 ? done : null, "aria-label": pg.say("run.progress"),
-  }, pg.el("span", { style: { width: `${share}%` } }));
-}
-
 function line({ number, name, set, set_name: setName, state, key, said, left, warnings }) {
   return pg.el("li", { class: `lab-line-${state}`, data: { number, state } },
     pg.el("span", { class: "pg-sign", "aria-hidden": "true", text: SIGNS[state] || "·" }),
@@ -21,7 +13,7 @@ function line({ number, name, set, set_name: setName, state, key, said, left, wa
     key ? pg.el("button", { type: "button", class: "pg-button lab-show", on: { click: () => trigger("scoresshown", { scorer: key, set }) } },
       pg.el("span", { class: "pg-button-text", text: pg.say("labdata.show") })) : null,
     ...(warnings || []).map((each) => pg.el("span", { class: "pg-warn", text: pg.phrase(each) })),
-    said.bar ? bar(said.bar) : null);
+    said.bar ? pg.bar(said.bar) : null);
 }
 
 function draw() {

@@ -149,12 +149,21 @@ window.playground = (() => {
   if (document.body) restoreTheme();
   else document.addEventListener("DOMContentLoaded", restoreTheme);
 
+  // How far something has come; without a total it only shows that something is going on.
+  function bar({ done, total }) {
+    const share = total > 0 ? Math.min(100, (100 * done) / total) : 0;
+    return el("div", {
+      class: total > 0 ? "pg-progress" : "pg-progress pg-endless", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": total || null,
+      "aria-valuenow": total > 0 ? done : null, "aria-label": say("run.progress"),
+    }, el("span", { style: { width: `${share}%` } }));
+  }
+
   // Sets that are no file of the visitor are named in the language of the page.
   const READY_SETS = ["example", "traps", "labels", "page"];
   const setName = (id, name) => (READY_SETS.includes(id) ? say(`labdata.set_${id}`) : name);
 
   return {
-    setName, isReadySet: (id) => READY_SETS.includes(id),
+    bar, setName, isReadySet: (id) => READY_SETS.includes(id),
     say, phrase, number, signed, el, svg, drawn, setLanguage, toggleTheme, isDark, restoreTheme, copy, download, flash,
     get language() { return language; },
   };
