@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playground.engine.public import compare, embed, rerank, score_set
+    from playground.engine.python_api import compare, embed, rerank, score_set
 
 __all__ = ["__version__", "compare", "embed", "rerank", "score_set"]
 __version__ = "0.1.0"
@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> object:
     # On first use only: the page's process reads its version here and needs no engine for it.
     if name in ("compare", "embed", "rerank", "score_set"):
-        from playground.engine import public
+        from playground.engine import python_api
 
-        return getattr(public, name)
+        return getattr(python_api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

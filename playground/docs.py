@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from playground.cli import flags
-from playground.engine.limits import LOCAL, PUBLIC, Limits
+from playground.core.limits import LOCAL, PUBLIC, Limits
 from playground.models.catalog import CatalogEntry, entries
 
 README = Path(__file__).resolve().parents[1] / "README.md"

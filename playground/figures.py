@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from playground.core.types import Comparison, RerankResult
-from playground.engine.comparison import comparable
+from playground.engine.comparison_record import comparable
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

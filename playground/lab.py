@@ -75,8 +75,8 @@ def _lines(labelled: LabelledSet, scores: SetScores, method: Method, parameter: 
             f"    on unseen queries ({unseen.n_folds} folds): precision {_number(unseen.outside.precision)}, "
             f"recall {_number(unseen.outside.recall)}, F1 {_number(unseen.outside.f1)}"
         )
-    for remark in (*best.remarks, *sure.remarks, *unseen.remarks):
-        yield f"    {remark}"
+    for warning in (*best.warnings, *sure.warnings, *unseen.warnings):
+        yield f"    {warning}"
 
 
 def _estimate(estimate: object) -> str:
@@ -100,11 +100,11 @@ def _facts(labelled: LabelledSet) -> str:
 
 
 def _opened(files: Sequence[Path]) -> LabelledSet:
-    from playground.engine import example_set, label_files
+    from playground.inputs import labelled_sets, ready_sets
 
     if not files:
-        return example_set.load()
-    read = label_files.read(files)
+        return ready_sets.load()
+    read = labelled_sets.read(files)
     for note in read.notes:
         typer.echo(f"note: {note}")
     return read.labelled

@@ -62,7 +62,7 @@ def _spare_loopback_the_proxy(host: str, environ: MutableMapping[str, str]) -> N
 
 
 def start_log() -> None:
-    """Our remarks from INFO on, those of libraries from WARNING on, all to stderr."""
+    """Our warnings from INFO on, those of libraries from WARNING on, all to stderr."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     log.setLevel(logging.INFO)
     for name in QUIET:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from playground.core.labels import LabelledSet, SetScores
 from playground.core.types import Comparison
-from playground.engine.comparison import to_frame
+from playground.engine.comparison_record import to_frame
 
 if TYPE_CHECKING:
     import pandas as pd

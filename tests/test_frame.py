@@ -18,7 +18,7 @@ from sqlite_utils import Database
 from playground.history.store import HistoryStore
 from tests.running import ROOT, Page, environment, running
 
-ICON = ROOT / "assets" / "icon.png"
+ICON = ROOT / "assets" / "shared" / "icon.png"
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of this kind need POSIX")
 
 # Python runs this in the child before anything else: what leaves the machine is noted, then refused.

@@ -10,8 +10,8 @@ from playground import lab
 from playground.analysis import quality, thresholds
 from playground.analysis.judged import judged
 from playground.core.labels import LabelledSet, SetScores
-from playground.engine import label_files
 from playground.engine.set_scoring import collected
+from playground.inputs import labelled_sets
 from tests.ui import doubles
 
 LABELS = """query,passage,label
@@ -30,7 +30,7 @@ def scored(tmp_path: Path) -> tuple[LabelledSet, SetScores]:
 
     path = tmp_path / "labels.csv"
     path.write_text(LABELS, encoding="utf-8")
-    labelled = label_files.read([path]).labelled
+    labelled = labelled_sets.read([path]).labelled
     found = collected(labelled, Engine(load_scorer=doubles.load()).score_set(labelled, ModelChoice("double")))
     assert found is not None
     return labelled, found

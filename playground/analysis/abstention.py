@@ -46,7 +46,7 @@ class Abstention:
     answered: Floats
     with_relevant: Floats
     top_relevant: Floats
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     reason: str = ""
 
 
@@ -79,7 +79,7 @@ def abstention(judged: Judged, n_resamples: int | None = None, seed: int = 0) ->
         answered=n_answered / n,
         with_relevant=ratio(cuts.tp[:-1], n_answered),
         top_relevant=right / n_answered,
-        remarks=(
+        warnings=(
             *((FEW.format(n=rarer, n_queries=n),) if rarer < FEWEST else ()),
             *((LEFT_OUT.format(n=n_out),) if n_out else ()),
         ),

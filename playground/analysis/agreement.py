@@ -77,9 +77,9 @@ def agreements(results: Sequence[RerankResult], k: int | None = None) -> tuple[A
 
 
 def table(agreements: Sequence[Agreement], names: Sequence[str]) -> pd.DataFrame:
-    """One row for each pair: first, second, n_passages, n_left_out, k, a column for each metric, remarks.
+    """One row for each pair: first, second, n_passages, n_left_out, k, a column for each metric, warnings.
 
-    A metric without a value is missing (`<NA>`, an empty cell in CSV), and its reason stands in `remarks`.
+    A metric without a value is missing (`<NA>`, an empty cell in CSV), and its reason stands in `warnings`.
     """
     rows = [
         {
@@ -89,11 +89,11 @@ def table(agreements: Sequence[Agreement], names: Sequence[str]) -> pd.DataFrame
             "n_left_out": one.n_left_out,
             "k": one.k,
             **{name: one.measures[name].value for name in METRICS},
-            "remarks": " ".join(dict.fromkeys(each.reason for each in one.measures.values() if each.reason)),
+            "warnings": " ".join(dict.fromkeys(each.reason for each in one.measures.values() if each.reason)),
         }
         for one in agreements
     ]
-    columns = ["first", "second", "n_passages", "n_left_out", "k", *METRICS, "remarks"]
+    columns = ["first", "second", "n_passages", "n_left_out", "k", *METRICS, "warnings"]
     return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(METRICS, "Float64"))
 
 

@@ -38,7 +38,7 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PlaceInBackground:
     """Where one cosine stands.
 
     Attributes:
@@ -80,7 +80,7 @@ def percentiles_in(cosines: ArrayLike, background: ArrayLike) -> Floats:
     return np.asarray(50.0 * (below + up_to) / len(pool), dtype=np.float64)
 
 
-def standing(cosine: float, background: ArrayLike) -> Standing:
+def place_in_background(cosine: float, background: ArrayLike) -> PlaceInBackground:
     """Where one cosine stands.
 
     Raises:
@@ -88,7 +88,7 @@ def standing(cosine: float, background: ArrayLike) -> Standing:
     """
     pool = check(background)
     place: Place = "above" if cosine > pool[-1] else "below" if cosine < pool[0] else "inside"
-    return Standing(cosine, float(percentiles_in(cosine, pool)), place, len(pool))
+    return PlaceInBackground(cosine, float(percentiles_in(cosine, pool)), place, len(pool))
 
 
 def summary(background: ArrayLike) -> Summary:

@@ -93,7 +93,7 @@ class Calibration:
     intercept: float | None = None
     x: tuple[float, ...] = ()
     y: tuple[float, ...] = ()
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     reason: str = ""
 
     def probability(self, score: float) -> float:
@@ -150,7 +150,7 @@ def calibrate(judged: Judged, method: Method, sigmoid: bool = True) -> Calibrati
         base_brier=base * (1 - base),
         sigmoid_brier=float(brier_score_loss(judged.relevant, _sigmoid(judged.score))) if sigmoid else None,
         bins=reliability(outside, judged.relevant),
-        remarks=_remarks(judged, whole, outside),
+        warnings=_warnings(judged, whole, outside),
     )
 
 
@@ -212,7 +212,7 @@ def _fitted(plain: Calibration, score: Floats, relevant: NDArray[np.bool_]) -> C
     return replace(plain, slope=slope, intercept=float(model.intercept_[0]) - slope * centre)
 
 
-def _remarks(judged: Judged, whole: Calibration, outside: Floats) -> tuple[str, ...]:
+def _warnings(judged: Judged, whole: Calibration, outside: Floats) -> tuple[str, ...]:
     said = []
     if whole.slope is not None and whole.slope < 0:
         said.append(FALLS)

@@ -54,7 +54,7 @@ class Suggestion:
         confusion: at `value`.
         f_beta: at `value`, with the method's beta, or 1 for other methods.
         cost: errors at `value` in units of a false negative; None for other methods than `cost`.
-        remarks: English sentences.
+        warnings: English sentences.
         reason: an English sentence; empty where there is a value.
     """
 
@@ -66,7 +66,7 @@ class Suggestion:
     confusion: Confusion | None
     f_beta: float | None
     cost: float | None
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     reason: str = ""
 
     @property
@@ -113,7 +113,7 @@ def suggest(judged: Judged, method: Method, parameter: float) -> Suggestion:
         confusion=chosen,
         f_beta=chosen.f_beta(parameter if method == "f-beta" else 1.0),
         cost=parameter * chosen.fp + chosen.fn if method == "cost" else None,
-        remarks=_remarks(judged, chosen),
+        warnings=_warnings(judged, chosen),
     )
 
 
@@ -193,7 +193,7 @@ def _none(method: Method, parameter: float, reason: str) -> Suggestion:
     return Suggestion(method, parameter, None, None, None, None, None, None, reason=reason)
 
 
-def _remarks(judged: Judged, chosen: Confusion) -> tuple[str, ...]:
+def _warnings(judged: Judged, chosen: Confusion) -> tuple[str, ...]:
     if judged.score.min() == judged.score.max():
         return (TIED.format(n=len(judged)),)
     if math.isinf(chosen.threshold):

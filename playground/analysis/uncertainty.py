@@ -92,7 +92,7 @@ class Uncertainty:
         n_resamples: how many were drawn; fewer for large sets.
         n_without: resamples in which the rule finds no threshold.
         n_queries: with at least one labelled and scored pair.
-        remarks: English sentences.
+        warnings: English sentences.
         reason: an English sentence; empty where there is a threshold.
     """
 
@@ -105,7 +105,7 @@ class Uncertainty:
     n_without: int
     n_queries: int
     n_relevant: int
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     reason: str = ""
 
 
@@ -155,7 +155,7 @@ class Unseen:
     grouped: bool
     n_without: int
     thresholds: tuple[float, float] | None
-    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     reason: str = ""
 
 
@@ -210,7 +210,7 @@ def uncertainty(
         found,
         threshold_band=(float(low), float(high)) if len(thresholds) else None,
         n_without=n_without,
-        remarks=(*found.remarks, *((often,) if n_without * 20 > found.n_resamples else ())),
+        warnings=(*found.warnings, *((often,) if n_without * 20 > found.n_resamples else ())),
     )
 
 
@@ -231,7 +231,7 @@ def uncertainty_at(judged: Judged, threshold: float, n_resamples: int | None = N
             n_without=0,
             n_queries=len(queries),
             n_relevant=judged.n_relevant,
-            remarks=(ONE_QUERY,),
+            warnings=(ONE_QUERY,),
         )
     n = n_resamples or n_resamples_for(judged)
     kept = judged.score >= threshold
@@ -247,7 +247,7 @@ def uncertainty_at(judged: Judged, threshold: float, n_resamples: int | None = N
     precision = _estimate(at.precision, tp, tp + fp, int(np.sum(tp_q + fp_q > 0)))
     recall = _estimate(at.recall, tp, tp + fn, int(np.sum(tp_q + fn_q > 0)))
     f1 = _estimate(at.f1, 2 * tp, 2 * tp + fp + fn, int(np.sum(tp_q + fp_q + fn_q > 0)))
-    said = dict.fromkeys(remark for _, remark in (precision, recall, f1) if remark)
+    said = dict.fromkeys(warning for _, warning in (precision, recall, f1) if warning)
     return Uncertainty(
         threshold=float(threshold),
         threshold_band=None,
@@ -258,7 +258,7 @@ def uncertainty_at(judged: Judged, threshold: float, n_resamples: int | None = N
         n_without=0,
         n_queries=len(queries),
         n_relevant=judged.n_relevant,
-        remarks=tuple(said),
+        warnings=tuple(said),
     )
 
 
@@ -288,7 +288,7 @@ def leave_one_query_out(judged: Judged, method: Method, parameter: float, seed: 
         grouped=grouped,
         n_without=n_without,
         thresholds=(min(one.threshold for one in found), max(one.threshold for one in found)) if found else None,
-        remarks=(
+        warnings=(
             *((GROUPED.format(n=len(queries), n_folds=n_folds),) if grouped else ()),
             *((SOME_WITHOUT.format(n=n_without),) if n_without else ()),
         ),
@@ -459,7 +459,7 @@ def _areas(tp: Floats, fp: Floats) -> Floats:
 
 
 def _estimate(value: float | None, part: Floats, whole: Floats, n_queries: int) -> tuple[Estimate, str]:
-    """The band of part / whole over resamples where the whole is not 0, and a remark.
+    """The band of part / whole over resamples where the whole is not 0, and a warning.
 
     Args:
         n_queries: that have something in the whole.

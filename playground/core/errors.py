@@ -1,7 +1,7 @@
 """Every error that a user may cause or meet, as one tree.
 
 A message is an English template plus its values, so that the page can show the same sentence in another language:
-the translation is looked up by the template (`assets/texts.toml`, table `errors`) and filled with the same values.
+the translation is looked up by the template (`assets/shared/errors.toml`) and filled with the same values.
 """
 
 from __future__ import annotations

@@ -160,7 +160,7 @@ class RerankResult:
         seconds: wall time of encoding and scoring, without loading the model.
         n_tokens: tokens that went through the model in this run, special tokens included; cached pairs count 0.
         n_cached: how many scores came from the cache.
-        warnings: lasting remarks in plain sentences (a failed golden check, a query that was cut, a replaced device).
+        warnings: lasting warnings in plain sentences (a failed golden check, a query that was cut, a replaced device).
         instruction: what really went before the query; empty where nothing did.
     """
 

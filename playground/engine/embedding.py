@@ -22,8 +22,8 @@ from playground.engine.budget import Budgets
 from playground.engine.cache import VectorCache, score_key
 from playground.engine.pool import Lease, ModelPool
 from playground.engine.ranking import ranked
-from playground.engine.remarks import about_equal_scores, about_query, about_request
 from playground.engine.run import Latest, Stopwatch
+from playground.engine.warnings import about_equal_scores, about_query, about_request
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,6 +12,7 @@ from typing import Never, TypeVar, cast
 from playground.engine import gpu_worker  # noqa: F401  isort: skip
 from playground.core.errors import InvalidInput
 from playground.core.labels import LabelledSet
+from playground.core.limits import LOCAL, Limits, clean, validate
 from playground.core.protocols import Embedder, Scorer
 from playground.core.scales import BM25
 from playground.core.types import (
@@ -28,17 +29,16 @@ from playground.core.types import (
     Step,
     TokenCount,
 )
-from playground.engine import background, comparing, set_scoring, speed
+from playground.engine import background, comparison_run, set_scoring, speed
 from playground.engine.batches import chunks
 from playground.engine.budget import Budgets
 from playground.engine.cache import ScoreCache, VectorCache
 from playground.engine.embedding import EmbedRun, Vectors
 from playground.engine.keyword import KeywordRun
-from playground.engine.limits import LOCAL, Limits, clean, validate
 from playground.engine.pool import Lease, LoadedModel, LoadEmbedder, LoadScorer, ModelPool, OnProgress
-from playground.engine.remarks import about_model
 from playground.engine.run import Run, until
 from playground.engine.set_scoring import Known, Ready, SetStep
+from playground.engine.warnings import about_model
 from playground.models import bm25, catalog
 
 # How soon a waiting visitor hears of the load's progress or is let go by Stop.
@@ -142,9 +142,9 @@ class Engine:
         Raises:
             InvalidInput: at the call: bad input, no model, too many, or one twice with the same settings.
         """
-        comparing.check(choices, self.limits)
+        comparison_run.check(choices, self.limits)
         checked = validate(request, self.limits)
-        return comparing.steps(self, checked.request, choices, stop or threading.Event())
+        return comparison_run.steps(self, checked.request, choices, stop or threading.Event())
 
     def score_set(
         self,

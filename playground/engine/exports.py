@@ -6,11 +6,9 @@ import csv
 import io
 import json
 
+from playground.core.spreadsheet_cells import safe_cell
 from playground.core.types import ModelChoice, Passage, RerankResult, ScoredPassage
 from playground.engine.manifest import manifest
-
-# A spreadsheet runs a cell that starts so. Source: OWASP, "CSV Injection".
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 # How far two runs of one model may lie apart: batches differ, and with them the last bits of each number format.
 TOLERANCES = {"fp32": 1e-3, "fp16": 0.05, "bf16": 0.25}
@@ -101,8 +99,3 @@ def _row(result: RerankResult, index: int, passage: Passage, scored: ScoredPassa
         *(safe_cell(text) for text in (spec.model_id, spec.revision or "", spec.device, spec.precision)),
         str(spec.max_length),
     ]
-
-
-def safe_cell(text: str) -> str:
-    """The text as a cell that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text

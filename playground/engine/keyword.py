@@ -8,8 +8,8 @@ from playground.core.scales import BM25
 from playground.core.types import EncodedPair, Phase, Progress, RerankRequest, RerankResult
 from playground.engine.batches import chunks
 from playground.engine.ranking import float32, ranked
-from playground.engine.remarks import INSTRUCTION_LEFT_OUT, about_equal_scores
 from playground.engine.run import Stopwatch
+from playground.engine.warnings import INSTRUCTION_LEFT_OUT, about_equal_scores
 from playground.models import bm25
 
 

@@ -15,7 +15,7 @@ from playground.engine.budget import Budgets
 from playground.engine.cache import ScoreCache, score_key
 from playground.engine.pool import Lease, ModelPool
 from playground.engine.ranking import float32, ranked
-from playground.engine.remarks import about_request, about_scores
+from playground.engine.warnings import about_request, about_scores
 
 # A partial result of thousands of passages takes milliseconds to build; up to this many it is built after each batch.
 SMALL_RUN = 200

@@ -12,9 +12,9 @@ from typing import Protocol
 
 from playground.core.errors import InvalidInput, PlaygroundError
 from playground.core.labels import LabelledQuery, LabelledSet, SetScores
+from playground.core.limits import Limits, validate
 from playground.core.scales import Scale
 from playground.core.types import ModelSpec, Passage, Phase, Progress, RerankRequest, RerankResult
-from playground.engine.limits import Limits, validate
 from playground.engine.run import Stopwatch, until
 from playground.models import bm25
 
@@ -34,7 +34,7 @@ class SetStep:
         spec, scale: None while the model is loading.
         instruction: what goes before the queries; empty where nothing does.
         scored: (query, passage, raw output) of pairs that are new in this step, each once, in the texts of the set.
-        warnings: lasting remarks on the model in plain sentences (a replaced device, a check at load that is off).
+        warnings: lasting warnings on the model in plain sentences (a replaced device, a check at load that is off).
     """
 
     phase: Phase

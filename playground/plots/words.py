@@ -12,7 +12,7 @@ SIGMOID_OF = ("logit", "log-odds")
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Axis titles and remarks. `{n}`, `{total}` and `{scale}` are filled in."""
+    """Axis titles and warnings. `{n}`, `{total}` and `{scale}` are filled in."""
 
     raw: str = "{scale}"
     sigmoid: str = "sigmoid of the {scale} (not a probability)"

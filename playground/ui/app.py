@@ -16,15 +16,16 @@ from playground.paths import ASSETS
 from playground.plots import find
 from playground.plots.palette import css_variables
 from playground.settings import Settings
-from playground.ui import texts, workspace
-from playground.ui.components.bound import Bound
-from playground.ui.components.drawn import asset, drawn
+from playground.ui import texts
+from playground.ui.components.html_parts import asset, html_part
+from playground.ui.components.localized import Localized
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.theme import theme
 from playground.ui.views import VIEWS
-from playground.ui.views.history import on_link, opened_outputs
+from playground.ui.views.history.view import on_link, opened_outputs
 from playground.ui.wiring import Caller, listen
+from playground.ui.workspace import view as workspace
 
 # Both fixed: gradio's random ones would lose the visitor's id at every restart. The secret hides nothing, since the
 # page carries it; the id itself is the visitor's key.
@@ -50,14 +51,16 @@ def build_app(services: Services) -> gr.Blocks:
 
 def build_page(services: Services) -> Page:
     """Layout only."""
-    bound = Bound()
+    localized = Localized()
     me = gr.BrowserState({}, storage_key=STORAGE_KEY, secret=STORAGE_SECRET)
-    header = drawn("header", f'<header class="pg-header"><span class="pg-mark">{asset("logo.svg")}</span></header>')
+    header = html_part(
+        "shared/header", f'<header class="pg-header"><span class="pg-mark">{asset("shared/logo.svg")}</span></header>'
+    )
     with gr.Row(elem_id="page", equal_height=False):
         with gr.Column(elem_id="workspace", scale=0, min_width=300):
-            panel = workspace.build(services, bound)
+            panel = workspace.build(services, localized)
         with gr.Column(elem_id="views", scale=1, min_width=300), gr.Tabs(elem_id="tabs", selected="ranking") as tabs:
-            page = Page(services, bound, me, header, panel, tabs)
+            page = Page(services, localized, me, header, panel, tabs)
             for name, module in VIEWS.items():
                 _add_view(page, name, module)
     return page
@@ -65,8 +68,8 @@ def build_page(services: Services) -> Page:
 
 def _add_view(page: Page, name: str, module: str) -> None:
     page.modules[name] = import_module(module)
-    with page.bound(gr.Tab(id=name, elem_id=f"tab-{name}"), label=f"tab.{name}") as page.tab[name]:
-        page.views[name] = page.modules[name].build(page.services, page.bound)
+    with page.localized(gr.Tab(id=name, elem_id=f"tab-{name}"), label=f"tab.{name}") as page.tab[name]:
+        page.views[name] = page.modules[name].build(page.services, page.localized)
 
 
 def wire(page: Page, app: gr.Blocks) -> None:
@@ -76,13 +79,15 @@ def wire(page: Page, app: gr.Blocks) -> None:
     for module in page.modules.values():
         module.wire(page)
     rank = page.views["ranking"]
-    in_words = [me, page.header, *page.bound.components]
-    arrived = listen(app.load, partial(on_arrive, services, page.bound), me=me, outputs=in_words, queue=False)
+    in_words = [me, page.header, *page.localized.components]
+    arrived = listen(app.load, partial(on_arrive, services, page.localized), me=me, outputs=in_words, queue=False)
     listen(arrived.then, partial(on_link, services), me=me, inputs=[rank.visit], outputs=opened_outputs(page))
     listen(arrived.then, partial(on_ready, services), me=me)
     for arrival in page.arrivals:
         arrival(arrived.then)
-    switched = listen(page.header.switched, partial(on_switch, page.bound), me=me, outputs=[me, *page.bound.components])
+    switched = listen(
+        page.header.switched, partial(on_switch, page.localized), me=me, outputs=[me, *page.localized.components]
+    )
     listen(
         switched.then,
         partial(page.modules["ranking"].on_unit, services),
@@ -97,12 +102,12 @@ def wire(page: Page, app: gr.Blocks) -> None:
     app.unload(leave)
 
 
-def on_arrive(services: Services, bound: Bound, caller: Caller) -> tuple[Any, ...]:
+def on_arrive(services: Services, localized: Localized, caller: Caller) -> tuple[Any, ...]:
     """Who came: an id for a new browser, and the page in its language."""
     language = caller.language if caller.owner else texts.language_of(caller.accepted)
     me = {"id": caller.owner or secrets.token_urlsafe(16), "lang": language}
     # The page is English as it is served.
-    updates = [gr.skip() for _ in bound.components] if language == "en" else bound.updates(language)
+    updates = [gr.skip() for _ in localized.components] if language == "en" else localized.updates(language)
     return (me, {"lang": language}, *updates)
 
 
@@ -118,10 +123,10 @@ def warm_up() -> None:
         find(name)
 
 
-def on_switch(bound: Bound, caller: Caller) -> tuple[Any, ...]:
+def on_switch(localized: Localized, caller: Caller) -> tuple[Any, ...]:
     """Every component in the language that was clicked."""
     language: texts.Language = "zh" if caller.text("lang") == "zh" else "en"
-    return ({"id": caller.owner, "lang": language}, *bound.updates(language))
+    return ({"id": caller.owner, "lang": language}, *localized.updates(language))
 
 
 def head() -> str:
@@ -130,9 +135,9 @@ def head() -> str:
         (
             f"<style>{css_variables()}</style>",
             f"<script>window.playgroundTexts = {texts.for_browser()};</script>",
-            f"<script>{asset('playground.js')}</script>",
-            f"<script>{asset('plots.js')}</script>",
-            f"<script>{asset('labels.js')}</script>",
+            f"<script>{asset('shared/playground.js')}</script>",
+            f"<script>{asset('shared/plots.js')}</script>",
+            f"<script>{asset('shared/labels.js')}</script>",
         )
     )
 
@@ -141,9 +146,11 @@ def launch_options(settings: Settings) -> dict[str, Any]:
     """How the page is served: safe defaults, our looks, and no host but its own."""
     return {
         "theme": theme(),
-        "css_paths": sorted(ASSETS.glob("*.css"), key=lambda path: path.stem != "playground"),
+        "css_paths": sorted(
+            ASSETS.glob("*/*.css"), key=lambda path: (path.parent.name != "shared", path.stem != "playground")
+        ),
         "head": head(),
-        "favicon_path": ASSETS / "icon.png",
+        "favicon_path": ASSETS / "shared" / "icon.png",
         "pwa": True,
         "ssr_mode": False,
         "run_history": False,

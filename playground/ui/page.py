@@ -9,9 +9,9 @@ from typing import Any
 
 import gradio as gr
 
-from playground.ui import workspace
-from playground.ui.components.bound import Bound
+from playground.ui.components.localized import Localized
 from playground.ui.services import Services
+from playground.ui.workspace import view as workspace
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Page:
     """
 
     services: Services
-    bound: Bound
+    localized: Localized
     me: gr.BrowserState
     header: gr.HTML
     workspace: workspace.Widgets

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from playground.core.limits import LOCAL, PUBLIC
 from playground.core.types import ModelChoice
 from playground.engine.engine import Engine
-from playground.engine.limits import LOCAL, PUBLIC
 from playground.history.store import HistoryStore
 from playground.models import catalog
 from playground.models.resolve import parse_choice
 from playground.settings import Settings
-from playground.ui.lab.jobs import ScoringJobs
-from playground.ui.lab.recent import Recent, Turns
+from playground.ui.views.threshold.page_turns import LruCache, Turns
+from playground.ui.views.threshold.scoring_jobs import ScoringJobs
 
 
 class StopFlags:
@@ -64,7 +64,7 @@ class Services:
     engine: Engine
     history: HistoryStore
     stops: StopFlags = field(default_factory=StopFlags)
-    desks: Recent[Any] = field(default_factory=Recent)
+    sets_in_view: LruCache[Any] = field(default_factory=LruCache)
     turns: Turns = field(default_factory=Turns)
     jobs: ScoringJobs = field(init=False)
 

@@ -1,4 +1,4 @@
-"""Texts of the page in English and Chinese, from one catalogue (`assets/texts.toml`)."""
+"""Texts of the page in English and Chinese: one catalogue, of a `texts.toml` beside each view's script and style."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, cast
 
@@ -78,18 +79,19 @@ def _filled(template: str, values: Mapping[str, str]) -> str:
 @cache
 def texts() -> Mapping[str, Mapping[Language, str]]:
     """Texts by language, by dotted key."""
-    flat = {
-        f"{section}.{key}": cast("Mapping[Language, str]", entry)
-        for section, entries in _file()["texts"].items()
-        for key, entry in entries.items()
-    }
+    flat: dict[str, Mapping[Language, str]] = {}
+    for path in sorted(ASSETS.glob("*/texts.toml")):
+        for section, entries in _read(path)["texts"].items():
+            # `|` would let a section of one file hide that of another.
+            assert not any(key.startswith(f"{section}.") for key in flat), f"{path}: [texts.{section}] is in two files"
+            flat |= {f"{section}.{key}": cast("Mapping[Language, str]", entry) for key, entry in entries.items()}
     return MappingProxyType(flat)
 
 
 @cache
 def errors() -> Mapping[str, Mapping[str, str]]:
     """Translations by language, by English template."""
-    return MappingProxyType(cast("dict[str, Mapping[str, str]]", _file()["errors"]))
+    return MappingProxyType(cast("dict[str, Mapping[str, str]]", _read(ASSETS / "shared" / "errors.toml")["errors"]))
 
 
 @cache
@@ -108,9 +110,8 @@ def language_of(accepted: str) -> Language:
     return "en"
 
 
-@cache
-def _file() -> dict[str, dict[str, dict[str, object]]]:
-    return tomllib.loads((ASSETS / "texts.toml").read_text(encoding="utf-8"))
+def _read(path: Path) -> dict[str, dict[str, dict[str, object]]]:
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 @cache

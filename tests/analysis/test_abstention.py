@@ -30,7 +30,7 @@ def test_the_curve_counts_queries_by_their_top_score() -> None:
     assert found.with_relevant.tolist() == pytest.approx([0.5, 2 / 3, 1.0, 1.0])
     assert found.top_relevant.tolist() == pytest.approx([0.25, 1 / 3, 0.5, 1.0])
     assert found.auc.value == 1.0
-    assert found.remarks == ("Only 2 of 4 queries are of the rarer kind, so the curve says little.",)
+    assert found.warnings == ("Only 2 of 4 queries are of the rarer kind, so the curve says little.",)
 
 
 def test_the_area_is_scikit_learns_over_queries() -> None:
@@ -77,7 +77,7 @@ def test_queries_of_one_kind_give_a_reason(relevant: list[int], reason: str) -> 
 
 def test_passages_that_do_not_count_are_said() -> None:
     judged = pairs([1.0, 0.0] * 6, [1, 0] * 6, list(range(12)), n_unjudged=3, n_unsure=1)
-    assert abstention(judged, n_resamples=20).remarks == (
+    assert abstention(judged, n_resamples=20).warnings == (
         "4 passages without a label or a score do not count here; the true top of a query may be among them.",
     )
 

@@ -196,7 +196,7 @@ def test_the_table_leaves_undefined_cells_empty_and_says_why() -> None:
 
     assert frame.loc[0, ["first", "second"]].tolist() == ["A", "B"]
     assert frame[list(METRICS)].isna().all().all()
-    assert frame.loc[0, "remarks"] == ONE_ORDERS_NOTHING
+    assert frame.loc[0, "warnings"] == ONE_ORDERS_NOTHING
     assert "nan" not in frame.to_csv(index=False).lower()
 
 

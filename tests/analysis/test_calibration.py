@@ -151,7 +151,7 @@ def test_a_model_that_ranks_the_wrong_way_round_is_told() -> None:
     found = calibrate(upside_down, "platt")
     assert found.slope is not None
     assert found.slope < 0
-    assert FALLS in found.remarks
+    assert FALLS in found.warnings
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -161,14 +161,14 @@ def test_classes_that_do_not_overlap_still_have_finite_figures(method: Method) -
         found = calibrate(drawn(20, 2, 4, apart=30.0), method)
     assert found.brier == pytest.approx(0.0, abs=1e-3)
     assert math.isfinite(found.log_loss or math.nan)
-    assert (STEEP in found.remarks) == (method == "platt")
+    assert (STEEP in found.warnings) == (method == "platt")
     assert found.probability(1e9) == pytest.approx(1.0)
     assert found.probability(-1e9) == pytest.approx(0.0)
 
 
 def test_certain_and_wrong_pairs_are_counted() -> None:
     found = calibrate(drawn(20, 2, 4, apart=3.0, seed=1), "isotonic")
-    assert any("exactly 0 or 1 and the opposite label" in remark for remark in found.remarks)
+    assert any("exactly 0 or 1 and the opposite label" in warning for warning in found.warnings)
     assert math.isfinite(found.log_loss or math.nan)
 
 

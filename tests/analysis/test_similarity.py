@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from playground.analysis.background import percentiles_in, standing, summary
+from playground.analysis.background import percentiles_in, place_in_background, summary
 from playground.analysis.precision_diff import precision_diff
 from playground.analysis.projection import ALL_ALIKE, NEEDS_THREE, project
 from playground.analysis.similarity import cosines, duplicate_threshold, near_duplicates, similarity_order
@@ -33,9 +33,9 @@ def test_percentiles_keep_the_shape_of_a_matrix() -> None:
 
 
 def test_a_cosine_beyond_every_unrelated_pair_says_so() -> None:
-    assert [standing(value, PLANTED).place for value in (0.59, 0.7, 0.81)] == ["below", "inside", "above"]
-    assert standing(0.8, PLANTED).percentile == pytest.approx(100 * 100.5 / 101)
-    assert standing(0.7, PLANTED).n_pairs == 101
+    assert [place_in_background(value, PLANTED).place for value in (0.59, 0.7, 0.81)] == ["below", "inside", "above"]
+    assert place_in_background(0.8, PLANTED).percentile == pytest.approx(100 * 100.5 / 101)
+    assert place_in_background(0.7, PLANTED).n_pairs == 101
 
 
 def test_the_summary_is_that_of_the_planted_background() -> None:
@@ -46,7 +46,7 @@ def test_the_summary_is_that_of_the_planted_background() -> None:
 
 def test_too_few_pairs_and_numbers_that_are_no_cosines_are_no_background() -> None:
     with pytest.raises(InvalidInput, match="at least 20 unrelated pairs, not 3"):
-        standing(0.5, [0.1, 0.2, 0.3])
+        place_in_background(0.5, [0.1, 0.2, 0.3])
     with pytest.raises(InvalidInput, match="no cosine"):
         summary([0.5] * 30 + [np.nan])
 

@@ -91,7 +91,7 @@ def test_a_clean_gap_is_cut_in_its_middle_by_every_method() -> None:
         assert found.value == 1.0
         assert found.between == (-1.0, 3.0)
         assert (found.precision, found.recall, found.f_beta) == (1.0, 1.0, 1.0)
-        assert found.remarks == ()
+        assert found.warnings == ()
 
 
 def test_a_demand_out_of_reach_says_what_is_reached() -> None:
@@ -106,18 +106,18 @@ def test_a_demand_out_of_reach_says_what_is_reached() -> None:
 
 def test_keep_all_and_drop_all_are_chosen_where_nothing_beats_them() -> None:
     dear = suggest(pairs([3.0, 2.0, 1.0], [0, 1, 0]), "cost", 10.0)
-    assert (dear.value, dear.finite, dear.remarks) == (math.inf, 4.0, (DROPS_ALL,))
+    assert (dear.value, dear.finite, dear.warnings) == (math.inf, 4.0, (DROPS_ALL,))
     assert (dear.cost, dear.precision, dear.recall, dear.f_beta) == (1.0, None, 0.0, 0.0)
     assert dear.between == (3.0, math.inf)
     cheap = suggest(pairs([3.0, 2.0, 1.0], [1, 0, 1]), "recall", 1.0)
-    assert (cheap.value, cheap.finite, cheap.remarks) == (-math.inf, 0.0, (KEEPS_ALL,))
+    assert (cheap.value, cheap.finite, cheap.warnings) == (-math.inf, 0.0, (KEEPS_ALL,))
     assert cheap.between == (-math.inf, 1.0)
 
 
 def test_tied_scores_are_never_cut() -> None:
     found = suggest(pairs([1.0] * 6, [1, 1, 1, 0, 0, 0]), "f-beta", 1.0)
     assert (found.value, found.confusion.n_kept if found.confusion else 0) == (-math.inf, 6)
-    assert found.remarks == (TIED.format(n=6),)
+    assert found.warnings == (TIED.format(n=6),)
     # The best cut by sentence-transformers' rule would keep only the first of the two tied at 2.
     found = suggest(pairs([2.0, 2.0, 1.0], [1, 0, 0]), "f-beta", 1.0)
     assert found.value == 1.5

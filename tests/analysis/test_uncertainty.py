@@ -146,7 +146,7 @@ def test_a_set_without_an_error_is_not_called_certain() -> None:
     # 0.025^(1/10): ten of ten right are what a share of 69 % still gives once in forty times.
     assert found.precision == Estimate(1.0, pytest.approx(0.025**0.1), 1.0)
     assert found.recall.low == pytest.approx(stats.binomtest(10, 10).proportion_ci(0.95, "exact").low)
-    assert "100 % in each of 10 queries" in found.remarks[0]
+    assert "100 % in each of 10 queries" in found.warnings[0]
     none = uncertainty_at(pairs([1.0, 2.0, 1.5, 3.0], [1, 0, 1, 0], [0, 0, 1, 1]), 1.7)
     assert none.precision == Estimate(0.0, 0.0, pytest.approx(1 - 0.025**0.5))
 
@@ -187,7 +187,7 @@ def test_a_demand_that_many_resamples_cannot_meet_is_said() -> None:
     judged = pairs([9.0, 0.0, 1.0, 1.0, 1.0, 1.0], [1, 0, 1, 0, 1, 0], [0, 0, 1, 1, 2, 2])
     found = uncertainty(judged, "precision", 1.0)
     assert found.n_without / found.n_resamples == pytest.approx((2 / 3) ** 3 + 1 / 27, abs=0.05)
-    assert any("no threshold meets the demand" in remark for remark in found.remarks)
+    assert any("no threshold meets the demand" in warning for warning in found.warnings)
     assert found.threshold_band is not None
 
 
@@ -197,7 +197,7 @@ def test_one_query_has_values_without_bands() -> None:
     assert found.threshold is not None
     assert found.threshold_band is None
     assert found.precision.value is not None
-    assert (found.precision.low, found.precision.reason, found.remarks) == (None, ONE_QUERY, (ONE_QUERY,))
+    assert (found.precision.low, found.precision.reason, found.warnings) == (None, ONE_QUERY, (ONE_QUERY,))
     assert auc(judged).reason == ONE_QUERY
     assert auc(judged).value == pytest.approx(metrics.roc_auc_score(judged.relevant, judged.score))
     assert leave_one_query_out(judged, "f-beta", 1.0).reason == ONE_QUERY
@@ -237,7 +237,7 @@ def test_what_was_chosen_inside_looks_better_than_it_is() -> None:
 def test_more_than_200_queries_are_left_out_in_groups() -> None:
     found = leave_one_query_out(drawn(201, 1, 3), "recall", 0.8)
     assert (found.n_folds, found.grouped, found.n_queries) == (50, True, 201)
-    assert found.remarks == ("201 queries were left out in 50 groups, not one by one.",)
+    assert found.warnings == ("201 queries were left out in 50 groups, not one by one.",)
     assert found.outside is not None
     assert found.outside.tp + found.outside.fn == 201
 

@@ -106,7 +106,7 @@ def show_threshold(page: Page, n_passages: int) -> None:
     page.get_by_role("button", name="Place a line all the same").click()
     page.get_by_text("What each rule would choose all the same").click()
     page.wait_for_function(
-        "() => document.querySelectorAll('#lab-panel .main-svg').length > 0"
+        "() => document.querySelectorAll('#threshold-panel .main-svg').length > 0"
         " && document.querySelectorAll('.pg-lab-card-band').length === 4"
         " && ![...document.querySelectorAll('.pg-lab-card-band')].some(band => !/\\d/.test(band.textContent))"
     )

@@ -16,7 +16,7 @@ pytest.importorskip("playwright")
 
 from playground.analysis.movement import movements
 from playground.core.types import Comparison, ModelChoice, Passage, RerankRequest
-from playground.engine.comparison import from_manifest
+from playground.engine.comparison_record import from_manifest
 from playground.engine.engine import Engine
 from playground.history.store import HistoryStore
 from playground.models.catalog import BUILT_IN_EMBEDDER, BUILT_IN_RERANKER

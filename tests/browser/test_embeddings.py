@@ -15,13 +15,13 @@ import pytest
 
 pytest.importorskip("playwright")
 
-from playground.analysis.background import standing
+from playground.analysis.background import place_in_background
 from playground.core.types import ModelChoice, Passage, RerankRequest
 from playground.engine.engine import Engine
 from playground.history.store import HistoryStore
+from playground.inputs.scenarios import Scenario, load_all
 from playground.models import catalog
 from playground.settings import Settings
-from playground.ui.inputs.scenarios import Scenario, load_all
 from playground.ui.services import Services
 from tests.browser.test_page import PAYLOADS, serious, write
 from tests.ui.doubles import Gate
@@ -106,7 +106,7 @@ def cells(page: Any, figure: str) -> tuple[list[list[float | None]], dict[str, A
 
 
 def says(value: float, pool: Any) -> str:
-    where = standing(value, pool)
+    where = place_in_background(value, pool)
     if where.place != "inside":
         return f"{where.place} all {where.n_pairs:,} unrelated pairs"
     return f"like {where.percentile:.0f} % of unrelated pairs"

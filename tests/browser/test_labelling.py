@@ -12,7 +12,7 @@ pytest.importorskip("playwright")
 
 from playground.core.errors import HistoryError
 from playground.history.labels import LabelStore
-from playground.ui.views import ranking
+from playground.ui.views.ranking import view as ranking
 from tests.browser.test_page import PASSAGES, PAYLOADS, ROWS, finished, rerank, serious, texts, write
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]

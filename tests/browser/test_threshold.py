@@ -11,12 +11,12 @@ import pytest
 
 pytest.importorskip("playwright")
 
-from playground.engine import example_set
+from playground.inputs import ready_sets
 from tests.browser.test_page import serious
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
-EXAMPLE = example_set.load()
+EXAMPLE = ready_sets.load()
 ROWS = [
     {
         "query": "panda",
@@ -44,7 +44,7 @@ def open_view(page: Any) -> None:
 
 
 def facts(page: Any) -> str:
-    return str(page.locator(".lab-facts").inner_text())
+    return str(page.locator(".threshold-facts").inner_text())
 
 
 def chosen(page: Any, select: str) -> str:
@@ -75,24 +75,25 @@ def test_the_example_is_scored_behind_the_page_and_stop_leaves_the_rest_to_conti
     held.let(2)
     n = sum(len(query.passages) for query in EXAMPLE.queries[:2])
     page.wait_for_function(
-        "said => document.querySelector('.lab-lines')?.innerText.includes(said)", arg=f"{n} of {EXAMPLE.n_pairs} pairs"
+        "said => document.querySelector('.threshold-lines')?.innerText.includes(said)",
+        arg=f"{n} of {EXAMPLE.n_pairs} pairs",
     )
     page.locator("#threshold-stop").click()
     held.let(1)
     n += len(EXAMPLE.queries[2].passages)
-    page.locator(".lab-continue").wait_for()
-    assert f"{n} of {EXAMPLE.n_pairs} pairs are scored." in page.locator(".lab-rest").inner_text()
+    page.locator(".threshold-continue").wait_for()
+    assert f"{n} of {EXAMPLE.n_pairs} pairs are scored." in page.locator(".threshold-rest").inner_text()
 
     # Another page of the same visitor: what is scored is there, and goes on there.
     other = page.context.new_page()
     other.goto(page.url)
     other.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")
     open_view(other)
-    other.locator(".lab-continue").click()
+    other.locator(".threshold-continue").click()
     held.closed = False
     held.let(100)
-    other.wait_for_function("() => document.querySelector('.lab-line-done')")
-    other.wait_for_function("() => !document.querySelector('.lab-continue')")
+    other.wait_for_function("() => document.querySelector('.threshold-line-done')")
+    other.wait_for_function("() => !document.querySelector('.threshold-continue')")
     assert chosen(other, "#threshold-scorer").startswith("Mini reranker")
     other.wait_for_function("() => document.querySelector('#threshold-tabs .js-plotly-plot, #threshold-tabs svg')")
 
@@ -107,8 +108,8 @@ def test_a_file_is_imported_with_its_scores_renamed_deleted_and_taken_back(
     path.write_text("\n".join(lines), encoding="utf-8")
     broken.write_text("\n".join([*lines, '{"query": ']), encoding="utf-8")
     import_files(page, broken)
-    page.locator(".lab-notice .pg-bad").wait_for()
-    assert "broken.jsonl, line 3" in page.locator(".lab-notice").inner_text()
+    page.locator(".threshold-notice .pg-bad").wait_for()
+    assert "broken.jsonl, line 3" in page.locator(".threshold-notice").inner_text()
     assert page.locator("#threshold-set option").count() == 4
 
     import_files(page, path)
@@ -116,7 +117,7 @@ def test_a_file_is_imported_with_its_scores_renamed_deleted_and_taken_back(
     assert facts(page) == "2 questions, 4 pairs: 2 relevant, 2 not"
     assert chosen(page, "#threshold-scorer") == "Scores in animals"
     page.locator("#threshold-rename").click()
-    page.locator(".lab-rename input").fill("Beasts")
+    page.locator(".threshold-rename input").fill("Beasts")
     page.keyboard.press("Enter")
     page.wait_for_function(
         "() => document.querySelector('#threshold-set').selectedOptions[0].textContent.startsWith('Beasts')"

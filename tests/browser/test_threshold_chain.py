@@ -17,7 +17,7 @@ from tests.browser.test_threshold_panel import STAGE, assert_counts, numbers, se
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
-TEN_PAIRS = "() => window.playgroundLab?.data?.n === 10"
+TEN_PAIRS = "() => window.playgroundThreshold?.data?.n === 10"
 
 
 def scores(server: Any) -> dict[str, float]:
@@ -55,7 +55,7 @@ def test_labels_by_key_become_a_threshold_that_is_kept_and_that_another_model_re
     place = page.get_by_role("button", name="Place a line all the same")
     if place.is_visible():
         place.click()
-    page.wait_for_function("() => window.playgroundLab.threshold !== null")
+    page.wait_for_function("() => window.playgroundThreshold.threshold !== null")
     page.locator(STAGE).scroll_into_view_if_needed()
     box = page.locator(STAGE).bounding_box()
     page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + box["height"] / 2)
@@ -81,25 +81,25 @@ def test_labels_by_key_become_a_threshold_that_is_kept_and_that_another_model_re
     page.wait_for_function(TEN_PAIRS)
     page.locator("#threshold-tab-saved-button").click()
     page.locator(".sv-one.sv-fits .sv-tools button").first.click()
-    page.wait_for_function("() => window.playgroundLab.current()?.origin === 'for pandas'")
-    assert page.evaluate("() => window.playgroundLab.threshold") == dragged["threshold"]
+    page.wait_for_function("() => window.playgroundThreshold.current()?.origin === 'for pandas'")
+    assert page.evaluate("() => window.playgroundThreshold.threshold") == dragged["threshold"]
 
-    page.locator(".lab-models summary").click()
-    for model in page.locator(".lab-models input[type=checkbox]").all():
+    page.locator(".threshold-models summary").click()
+    for model in page.locator(".threshold-models input[type=checkbox]").all():
         model.set_checked(model.get_attribute("value") == "bm25")
     page.locator("#threshold-score").click()
     page.wait_for_function("() => document.querySelectorAll('#threshold-scorer option').length === 2")
     keywords = page.locator("#threshold-scorer option", has_text="BM25").get_attribute("value")
     page.locator("#threshold-scorer").select_option(keywords)
-    page.wait_for_function("() => window.playgroundLab.data?.scale?.name === 'bm25'")
+    page.wait_for_function("() => window.playgroundThreshold.data?.scale?.name === 'bm25'")
     page.locator("#threshold-tab-saved-button").click()
     refused = page.locator(".sv-one .sv-why")
     refused.wait_for()
     assert "“for pandas” was chosen for" in str(refused.text_content())
-    before = page.evaluate("() => window.playgroundLab.threshold")
+    before = page.evaluate("() => window.playgroundThreshold.threshold")
     page.locator(".sv-one .sv-tools button").first.click()
     # On the card, and as a message.
     page.wait_for_function(
         "() => document.body.innerText.split('“for pandas” was chosen for').length > 2", timeout=20000
     )
-    assert page.evaluate("() => window.playgroundLab.threshold") == before
+    assert page.evaluate("() => window.playgroundThreshold.threshold") == before

@@ -22,8 +22,11 @@ from tests.browser.test_page import PAYLOADS, serious
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
-STAGE = "#lab-panel .pg-lab-plot"
-READY = "() => window.playgroundLab?.data && document.querySelector('#lab-panel .js-plotly-plot')?._fullLayout?.xaxis"
+STAGE = "#threshold-panel .pg-lab-plot"
+READY = (
+    "() => window.playgroundThreshold?.data"
+    " && document.querySelector('#threshold-panel .js-plotly-plot')?._fullLayout?.xaxis"
+)
 
 
 def planted(n_queries: int, n_wrong: int, apart: float, seed: int = 0) -> tuple[list[dict[str, Any]], Judged]:
@@ -56,7 +59,7 @@ def load(page: Any, path: Path, rows: list[dict[str, Any]]) -> None:
         page.locator("#threshold-import-open").click()
     chooser.value.set_files(path)
     n_pairs = sum(len(row["pos"]) + len(row["neg"]) for row in rows)
-    page.wait_for_function("n => window.playgroundLab?.data?.n === n", arg=n_pairs)
+    page.wait_for_function("n => window.playgroundThreshold?.data?.n === n", arg=n_pairs)
     page.wait_for_function(READY)
 
 
@@ -64,11 +67,12 @@ def numbers(page: Any) -> dict[str, Any]:
     """What the page says beside the line."""
     return page.evaluate(
         """() => {
-          const text = (selector) => document.querySelector(`#lab-panel ${selector}`)?.textContent.trim();
+          const text = (selector) => document.querySelector(`#threshold-panel ${selector}`)?.textContent.trim();
           const share = (name) => parseFloat(text(`[data-number="${name}"] strong`)) / 100;
           const cell = (name) => Number(text(`[data-cell="${name}"] strong`).replace(/,/g, ''));
           return {
-            threshold: window.playgroundLab.threshold, big: text('.pg-lab-big strong'), flag: text('.pg-lab-flag'),
+            threshold: window.playgroundThreshold.threshold,
+            big: text('.pg-lab-big strong'), flag: text('.pg-lab-flag'),
             precision: share('precision'), recall: share('recall'), f1: share('f1'),
             tp: cell('tp'), fp: cell('fp'), fn: cell('fn'), tn: cell('tn'),
           };
@@ -97,9 +101,9 @@ def test_the_line_under_the_mouse_says_what_scikit_learn_says(visit: Callable[..
     load(page, tmp_path / "set.jsonl", rows)
     assert_counts(numbers(page), judged)
     # The plot that only fetches plotly is there, and nobody hears its axes.
-    page.wait_for_selector("#lab-loader .js-plotly-plot", state="attached")
+    page.wait_for_selector("#threshold-loader .js-plotly-plot", state="attached")
     assert "0 2 4 6" not in " ".join(page.locator("#threshold-tabs").aria_snapshot().split())
-    assert page.locator("#lab-loader").aria_snapshot() == ""
+    assert page.locator("#threshold-loader").aria_snapshot() == ""
     page.locator(STAGE).scroll_into_view_if_needed()
     box = page.locator(STAGE).bounding_box()
     middle = box["y"] + box["height"] / 2
@@ -118,7 +122,7 @@ def test_the_line_under_the_mouse_says_what_scikit_learn_says(visit: Callable[..
         assert_counts(said, judged)
         assert said["big"] == said["flag"]
     assert seen[3]["threshold"] < seen[0]["threshold"] < seen[1]["threshold"] < seen[2]["threshold"]
-    assert page.evaluate("window.playgroundLab.current().method") == "by-hand"
+    assert page.evaluate("window.playgroundThreshold.current().method") == "by-hand"
     assert page.evaluate("window.PWN") is None
 
 
@@ -131,7 +135,7 @@ def test_counts_on_the_page_are_pythons_at_any_threshold_tied_ones_too(
     rng = random.Random(0)
     tied = rng.sample(sorted(set(judged.score.tolist())), 25)
     cuts = [*tied, *(rng.uniform(-6, 6) for _ in range(23)), -100.0, 100.0]
-    found = page.evaluate("cuts => cuts.map((cut) => window.playgroundLab.counts(cut))", cuts)
+    found = page.evaluate("cuts => cuts.map((cut) => window.playgroundThreshold.counts(cut))", cuts)
     expected = [confusion(judged, cut) for cut in cuts]
     assert [(one["tp"], one["fp"], one["fn"], one["tn"]) for one in found] == [
         (one.tp, one.fp, one.fn, one.tn) for one in expected
@@ -142,19 +146,19 @@ def test_a_card_moves_the_line_and_another_parameter_does_not(visit: Callable[..
     page = visit().page
     rows, judged = planted(40, 6, apart=3.0, seed=2)
     load(page, tmp_path / "set.jsonl", rows)
-    start = page.evaluate("window.playgroundLab.current()")
+    start = page.evaluate("window.playgroundThreshold.current()")
     assert (start["method"], start["parameter"]) == ("f-beta", 1)
     page.wait_for_selector(".pg-lab-card[data-method=precision] button")
-    page.fill("#lab-parameter-precision", "80")
+    page.fill("#threshold-parameter-precision", "80")
     page.wait_for_selector('.pg-lab-card[data-method=precision][data-parameter="0.8"]')
-    assert page.evaluate("window.playgroundLab.current().threshold") == start["threshold"]
+    assert page.evaluate("window.playgroundThreshold.current().threshold") == start["threshold"]
     page.wait_for_function(
         "() => !document.querySelector('.pg-lab-card[data-method=precision]').textContent.includes('computing')"
     )
     page.locator(".pg-lab-card[data-method=precision] button").click()
-    page.wait_for_function("() => window.playgroundLab.current().method === 'precision'")
+    page.wait_for_function("() => window.playgroundThreshold.current().method === 'precision'")
     settled(page)
-    now = page.evaluate("window.playgroundLab.current()")
+    now = page.evaluate("window.playgroundThreshold.current()")
     assert (now["parameter"], now["precision"] >= 0.8) == (0.8, True)
     low, high = now["interval"]
     assert low <= now["threshold"] <= high
@@ -173,12 +177,15 @@ def test_a_parameter_out_of_range_is_said_and_its_card_cannot_be_used(
     use.wait_for()
     assert (said.text_content(), use.is_disabled()) == ("", False)
     for typed in ("150", "0", ""):
-        page.fill("#lab-parameter-precision", typed)
+        page.fill("#threshold-parameter-precision", typed)
         assert (said.text_content(), use.is_disabled()) == ("Type a number from 1 to 100.", True), typed
     # The bands that arrive meanwhile draw the cards anew.
     page.wait_for_function("() => !document.querySelector('.pg-lab-cards').textContent.includes('computing')")
-    assert (said.text_content(), page.input_value("#lab-parameter-precision")) == ("Type a number from 1 to 100.", "")
-    page.fill("#lab-parameter-precision", "80")
+    assert (said.text_content(), page.input_value("#threshold-parameter-precision")) == (
+        "Type a number from 1 to 100.",
+        "",
+    )
+    page.fill("#threshold-parameter-precision", "80")
     page.wait_for_selector('.pg-lab-card[data-method=precision][data-parameter="0.8"] button:enabled')
     assert said.text_content() == ""
 
@@ -189,20 +196,20 @@ def test_a_saved_threshold_on_the_line_keeps_its_name_until_the_line_is_moved(
     page = visit().page
     rows, _ = planted(40, 6, apart=3.0, seed=2)
     load(page, tmp_path / "set.jsonl", rows)
-    start = page.evaluate("window.playgroundLab.threshold")
+    start = page.evaluate("window.playgroundThreshold.threshold")
     name = f"careful {PAYLOADS[0]}"
     page.click("#threshold-tab-saved-button")
     page.fill("#saved-name", name)
     page.click("#saved-save")
     page.locator(".sv-one .pg-button").first.click()
-    page.wait_for_function("() => window.playgroundLab.current().origin")
+    page.wait_for_function("() => window.playgroundThreshold.current().origin")
     settled(page)
-    now = page.evaluate("window.playgroundLab.current()")
+    now = page.evaluate("window.playgroundThreshold.current()")
     assert (now["threshold"], now["method"], now["interval"], now["origin"]) == (start, "by-hand", None, name)
-    said = page.locator("#lab-panel .pg-lab-unit")
+    said = page.locator("#threshold-panel .pg-lab-unit")
     assert f"saved threshold “{name}”" in said.text_content()
     assert f"saved threshold “{name}”" in page.locator(".sv-now").text_content()
-    page.locator("#lab-threshold").focus()
+    page.locator("#threshold-threshold").focus()
     page.keyboard.press("ArrowRight")
     settled(page)
     assert said.text_content().endswith("placed by hand")
@@ -231,15 +238,15 @@ def test_the_line_of_another_set_can_be_saved_without_a_look_at_it(
     page.locator(".sv-one").wait_for()
     page.click("#threshold-tab-panel-button")
     page.wait_for_function(READY)
-    assert page.evaluate("window.playgroundLab.data.n") == 180
+    assert page.evaluate("window.playgroundThreshold.data.n") == 180
 
 
 def test_the_line_moves_by_keyboard_and_by_an_exact_number(visit: Callable[..., Any], tmp_path: Path) -> None:
     page = visit().page
     rows, judged = planted(40, 6, apart=3.0, seed=3)
     load(page, tmp_path / "set.jsonl", rows)
-    before = page.evaluate("window.playgroundLab.threshold")
-    slider = page.locator("#lab-threshold")
+    before = page.evaluate("window.playgroundThreshold.threshold")
+    slider = page.locator("#threshold-threshold")
     slider.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
@@ -248,7 +255,7 @@ def test_the_line_moves_by_keyboard_and_by_an_exact_number(visit: Callable[..., 
     assert said["threshold"] > before
     assert_counts(said, judged)
     assert "precision" in slider.get_attribute("aria-valuetext")
-    page.fill("#lab-threshold-exact", "0.3")
+    page.fill("#threshold-threshold-exact", "0.3")
     settled(page)
     said = numbers(page)
     assert said["threshold"] == 0.3
@@ -259,19 +266,19 @@ def test_the_list_follows_the_line_and_shows_a_pair_in_full(visit: Callable[...,
     page = visit().page
     rows, judged = planted(40, 6, apart=3.0, seed=4)
     load(page, tmp_path / "set.jsonl", rows)
-    page.evaluate("window.playgroundLab.set(0.25)")
+    page.evaluate("window.playgroundThreshold.set(0.25)")
     settled(page)
     shown = page.eval_on_selector_all(
-        "#lab-list .pg-lab-groups section:first-child .pg-lab-score", "nodes => nodes.map((node) => node.title)"
+        "#threshold-list .pg-lab-groups section:first-child .pg-lab-score", "nodes => nodes.map((node) => node.title)"
     )
     nearest = sorted(score for score in judged.score.tolist() if score >= 0.25)[:5]
     assert sorted(map(float, shown)) == nearest
-    page.locator("#lab-list button[data-view=worst]").click()
-    first = page.locator("#lab-list .pg-lab-row").first
+    page.locator("#threshold-list button[data-view=worst]").click()
+    first = page.locator("#threshold-list .pg-lab-row").first
     assert float(first.locator(".pg-lab-score").get_attribute("title")) == judged.score[~judged.relevant].max()
     first.locator("button").click()
     page.wait_for_function(
-        "() => document.querySelector('#lab-list .pg-lab-whole-text')?.textContent.includes('answer')"
+        "() => document.querySelector('#threshold-list .pg-lab-whole-text')?.textContent.includes('answer')"
     )
     assert page.evaluate("window.PWN") is None
 
@@ -288,11 +295,12 @@ def test_folds_say_how_sure_this_is_and_draw_their_figures(visit: Callable[..., 
     dot = page.locator("[data-figure=roc] .pg-lab-over-dot")
     dot.wait_for(state="visible")
     before = dot.bounding_box()
-    page.evaluate("window.playgroundLab.set(3)")
+    page.evaluate("window.playgroundThreshold.set(3)")
     settled(page)
     assert dot.bounding_box() != before
     page.wait_for_function("() => !document.querySelector('[data-fold=calibration]').textContent.includes('computing')")
-    elsewhere = "#lab-panel, #lab-cards, #lab-sure, [data-fold=curves], [data-fold=queries], [data-fold=abstention]"
+    folds = "[data-fold=curves], [data-fold=queries], [data-fold=abstention]"
+    elsewhere = f"#threshold-panel, #threshold-cards, #threshold-sure, {folds}"
     said = " ".join(page.eval_on_selector_all(elsewhere, "nodes => nodes.map((node) => node.textContent)"))
     assert "probability" not in said.replace("not a probability", "")
     page.locator("[data-fold=calibration] summary").click()
@@ -307,12 +315,12 @@ def test_ten_thousand_pairs_are_counted_within_a_frame(visit: Callable[..., Any]
     page = visit().page
     rows, judged = planted(500, 19, apart=3.0, seed=5)
     load(page, tmp_path / "large.jsonl", rows)
-    assert page.evaluate("window.playgroundLab.data.n") == 10_000
-    page.evaluate("window.playgroundLab.set(0.35)")
+    assert page.evaluate("window.playgroundThreshold.data.n") == 10_000
+    page.evaluate("window.playgroundThreshold.set(0.35)")
     settled(page)
     assert_counts(numbers(page), judged)
     cuts = np.linspace(-6, 8, 101).tolist()
-    found = page.evaluate("cuts => cuts.map((cut) => window.playgroundLab.counts(cut).tp)", cuts)
+    found = page.evaluate("cuts => cuts.map((cut) => window.playgroundThreshold.counts(cut).tp)", cuts)
     assert found == [confusion(judged, cut).tp for cut in cuts]
 
 
@@ -323,12 +331,12 @@ def test_a_set_that_does_not_separate_gets_no_number_until_a_line_is_placed(
     rows, judged = planted(30, 5, apart=-0.5, seed=6)
     load(page, tmp_path / "set.jsonl", rows)
     page.set_viewport_size({"width": 390, "height": 844})
-    assert page.evaluate("window.playgroundLab.current()") is None
+    assert page.evaluate("window.playgroundThreshold.current()") is None
     # What each rule would choose all the same is behind a fold.
     assert page.locator(".pg-lab-card:visible").count() == 0
     assert page.locator(".pg-lab-overlap").is_visible()
-    page.locator("#lab-place").click()
-    page.wait_for_function("() => window.playgroundLab.current()?.method === 'by-hand'")
+    page.locator("#threshold-place").click()
+    page.wait_for_function("() => window.playgroundThreshold.current()?.method === 'by-hand'")
     settled(page)
     assert_counts(numbers(page), judged)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

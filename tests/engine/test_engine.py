@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playground.core.errors import InvalidInput, ModelBroken, ModelNotFound, OutOfMemory
+from playground.core.limits import Limits
 from playground.core.scales import PLAIN_LOGIT, sigmoid
 from playground.core.types import ModelChoice, Progress, TokenCount
 from playground.engine.engine import Engine
-from playground.engine.limits import Limits
 from tests.engine.doubles import CHOICE, Shelf, numbered, request_of, run, steps
 
 

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from playground.core.scales import PLAIN_LOGIT
+from playground.core.spreadsheet_cells import safe_cell
 from playground.core.types import ModelChoice, Passage, RerankRequest
 from playground.engine.engine import Engine
-from playground.engine.exports import safe_cell, to_csv, to_json, to_snippet
+from playground.engine.exports import to_csv, to_json, to_snippet
 from playground.engine.manifest import from_manifest
 from tests.engine.doubles import CHOICE, Shelf, request_of, run
 from tests.engine.embedders import EMBED, EmbedderShelf

@@ -7,7 +7,7 @@ import pytest
 
 from playground.core.types import ModelChoice
 from playground.engine.engine import Engine
-from playground.engine.remarks import INSTRUCTION_LEFT_OUT
+from playground.engine.warnings import INSTRUCTION_LEFT_OUT
 from playground.models import bm25
 from tests.engine.doubles import request_of, run, steps
 

@@ -11,10 +11,10 @@ import pytest
 from playground import score_set
 from playground.core.errors import InvalidInput, ModelBroken
 from playground.core.labels import Label, LabelledQuery, LabelledSet, SetScores
+from playground.core.limits import Limits
 from playground.core.scales import BM25, COSINE, TRAINED_LOGIT, Scale
 from playground.core.types import ModelChoice, ModelSpec, Passage
 from playground.engine.engine import Engine
-from playground.engine.limits import Limits
 from playground.engine.set_scoring import SetStep, collected, in_step
 from playground.ui import texts
 from tests.engine.doubles import CHOICE, Shelf, request_of, run

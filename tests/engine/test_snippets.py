@@ -18,7 +18,7 @@ from playground.engine.snippets import LIBRARIES, NAMES, SNIPPETS, snippet
 from playground.engine.snippets.card import sigmoid_note
 from playground.paths import BUILT_IN_MODELS
 from tests.engine.doubles import request_of, run
-from tests.engine.travelling import in_widest_gap, on, threshold
+from tests.engine.saved_thresholds import in_widest_gap, on, threshold
 
 MODULES = {
     "sentence-transformers": "sentence_transformers",

@@ -45,7 +45,9 @@ def test_a_run_of_the_engine_comes_back_as_the_same_result(store: HistoryStore) 
         ScoredPassage(passages[1], 1, 1, False, 5.265625, LOGIT.display(5.265625), 9, 0, 26),
         ScoredPassage(passages[0], 0, 2, False, -8.1875, LOGIT.display(-8.1875), 3, 2, 1, cached=True),
     )
-    result = RerankResult(RerankRequest("what is panda?", passages), spec, LOGIT, scored, (), 0.1, 12, 1, ("a remark",))
+    result = RerankResult(
+        RerankRequest("what is panda?", passages), spec, LOGIT, scored, (), 0.1, 12, 1, ("a warning",)
+    )
     choice = ModelChoice("some/model", max_length=512)
 
     run = store.get(store.save("ann", engine_manifest(result, choice)), "ann")

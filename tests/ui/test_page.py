@@ -11,13 +11,13 @@ import pytest
 from playground.settings import Settings
 from playground.ui import texts
 from playground.ui.app import build_app, build_page, head, launch_options, on_arrive
-from playground.ui.components.pickers import any_choices, kind_of, reranker_choices
+from playground.ui.components.model_choices import any_choices, kind_of, reranker_choices
 from playground.ui.services import Services
 from playground.ui.views import VIEWS
-from playground.ui.views.models import on_look, on_unload
+from playground.ui.views.models.view import on_look, on_unload
 from playground.ui.wiring import Caller
-from playground.ui.workspace import on_count, on_example
-from tests.ui.test_ranking_view import ASKED, run
+from playground.ui.workspace.view import on_count, on_example
+from tests.ui.views.ranking.test_view import ASKED, run
 
 LIGHT_START = """
 import os, sys
@@ -51,13 +51,13 @@ def test_a_new_browser_gets_an_id_and_its_own_language(services: Services) -> No
     import gradio as gr
 
     with gr.Blocks():
-        bound = build_page(services).bound
-    me, header, *updates = on_arrive(services, bound, Caller("page", "", accepted="zh-CN"))
+        localized = build_page(services).localized
+    me, header, *updates = on_arrive(services, localized, Caller("page", "", accepted="zh-CN"))
     assert len(me["id"]) >= 22
     assert (me["lang"], header) == ("zh", {"lang": "zh"})
     said = {update.get("value") for update in updates}
     assert "停止" in said
-    again, *_ = on_arrive(services, bound, Caller("page", me["id"], "en", accepted="zh-CN"))
+    again, *_ = on_arrive(services, localized, Caller("page", me["id"], "en", accepted="zh-CN"))
     assert again == {"id": me["id"], "lang": "en"}
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from playground.core.errors import InvalidInput
-from playground.engine.remarks import TEMPLATES
+from playground.engine.warnings import TEMPLATES
 from playground.paths import ASSETS
 from playground.ui import texts
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("core", "models", "engine", "analysis", "history", "plots", "ui")
+ROOMS = ("core", "inputs", "models", "engine", "analysis", "history", "plots", "ui")
 RAISED = {
     "InvalidInput",
     "ModelNotFound",
@@ -64,7 +64,7 @@ def test_a_translation_uses_no_field_that_its_template_lacks() -> None:
 def test_scripts_ask_for_no_text_that_the_catalogue_lacks() -> None:
     asked = {
         key
-        for path in ASSETS.glob("*.js")
+        for path in ASSETS.glob("*/*.js")
         for key in re.findall(r'(?:say\(|key: |, )"([a-z]+\.[a-z_]+)"', path.read_text(encoding="utf-8"))
     }
     assert len(asked) > 40

@@ -8,11 +8,11 @@ from pathlib import Path
 from textwrap import wrap
 
 from playground.core.errors import InvalidInput
+from playground.core.limits import clean
 from playground.core.scales import sigmoid
 from playground.core.thresholds import Threshold
 from playground.core.types import PrecisionName
 from playground.engine.exports import LOOSEST, TOLERANCES
-from playground.engine.limits import clean
 from playground.engine.ranking import float32
 from playground.models.catalog import find
 from playground.models.resolve import is_folder

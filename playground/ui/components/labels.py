@@ -13,7 +13,7 @@ from playground.core.errors import HistoryError, InvalidInput
 from playground.core.labels import GRADES, UNSURE, Label
 from playground.core.types import Comparison, Passage, RerankRequest, RerankResult
 from playground.ui import texts
-from playground.ui.components.drawn import drawn
+from playground.ui.components.html_parts import html_part
 from playground.ui.services import Services
 from playground.ui.texts import Phrase
 from playground.ui.wiring import Caller
@@ -23,7 +23,7 @@ Said = list[object] | None
 
 def build(elem_id: str) -> gr.HTML:
     """The unseen part through which the answers to given labels reach the page."""
-    return drawn("labels_answer", "<span></span>", elem_id=elem_id, elem_classes="pg-unseen")
+    return html_part("shared/labels_answer", "<span></span>", elem_id=elem_id, elem_classes="pg-unseen")
 
 
 def mark(request: RerankRequest) -> str:

@@ -1,10 +1,7 @@
-"""The tabs. The registry holds strings; a view is a module with `Widgets`, `build`, handlers and `wire`."""
+"""The tabs, in their order. The registry holds strings; a view is a folder whose `view.py` has `Widgets`, `build`,
+handlers and `wire`."""
 
 VIEWS: dict[str, str] = {
-    "ranking": "playground.ui.views.ranking",
-    "embeddings": "playground.ui.views.embeddings",
-    "compare": "playground.ui.views.compare",
-    "threshold": "playground.ui.views.threshold",
-    "history": "playground.ui.views.history",
-    "models": "playground.ui.views.models",
+    name: f"playground.ui.views.{name}.view"
+    for name in ("ranking", "embeddings", "compare", "threshold", "history", "models")
 }

@@ -1,0 +1,169 @@
+// The models to compare: the first is the workspace's, the others are rows of this list. The rows live in the browser.
+const pg = window.playground;
+const OTHER = "\u0000other";
+const QUICK = ["built-in/mini-embedder", "bm25"];
+const REMOVE = "M6 6l12 12M18 6L6 18";
+const PLUS = "M12 5v14M5 12h14";
+const kept = { rows: [], nonce: null, made: 0 };
+
+const value = () => props.value || { choices: [], precisions: [], limit: 1, first: {} };
+const choice = (model) => value().choices.find((each) => each.value === model);
+const isKeywords = (row) => row.model === "bm25";
+const isFull = () => kept.rows.length + 1 >= value().limit;
+const button = (options, text, icon) => pg.el("button", { type: "button", class: "pg-button", ...options },
+  icon ? pg.svg(icon, 15) : null, text ? pg.el("span", { class: "pg-button-text", text }) : null);
+
+function precisionName(precision) {
+  return precision === "auto" ? pg.say("model.auto") : precision;
+}
+
+function rowOf({ model, precision = "auto", kind = "auto" }) {
+  kept.made += 1;
+  return { key: kept.made, model, precision, kind, typed: !choice(model) };
+}
+
+function add(asked) {
+  if (isFull()) return;
+  kept.rows.push(rowOf(asked));
+  drawRows();
+  drawTools();
+  element.querySelector(".pg-picker-rows li:last-child select")?.focus();
+}
+
+// The next model that does not stand here yet.
+function next() {
+  const there = new Set([value().first.id, ...kept.rows.map((row) => row.model)]);
+  return (value().choices.find((each) => !there.has(each.value)) || value().choices[0]).value;
+}
+
+function remove(row) {
+  kept.rows = kept.rows.filter((each) => each !== row);
+  drawRows();
+  drawTools();
+  element.querySelector("#compare-add")?.focus();
+}
+
+function modelSelect(row, name) {
+  const groups = [["reranker", "compare.rerankers"], ["embedder", "compare.embedders"], ["keywords", "compare.keywords"], ["own", "compare.named_at_start"]];
+  const select = pg.el("select", { class: "pg-model", "aria-label": pg.say("compare.model_of", { n: name }) });
+  for (const [kind, key] of groups) {
+    const own = value().choices.filter((each) => each.kind === kind);
+    if (own.length) select.append(pg.el("optgroup", { label: pg.say(key) }, ...own.map((each) => pg.el("option", { value: each.value, text: each.label }))));
+  }
+  select.append(pg.el("option", { value: OTHER, text: pg.say("compare.other_model") }));
+  select.value = row.typed ? OTHER : row.model;
+  select.addEventListener("change", () => {
+    row.typed = select.value === OTHER;
+    row.model = row.typed ? "" : select.value;
+    row.kind = "auto";
+    if (isKeywords(row)) row.precision = "auto";
+    drawRows();
+    drawTools();
+    element.querySelector(`li[data-key="${row.key}"] ${row.typed ? "input" : "select"}`)?.focus();
+  });
+  return select;
+}
+
+function typedModel(row, name) {
+  const box = pg.el("input", {
+    type: "text", class: "pg-typed", placeholder: pg.say("compare.typed_hint"), "aria-label": pg.say("compare.typed_of", { n: name }), dir: "auto", spellcheck: "false",
+  });
+  box.value = row.model;
+  box.addEventListener("input", () => { row.model = box.value; });
+  const kind = pg.el("select", { class: "pg-kind", "aria-label": pg.say("compare.kind_of", { n: name }), title: pg.say("compare.kind_title") },
+    ...[["auto", "compare.kind_auto"], ["reranker", "compare.kind_reranker"], ["embedder", "compare.kind_embedder"]].map(([kindName, key]) => pg.el("option", { value: kindName, text: pg.say(key) })));
+  kind.value = row.kind;
+  kind.addEventListener("change", () => { row.kind = kind.value; });
+  return [box, kind];
+}
+
+function precisionSelect(row, name) {
+  const select = pg.el("select", { class: "pg-precision", "aria-label": pg.say("compare.precision_of", { n: name }) },
+    ...value().precisions.map((each) => pg.el("option", { value: each, text: precisionName(each) })));
+  select.value = row.precision;
+  select.addEventListener("change", () => { row.precision = select.value; });
+  return select;
+}
+
+function drawRow(row, at) {
+  const name = String(at + 2);
+  return pg.el("li", { data: { key: row.key } },
+    pg.el("span", { class: "pg-place", "aria-hidden": "true", text: name }),
+    pg.el("div", { class: "pg-asked" }, modelSelect(row, name), ...(row.typed ? typedModel(row, name) : []),
+      isKeywords(row) ? pg.el("span", { class: "pg-muted pg-noprecision", text: pg.say("compare.no_weights") }) : precisionSelect(row, name)),
+    button({ class: "pg-button pg-icon-only", "aria-label": pg.say("compare.remove", { n: name }), title: pg.say("compare.remove", { n: name }), on: { click: () => remove(row) } }, null, REMOVE));
+}
+
+function drawFirst() {
+  const { first } = value();
+  const line = element.querySelector(".pg-first .pg-asked");
+  if (!line) return;
+  line.replaceChildren(pg.el("strong", { text: first.model || "–", title: first.id }),
+    pg.el("span", { class: "pg-muted", text: pg.say("compare.first", { precision: precisionName(first.precision || "auto") }) }));
+}
+
+function drawRows() {
+  const list = element.querySelector(".pg-picker-rows");
+  if (!list) return;
+  list.replaceChildren(
+    pg.el("li", { class: "pg-first" }, pg.el("span", { class: "pg-place", "aria-hidden": "true", text: "1" }), pg.el("div", { class: "pg-asked" })),
+    ...kept.rows.map(drawRow));
+  drawFirst();
+}
+
+function quick() {
+  const there = new Set([value().first.id, ...kept.rows.map((row) => row.model)]);
+  const found = QUICK.filter((model) => !there.has(model) && choice(model)).map((model) => [{ model }, choice(model).label]);
+  const { first } = value();
+  if (first.id && first.id !== "bm25") {
+    for (const precision of ["fp32", "bf16"]) {
+      const has = first.precision === precision || kept.rows.some((row) => row.model === first.id && row.precision === precision);
+      if (!has) found.push([{ model: first.id, precision }, pg.say("compare.same_model", { precision })]);
+    }
+  }
+  return found;
+}
+
+function drawTools() {
+  const tools = element.querySelector(".pg-picker-add");
+  if (!tools) return;
+  const full = isFull();
+  tools.replaceChildren(
+    button({ id: "compare-add", disabled: full, on: { click: () => add({ model: next() }) } }, pg.say("compare.add"), PLUS),
+    full ? pg.el("span", { class: "pg-muted", text: pg.say("compare.full", { n: value().limit }) }) : pg.el("span", { class: "pg-quick" },
+      ...quick().map(([asked, label]) => button({ class: "pg-button pg-chip", on: { click: () => add(asked) } }, label, PLUS))));
+}
+
+function draw() {
+  const root = element.querySelector(".pg-picker");
+  if (!root) return;
+  takeOver();
+  root.replaceChildren(
+    pg.el("h2", { text: pg.say("compare.models") }),
+    pg.el("p", { class: "pg-hint", text: pg.say("compare.models_hint") }),
+    pg.el("ol", { class: "pg-picker-rows" }),
+    pg.el("div", { class: "pg-picker-add" }));
+  drawRows();
+  drawTools();
+}
+
+// The rows of a comparison that was opened, once.
+function takeOver() {
+  const { rows, nonce } = value();
+  if (!rows || !nonce || nonce === kept.nonce) return false;
+  kept.nonce = nonce;
+  kept.rows = rows.map(rowOf);
+  return true;
+}
+
+window.playgroundCompareModels = {
+  rows: () => kept.rows.map(({ model, precision, kind, typed }) => ({ model, precision, kind: typed ? kind : "auto" })),
+};
+
+pg.redrawOnSwitch(element, draw);
+// Only what changed is drawn anew: somebody may be in the middle of a row.
+watch("value", () => {
+  if (takeOver()) drawRows();
+  else drawFirst();
+  drawTools();
+});

@@ -1,0 +1,107 @@
+"""Lasting warnings on a result: true sentences that a reader of its numbers should have seen.
+
+Each is an English template filled with values, as the errors are. A result carries the filled sentence;
+`template_of` finds the template again, so that the page can say it in another language.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from playground.core.limits import NUL_REMOVED, SURROGATES_REPLACED
+from playground.core.types import Check, EncodedPair, ModelSpec, RerankRequest, ScoredPassage
+
+CHECK_WARNED = "The check {name!r} at load is off: {detail}"
+QUERY_CUT = "The query is longer than this model can read beside a passage: its last {n} tokens were cut."
+QUERY_CUT_ALONE = "The query is longer than this model can read: its last {n} tokens were cut."
+INSTRUCTION_LEFT_OUT = "BM25 reads no instruction: the one given was left out."
+NOT_ENGLISH = (
+    "This model reads English, and {percent} % of the letters in the {where} are not Latin. Expect poor scores."
+)
+ALL_EQUAL = "All {n} scores are equal, so the order says nothing."
+TEMPLATES = (
+    NUL_REMOVED,
+    SURROGATES_REPLACED,
+    CHECK_WARNED,
+    QUERY_CUT,
+    QUERY_CUT_ALONE,
+    INSTRUCTION_LEFT_OUT,
+    NOT_ENGLISH,
+    ALL_EQUAL,
+)
+
+# Above this share of letters outside the Latin script a text is hardly English with a name or a formula in it.
+FOREIGN_SHARE = 0.3
+# Looked at in all, shared by the texts: enough to tell, and a few milliseconds.
+SAMPLE_CHARS = 200_000
+LAST_LATIN_EXTENDED = 0x24F
+
+
+def about_request(
+    request: RerankRequest, spec: ModelSpec, checks: Sequence[Check], languages: Sequence[str]
+) -> tuple[str, ...]:
+    """What is known before the first score.
+
+    Args:
+        languages: what the catalogue says of the model; empty where it says nothing.
+    """
+    said = about_model(spec, checks)
+    return (*said, *(_not_english(request) if tuple(languages) == ("en",) else ()))
+
+
+def about_model(spec: ModelSpec, checks: Sequence[Check]) -> tuple[str, ...]:
+    """What is known of the model whatever it reads."""
+    warned = (check for check in checks if check.status == "warned")
+    return (*spec.replaced, *(CHECK_WARNED.format(name=check.name, detail=check.detail) for check in warned))
+
+
+def about_scores(pairs: Sequence[EncodedPair | None], scored: Sequence[ScoredPassage]) -> tuple[str, ...]:
+    """What the encoding and the scores themselves show."""
+    n_query_cut = max((pair.n_query_cut for pair in pairs if pair is not None), default=0)
+    cut = (QUERY_CUT.format(n=n_query_cut),) if n_query_cut else ()
+    return (*cut, *about_equal_scores(len(pairs), scored))
+
+
+def about_query(encoded: EncodedPair | None) -> tuple[str, ...]:
+    """What the encoding of a query that is read alone shows."""
+    return (QUERY_CUT_ALONE.format(n=encoded.n_cut),) if encoded is not None and encoded.n_cut else ()
+
+
+def about_equal_scores(n_passages: int, scored: Sequence[ScoredPassage]) -> tuple[str, ...]:
+    """Said where all passages are scored and none stands out."""
+    if len(scored) == n_passages > 1 and len({passage.logit for passage in scored}) == 1:
+        return (ALL_EQUAL.format(n=n_passages),)
+    return ()
+
+
+def template_of(warning: str) -> tuple[str, dict[str, str]] | None:
+    """The template that a warning was filled from and its values as text; None for a sentence of a model's own."""
+    for template in TEMPLATES:
+        pattern = re.sub(r"\\\{(\w+)(?:!r)?\\\}", r"(?P<\1>.*)", re.escape(template))
+        if match := re.fullmatch(pattern, warning, re.DOTALL):
+            return template, match.groupdict()
+    return None
+
+
+def foreign_share(texts: Sequence[str]) -> float:
+    """Share of the letters outside the Latin script, in the beginnings of the texts; 0 without letters."""
+    letters = [char for text in texts for char in text[: SAMPLE_CHARS // len(texts)] if char.isalpha()]
+    return sum(not _is_latin(char) for char in letters) / len(letters) if letters else 0.0
+
+
+def _is_latin(char: str) -> bool:
+    code = ord(char)
+    return (
+        code <= LAST_LATIN_EXTENDED or 0x1E00 <= code <= 0x1EFF or 0x2C60 <= code <= 0x2C7F or 0xFF21 <= code <= 0xFF5A
+    )
+
+
+def _not_english(request: RerankRequest) -> list[str]:
+    parts = {"query": [request.query], "passages": [passage.text for passage in request.passages]}
+    shares = {where: foreign_share(texts) for where, texts in parts.items()}
+    return [
+        NOT_ENGLISH.format(percent=round(100 * share), where=where)
+        for where, share in shares.items()
+        if share > FOREIGN_SHARE
+    ]

@@ -1,0 +1,142 @@
+"""Uploaded files become text, unpacked where they are gzip or ZIP."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from playground.core.errors import InvalidInput, Problems
+from playground.core.limits import Limits
+from playground.inputs.encodings import decode
+from playground.inputs.keyed_items import Note, is_blank
+
+GZIP_MAGIC = b"\x1f\x8b"
+ZIP_MAGIC = b"PK\x03\x04"
+OFFICE_PART = "[Content_Types].xml"
+MOST_IN_ZIP = 20
+
+# UTF-8 takes up to 4 bytes for a character, and files of texts hold more than the set takes from them.
+BYTES_PER_CHAR = 4
+
+_BEGINNING = 2**16
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file as text.
+
+    Attributes:
+        name: of the file, without its folder.
+        tabs: its name says that tabs stand between its columns.
+    """
+
+    name: str
+    text: str
+    tabs: bool = False
+
+    @property
+    def is_json(self) -> bool:
+        """Whether it begins as JSON or JSON lines do."""
+        return self.text[:_BEGINNING].lstrip().startswith(("{", "["))
+
+
+def load(paths: Sequence[Path], limits: Limits) -> tuple[list[Source], list[Note]]:
+    """Every file, and what was noticed while decoding.
+
+    Raises:
+        InvalidInput: no file, or one that cannot be opened, is empty, no text, damaged, or too big with the others.
+    """
+    if not paths:
+        raise InvalidInput("There is no file to read. Choose one.")
+    sources: list[Source] = []
+    notes: list[Note] = []
+    room = _Room(BYTES_PER_CHAR * limits.set_chars)
+    for path in paths:
+        for name, data in _unpacked(path, room):
+            text, warnings = _text(name, data)
+            sources.append(Source(name, text, name.lower().removesuffix(".gz").endswith(".tsv")))
+            notes += warnings
+    return sources, notes
+
+
+class _Room:
+    """Bytes that may still be unpacked."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = self.left = limit
+
+    def take(self, file: IO[bytes] | gzip.GzipFile, name: str) -> bytes:
+        """All of the file.
+
+        Raises:
+            InvalidInput: it holds more than is left.
+        """
+        data = file.read(self.left + 1)
+        self.left -= len(data)
+        if self.left < 0:
+            raise InvalidInput(
+                "{file} is too big: the files of one set may have {limit:,} MiB unpacked.",
+                file=name,
+                limit=-(-self.limit // 2**20),
+            )
+        return data
+
+
+def _unpacked(path: Path, room: _Room) -> list[tuple[str, bytes]]:
+    """Names and bytes: the file's own, or those of the files in a ZIP."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(ZIP_MAGIC))
+            file.seek(0)
+            if start.startswith(GZIP_MAGIC):
+                with gzip.open(file, "rb") as unpacked:
+                    return [(path.name, room.take(unpacked, path.name))]
+            if start == ZIP_MAGIC and (inside := _of_zip(file, path, room)):
+                return inside
+            file.seek(0)
+            return [(path.name, room.take(file, path.name))]
+    except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
+        raise InvalidInput("{file} is damaged or locked. Make it again, without a password.", file=path.name) from error
+    except OSError as error:
+        raise InvalidInput(
+            "The file {name!r} cannot be opened: {reason}.", name=path.name, reason=error.strerror
+        ) from error
+
+
+def _of_zip(file: IO[bytes], path: Path, room: _Room) -> list[tuple[str, bytes]]:
+    """The files in a ZIP; empty where it is a document of Excel or Word."""
+    with zipfile.ZipFile(file) as archive:
+        names = [name for name in archive.namelist() if not name.endswith("/")]
+        if OFFICE_PART in names:
+            return []
+        shown = [name for name in names if not name.startswith("__MACOSX/")]
+        if len(shown) > MOST_IN_ZIP:
+            raise InvalidInput(
+                "{file} holds {n:,} files; at most {limit} are read.", file=path.name, n=len(shown), limit=MOST_IN_ZIP
+            )
+        found = []
+        for name in shown:
+            with archive.open(name) as unpacked:
+                found.append((name.rsplit("/", 1)[-1], room.take(unpacked, name)))
+        return found
+
+
+def _text(name: str, data: bytes) -> tuple[str, tuple[Note, ...]]:
+    if not data.strip(b"\0 \t\r\n\xef\xbb\xbf"):
+        raise _empty(name)
+    try:
+        text, warnings = decode(data)
+    except InvalidInput as error:
+        raise InvalidInput("{file} cannot be read. {problems}", file=name, problems=Problems((error,))) from error
+    if is_blank(text):
+        raise _empty(name)
+    return text, warnings
+
+
+def _empty(name: str) -> InvalidInput:
+    return InvalidInput("{file} is empty.", file=name)

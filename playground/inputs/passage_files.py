@@ -1,0 +1,163 @@
+"""Uploaded files become passages."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from playground.core.errors import InvalidInput
+from playground.inputs.encodings import decode
+from playground.inputs.keyed_items import TEXT_KEYS, Gathered, find_key, gather, is_blank, is_box, mend
+from playground.inputs.pasted_text import Parsed, detect, parse_passages, read_json, read_jsonl
+from playground.inputs.tables import HEADINGS, LONGEST_HEADING, MAX_ROWS, Table, csv_table, is_number
+
+MAX_FILE_BYTES = 20 * 2**20
+MAX_TABLE_BYTES = 200 * 2**20
+SUFFIXES = (".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
+
+_MOST_LISTED = 20
+
+
+def read_file(path: str | Path, *, column: str | None = None) -> Parsed:
+    """Passages of a TXT, CSV, TSV, JSON, JSONL or Parquet file; the ending of its name says which.
+
+    Args:
+        column: the column (or JSON key) that holds the text; None finds it.
+    Raises:
+        InvalidInput: the file is of another type, too big, empty, damaged, or has no such column.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InvalidInput(
+            "Files of type {suffix!r} cannot be read. Upload one of: {suffixes}.",
+            suffix=suffix or path.name,
+            suffixes=", ".join(SUFFIXES),
+        )
+    data = _bytes(path)
+    if suffix == ".parquet":
+        return _from_table(parquet_table(data), column)
+    text, notes = decode(data)
+    text, _ = mend(text)
+    if is_blank(text):
+        raise InvalidInput("This file is empty.")
+    if suffix in (".csv", ".tsv"):
+        parsed = _from_table(csv_table(text, "\t" if suffix == ".tsv" else None), column)
+    elif suffix in (".txt", ".md"):
+        parsed = parse_passages(text)
+    else:
+        parsed = _from_json(text, suffix, column)
+    if not parsed.passages:
+        raise InvalidInput("This file holds no passages.")
+    return replace(parsed, notes=(*notes, *parsed.notes))
+
+
+def parquet_table(data: bytes) -> Table:
+    """Rows of a Parquet file.
+
+    Raises:
+        InvalidInput: not Parquet, damaged, or far bigger once unpacked.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        file = pq.ParquetFile(pa.BufferReader(data))
+        meta = file.metadata
+        n_bytes = sum(meta.row_group(n).total_byte_size for n in range(meta.num_row_groups))
+        if meta.num_rows > MAX_ROWS:
+            raise InvalidInput("This file has {n} rows; at most {limit} can be read.", n=meta.num_rows, limit=MAX_ROWS)
+        if n_bytes > MAX_TABLE_BYTES:
+            raise InvalidInput(
+                "This file unpacks to {size} MiB; at most {limit} MiB can be read.",
+                size=n_bytes // 2**20,
+                limit=MAX_TABLE_BYTES // 2**20,
+            )
+        rows = file.read().to_pylist()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InvalidInput("This is not a Parquet file, or it is damaged: {reason}.", reason=str(error)) from error
+    return Table(tuple(meta.schema.to_arrow_schema().names), rows, list(range(1, len(rows) + 1)))
+
+
+def choose_column(table: Table, column: str | None = None) -> str:
+    """The column that holds the passages.
+
+    Raises:
+        InvalidInput: there is no such column, or none was named and several may be meant; both list the columns.
+    """
+    if column is not None:
+        same = [name for name in table.columns if name == column]
+        close = [name for name in table.columns if name.lower() == column.strip().lower()]
+        if not (same or close):
+            raise InvalidInput(
+                "There is no column {column!r}. The columns are: {columns}.",
+                column=column,
+                columns=listed(table.columns),
+            )
+        return (same or close)[0]
+    found = find_key(dict.fromkeys(table.columns), TEXT_KEYS)
+    if found is not None:
+        return found
+    texts = [name for name in table.columns if name.strip().lower() not in HEADINGS and _is_text(table, name)]
+    if len(texts) != 1:
+        raise InvalidInput("Which column holds the passages? Name one of: {columns}.", columns=listed(table.columns))
+    return texts[0]
+
+
+def listed(columns: Sequence[str]) -> str:
+    """The columns in one line that fits into a sentence."""
+    shown = [name if len(name) <= LONGEST_HEADING else f"{name[:LONGEST_HEADING]}…" for name in columns[:_MOST_LISTED]]
+    return ", ".join(shown) + (" …" if len(columns) > _MOST_LISTED else "")
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise InvalidInput(
+                "This file has {size} MiB; at most {limit} MiB can be read.",
+                size=-(-size // 2**20),
+                limit=MAX_FILE_BYTES // 2**20,
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(
+            "The file {name!r} cannot be opened: {reason}.", name=path.name, reason=error.strerror
+        ) from error
+    if not data.strip(b"\0 \t\r\n" + codecs.BOM_UTF8):
+        raise InvalidInput("This file is empty.")
+    return data
+
+
+def _from_json(text: str, suffix: str, column: str | None) -> Parsed:
+    mode, _ = detect(text)
+    if mode not in ("json", "jsonl"):
+        mode = "json" if suffix == ".json" else "jsonl"
+    gathered = read_json(text, column) if mode == "json" else read_jsonl(text, column)
+    return Parsed(gathered.passages, mode, gathered.notes, gathered.query, column)
+
+
+def _from_table(table: Table, column: str | None) -> Parsed:
+    if not table.rows:
+        raise InvalidInput("This file has column names but no rows.")
+    if column is None and is_box(table.rows[0]):
+        gathered, chosen = gather(zip(table.numbers, table.rows, strict=True)), None
+    else:
+        chosen = choose_column(table, column)
+        gathered = _gather_column(table, chosen)
+    if not gathered.passages:
+        raise InvalidInput("This file holds no passages.")
+    return Parsed(gathered.passages, "table", (*table.notes, *gathered.notes), gathered.query, chosen, table.columns)
+
+
+def _gather_column(table: Table, column: str) -> Gathered:
+    return gather(zip(table.numbers, table.rows, strict=True), column)
+
+
+def _is_text(table: Table, column: str) -> bool:
+    values = [row[column] for row in table.rows if row[column] is not None]
+    return (
+        bool(values) and all(isinstance(value, str) for value in values) and not all(map(is_number, map(str, values)))
+    )

@@ -1,0 +1,39 @@
+"""Parts that a script of ours draws from data: user text reaches the page by `textContent` only."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import gradio as gr
+
+from playground.paths import ASSETS
+
+PHRASES = '<div class="pg-phrases" aria-live="polite" hidden></div>'
+
+
+def html_part(script: str, skeleton: str, value: object = None, **options: Any) -> gr.HTML:
+    """A component that `assets/<script>.js` draws from `value`.
+
+    The skeleton must hold nothing to fill in: gradio evaluates what it fills in as JavaScript (`${...}` in a passage
+    would run).
+    """
+    assert "{" not in skeleton, skeleton
+    return gr.HTML(
+        value=value,
+        html_template=skeleton,
+        js_on_load=asset(f"{script}.js"),
+        apply_default_css=False,
+        **options,
+    )
+
+
+def phrases(value: list[dict[str, object]] | None = None, **options: Any) -> gr.HTML:
+    """A line of short sentences that follow the language of the page."""
+    return html_part("shared/phrases", PHRASES, value, **options)
+
+
+@cache
+def asset(name: str) -> str:
+    """A file of `assets/`, as text."""
+    return (ASSETS / name).read_text(encoding="utf-8")

@@ -1,0 +1,108 @@
+"""The models of a comparison: what the picker offers, and what its rows ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import cast
+
+from playground.core.errors import PlaygroundError
+from playground.core.types import Comparison, Kind, ModelChoice, ModelRun, PrecisionName
+from playground.models import bm25, catalog
+from playground.models.resolve import parse_choice
+from playground.ui.components.model_choices import any_choices, kind_of
+from playground.ui.services import Services
+from playground.ui.views.ranking.payload import model_name
+from playground.ui.workspace.asked import Asked
+
+PRECISIONS: tuple[PrecisionName, ...] = ("auto", "fp32", "fp16", "bf16")
+KEYWORDS = "keywords"
+
+
+def offered(
+    services: Services, model: str, precision: str, *, opened: Comparison | None = None, nonce: str | None = None
+) -> dict[str, object]:
+    """What the picker draws. The rows beyond the first live in the browser, but for those of an opened comparison.
+
+    Args:
+        model, precision: what stands in the workspace: the first model.
+        nonce: of the opened comparison; its rows are taken over once.
+    """
+    choices = [
+        {"value": value, "label": label, "kind": KEYWORDS if value == bm25.MODEL_ID else kind_of(value) or "own"}
+        for label, value in any_choices(services)
+    ]
+    return {
+        "choices": choices,
+        "precisions": list(PRECISIONS),
+        "limit": services.engine.limits.models,
+        "first": {"model": _label(model or ""), "id": model or "", "precision": precision},
+        "rows": None if opened is None else [row_of(run) for run in opened.runs[1:]],
+        "nonce": nonce,
+    }
+
+
+def row_of(run: ModelRun) -> dict[str, object]:
+    """The row that asks for this model again."""
+    choice = run.choice
+    known = kind_of(choice.model_id) is not None
+    return {"model": typed(choice), "precision": choice.precision, "kind": "auto" if known else choice.kind}
+
+
+def typed(choice: ModelChoice) -> str:
+    """The model as one would type it."""
+    return f"{choice.model_id}@{choice.revision}" if choice.revision else choice.model_id
+
+
+def chosen(services: Services, asked: Asked, rows: object) -> list[ModelChoice]:
+    """The workspace's model, then one for each row; all with the workspace's device, length and truncation.
+
+    Args:
+        rows: mappings of model, precision and kind. They come from the browser: anything may be in them.
+
+    Raises:
+        PlaygroundError: a row without a model, or a folder on a public page.
+    """
+    found = [_choice(services, asked, "auto")]
+    for row in rows if isinstance(rows, Sequence) and not isinstance(rows, str) else ():
+        if isinstance(row, Mapping):
+            precision = row.get("precision")
+            wanted = asked._replace(
+                model=str(row.get("model") or ""),
+                precision=cast("PrecisionName", precision if precision in PRECISIONS else "auto"),
+            )
+            found.append(_choice(services, wanted, row.get("kind")))
+    return found
+
+
+def instruction_of(asked: Asked) -> str | None:
+    """The instruction that the visitor wrote; None where it is only the first model's own: then each takes its own."""
+    written = (asked.instruction or "").strip()
+    entry = catalog.find(parse_choice(asked.model)[0])
+    return None if not written or (entry is not None and written == entry.instruction.strip()) else written
+
+
+def _choice(services: Services, asked: Asked, kind: object) -> ModelChoice:
+    choice = asked.choice(services)
+    if choice.model_id == bm25.MODEL_ID:
+        return ModelChoice(bm25.MODEL_ID)
+    return replace(choice, kind=_kind(services, choice, kind))
+
+
+def _kind(services: Services, choice: ModelChoice, wanted: object) -> Kind:
+    known = kind_of(choice.model_id)
+    if known is not None:
+        return known
+    if wanted in ("reranker", "embedder"):
+        return wanted
+    try:
+        return services.engine.kind_of(choice.model_id, choice.revision)
+    except PlaygroundError:
+        # Its own column will say why it cannot be opened; the others go on.
+        return "reranker"
+
+
+def _label(model: str) -> str:
+    if model == bm25.MODEL_ID:
+        return bm25.NAME
+    return model_name(model)

@@ -1,0 +1,1 @@
+"""Cosines of query and passages."""

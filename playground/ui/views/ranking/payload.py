@@ -1,0 +1,104 @@
+"""A result becomes what the ranking script draws: plain numbers and texts, nothing in words of one language."""
+
+from __future__ import annotations
+
+import math
+import secrets
+from collections.abc import Sequence
+
+from playground.core.labels import Label
+from playground.core.types import RerankResult, ScoredPassage
+from playground.models import catalog
+from playground.ui import texts
+from playground.ui.components.labels import mark, said
+from playground.ui.texts import Phrase
+
+MAX_STREAMED_ROWS = 50
+MAX_STREAMED_CHARS = 600
+
+
+def payload(
+    result: RerankResult,
+    *,
+    labels: Sequence[Label | None] | None = None,
+    run_id: str | None = None,
+    streaming: bool = False,
+    warnings: Sequence[Phrase] = (),
+    replay: Sequence[Phrase] | None = None,
+) -> dict[str, object]:
+    """Everything that the ranking shows of a result.
+
+    Args:
+        labels: as stored, in step with the passages of the request.
+        streaming: more will come; the best rows only, with the beginnings of their texts.
+        warnings: sentences to stand beside the result's own warnings.
+        replay: what changed since the run was made first.
+    """
+    shown = result.scored[:MAX_STREAMED_ROWS] if streaming else result.scored
+    scale = result.scale
+    return {
+        "nonce": "" if streaming else secrets.token_hex(4),
+        "run_id": run_id,
+        "query": result.request.query,
+        "of": mark(result.request),
+        "fingerprint": f"{result.spec.fingerprint} {scale.name}",
+        "scale": {
+            "name": scale.name,
+            "level": scale.level,
+            "activation": scale.activation,
+            "low": scale.low if math.isfinite(scale.low) else None,
+            "high": scale.high if math.isfinite(scale.high) else None,
+        },
+        "run": _run(result),
+        "rows": [
+            _row(scored, None if labels is None else labels[scored.index], MAX_STREAMED_CHARS if streaming else None)
+            for scored in shown
+        ],
+        "n_scored": len(result.scored),
+        "n_total": len(result.request.passages),
+        "n_missing": len(result.missing),
+        "streaming": streaming,
+        "warnings": [*warnings, *(texts.both(warning) for warning in result.warnings)],
+        "replay": None if replay is None else list(replay),
+    }
+
+
+def _run(result: RerankResult) -> dict[str, object]:
+    spec = result.spec
+    n_new = len(result.scored) - result.n_cached
+    timed = n_new > 0 and result.seconds > 0
+    return {
+        "model": model_name(spec.model_id),
+        "model_id": spec.model_id,
+        "revision": spec.revision,
+        "device": spec.device,
+        "precision": spec.precision,
+        "seconds": result.seconds,
+        "passages_per_second": n_new / result.seconds if timed else None,
+        "tokens_per_second": result.n_tokens / result.seconds if timed else None,
+        "n_cached": result.n_cached,
+    }
+
+
+def model_name(model_id: str) -> str:
+    """The name people know a model by: the catalogue's for a built-in one, else its id."""
+    entry = catalog.find(model_id)
+    return entry.name if entry is not None and entry.built_in else model_id
+
+
+def _row(scored: ScoredPassage, label: Label | None, max_chars: int | None) -> dict[str, object]:
+    text = scored.passage.text
+    return {
+        "id": scored.passage.id,
+        "index": scored.index,
+        "rank": scored.rank,
+        "tied": scored.tied,
+        "logit": scored.logit,
+        "score": scored.score,
+        "tokens": scored.n_tokens,
+        "cut": scored.n_cut,
+        "read": scored.n_chars_read,
+        "text": text if max_chars is None else text[:max_chars],
+        "label": scored.passage.label,
+        "said": said(label),
+    }

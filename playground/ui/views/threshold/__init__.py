@@ -1,0 +1,1 @@
+"""A labelled set, and the threshold that serves it."""

@@ -1,0 +1,1 @@
+"""The panel that every view works on."""

@@ -1,0 +1,111 @@
+"""What stands in the workspace, as values: the request and the model that a run is made of."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from playground.core.errors import InvalidInput
+from playground.core.types import DeviceName, ModelChoice, Passage, PrecisionName, RerankRequest, Truncation
+from playground.inputs.keyed_items import Note
+from playground.inputs.pasted_text import Parsed, as_text, parse_passages, remember
+from playground.models.resolve import is_folder, parse_choice
+from playground.ui import texts
+from playground.ui.services import Services
+from playground.ui.texts import Phrase
+
+
+class Asked(NamedTuple):
+    """What stands in the workspace."""
+
+    query: str
+    text: str
+    split: str
+    model: str
+    device: DeviceName
+    precision: PrecisionName
+    max_length: float | None
+    truncation: Truncation
+    batch_tokens: float | None
+    instruction: str
+    known: tuple[Passage, ...]
+
+    def parsed(self) -> Parsed:
+        """The passages, with ids and labels where the text is still that of a file or an example.
+
+        Raises:
+            InvalidInput: the text cannot be split in the way chosen.
+        """
+        return remember(parse_passages(self.text or "", self.split), self.known or ())
+
+    def choice(self, services: Services) -> ModelChoice:
+        """The model and its settings.
+
+        Raises:
+            PlaygroundError: no such way to name a model, a number that makes no sense, or a folder on a public page.
+        """
+        model_id, revision = parse_choice(self.model or "")
+        if services.settings.public and is_folder(model_id):
+            raise InvalidInput("Folders of this machine cannot be opened on a public page. Type a Hugging Face id.")
+        return ModelChoice(
+            model_id,
+            revision,
+            device=self.device,
+            precision=self.precision,
+            max_length=_count("Maximum length", self.max_length),
+            truncation=self.truncation,
+            batch_tokens=_count("Tokens per batch", self.batch_tokens),
+        )
+
+
+class Restored(NamedTuple):
+    """The workspace as it was when a run was made, in the order of `Widgets.asked`."""
+
+    query: str
+    passages: str
+    split: str
+    model: Any
+    device: str
+    precision: str
+    max_length: int | None
+    truncation: str
+    batch_tokens: int | None
+    instruction: str
+    known: tuple[Passage, ...]
+
+
+def restored(request: RerankRequest, choice: ModelChoice) -> Restored:
+    """The workspace that gives this run again."""
+    name = f"{choice.model_id}@{choice.revision}" if choice.revision else choice.model_id
+    return Restored(
+        query=request.query,
+        passages=as_text(request.passages, marks=False),
+        split="auto",
+        model=name,
+        device=choice.device,
+        precision=choice.precision,
+        max_length=choice.max_length,
+        truncation=choice.truncation,
+        batch_tokens=choice.batch_tokens,
+        instruction=request.instruction or "",
+        known=request.passages,
+    )
+
+
+def note_phrase(note: str) -> Phrase:
+    """A warning of the input room, in both languages."""
+    if isinstance(note, Note):
+        return {"template": note.template, "values": dict(note.values), "tone": "warn"}
+    return texts.both(note)
+
+
+def _count(name: str, value: float | None) -> int | None:
+    """A number of tokens from a number box; None where it is empty or zero.
+
+    Raises:
+        InvalidInput: below zero.
+    """
+    if not value:
+        return None
+    if value < 0:
+        raise InvalidInput("{name} cannot be below zero. Leave it empty for the model's own.", name=name)
+    return int(value)

@@ -1,0 +1,300 @@
+"""The workspace: query, passages, model and the buttons. Every view works on what stands here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import gradio as gr
+
+from playground.core.errors import PlaygroundError
+from playground.inputs.passage_files import SUFFIXES, read_file
+from playground.inputs.pasted_text import as_text
+from playground.ui import texts
+from playground.ui.components.html_parts import phrases
+from playground.ui.components.localized import Localized
+from playground.ui.components.model_choices import reranker_choices
+from playground.ui.services import Services
+from playground.ui.texts import Phrase, phrase
+from playground.ui.wiring import Caller, listen
+from playground.ui.workspace.asked import Asked, note_phrase
+from playground.ui.workspace.choices import (
+    device_choices,
+    example_choices,
+    examples,
+    model_facts,
+    model_instruction,
+    precision_choices,
+    split_choices,
+    truncation_choices,
+)
+
+COUNT_AGAIN_SECONDS = 1.5
+
+
+@dataclass(frozen=True)
+class Widgets:
+    """The components of the workspace. `known` is what passages came from a file or an example, with their labels."""
+
+    query: gr.Textbox
+    passages: gr.Textbox
+    example: gr.Dropdown
+    hint: gr.HTML
+    upload: gr.UploadButton
+    split: gr.Dropdown
+    live: gr.HTML
+    model: gr.Dropdown
+    model_line: gr.HTML
+    device: gr.Dropdown
+    precision: gr.Dropdown
+    max_length: gr.Number
+    truncation: gr.Radio
+    batch_tokens: gr.Number
+    instruction: gr.Textbox
+    run: gr.Button
+    stop: gr.Button
+    status: gr.HTML
+    known: gr.State
+    timer: gr.Timer
+
+    @property
+    def asked(self) -> list[Any]:
+        """The components whose values make an `Asked`, in its order."""
+        return [
+            self.query,
+            self.passages,
+            self.split,
+            self.model,
+            self.device,
+            self.precision,
+            self.max_length,
+            self.truncation,
+            self.batch_tokens,
+            self.instruction,
+            self.known,
+        ]
+
+
+class Filled(NamedTuple):
+    """The boxes after an example or a file."""
+
+    query: Any
+    passages: Any
+    split: Any
+    known: Any
+    hint: Any
+    status: Any
+
+
+class Counted(NamedTuple):
+    """The live line; the timer runs until the tokens can be counted."""
+
+    live: list[Phrase]
+    timer: Any
+
+
+def build(services: Services, localized: Localized) -> Widgets:
+    """The panel, in the order in which one fills it in."""
+    query = localized(
+        gr.Textbox(lines=1, max_lines=5, elem_id="workspace-query", autofocus=True),
+        label="input.query",
+        placeholder="input.query_hint",
+    )
+    with gr.Row(elem_classes=["pg-pair", "pg-pair-wide"]):
+        example = localized(
+            gr.Dropdown(
+                cast("Any", example_choices("en")),
+                value=None,
+                elem_id="workspace-example",
+                filterable=False,
+                min_width=120,
+            ),
+            label="input.example",
+            choices=example_choices,
+        )
+        split = localized(
+            gr.Dropdown(
+                cast("Any", split_choices("en")),
+                value="auto",
+                elem_id="workspace-split",
+                filterable=False,
+                min_width=120,
+            ),
+            label="input.split",
+            choices=split_choices,
+        )
+    hint = phrases(elem_id="workspace-hint")
+    with gr.Row(elem_classes="pg-above"):
+        upload = localized(
+            gr.UploadButton(file_types=list(SUFFIXES), size="sm", elem_id="workspace-upload", scale=0, min_width=110),
+            label="input.upload",
+        )
+    passages = localized(
+        gr.Textbox(lines=7, max_lines=9, elem_id="workspace-passages"),
+        label="input.passages",
+        placeholder="input.passages_hint",
+    )
+    live = phrases(elem_id="workspace-live")
+    model_widgets = _build_model(services, localized)
+    with gr.Column(elem_id="workspace-foot"):
+        with gr.Row(elem_classes="pg-actions"):
+            run = localized(gr.Button(variant="primary", elem_id="workspace-run", scale=3), value="run.run_keys")
+            stop = localized(
+                gr.Button(variant="stop", elem_id="workspace-stop", interactive=False, scale=1, min_width=80),
+                value="run.stop",
+            )
+        status = phrases(elem_id="workspace-status")
+    known, timer = gr.State(()), gr.Timer(COUNT_AGAIN_SECONDS, active=False)
+    return Widgets(query, passages, example, hint, upload, split, live, *model_widgets, run, stop, status, known, timer)
+
+
+class _Model(NamedTuple):
+    model: gr.Dropdown
+    model_line: gr.HTML
+    device: gr.Dropdown
+    precision: gr.Dropdown
+    max_length: gr.Number
+    truncation: gr.Radio
+    batch_tokens: gr.Number
+    instruction: gr.Textbox
+
+
+def _build_model(services: Services, localized: Localized) -> _Model:
+    model = localized(
+        gr.Dropdown(
+            choices=cast("Any", reranker_choices(services)),
+            value=services.first_model,
+            allow_custom_value=True,
+            elem_id="workspace-model",
+        ),
+        label="model.model",
+        info="model.model_info",
+    )
+    line = phrases(model_facts(services.first_model), elem_id="workspace-model-line")
+    with gr.Row(elem_classes="pg-pair"):
+        device = localized(
+            gr.Dropdown(
+                cast("Any", device_choices("en")),
+                value=services.settings.device,
+                elem_id="workspace-device",
+                filterable=False,
+                min_width=120,
+            ),
+            label="model.device",
+            choices=device_choices,
+        )
+        precision = localized(
+            gr.Dropdown(
+                cast("Any", precision_choices("en")),
+                value=services.settings.precision,
+                elem_id="workspace-precision",
+                filterable=False,
+                min_width=120,
+            ),
+            label="model.precision",
+            choices=precision_choices,
+        )
+    with localized(gr.Accordion(open=False, elem_id="workspace-advanced"), label="model.advanced"):
+        with gr.Row(elem_classes="pg-pair"):
+            max_length = localized(
+                gr.Number(value=None, precision=0, minimum=0, elem_id="workspace-max-length", min_width=120),
+                label="model.max_length",
+                info="model.max_length_info",
+            )
+            batch_tokens = localized(
+                gr.Number(value=None, precision=0, minimum=0, elem_id="workspace-batch-tokens", min_width=120),
+                label="model.batch_tokens",
+                info="model.batch_tokens_info",
+            )
+        truncation = localized(
+            gr.Radio(cast("Any", truncation_choices("en")), value="only_second", elem_id="workspace-truncation"),
+            label="model.truncation",
+            info="model.truncation_info",
+            choices=truncation_choices,
+        )
+        instruction = localized(
+            gr.Textbox(
+                lines=1, max_lines=4, elem_id="workspace-instruction", value=model_instruction(services.first_model)
+            ),
+            label="model.instruction",
+            info="model.instruction_info",
+        )
+    return _Model(model, line, device, precision, max_length, truncation, batch_tokens, instruction)
+
+
+def on_count(services: Services, caller: Caller, *values: Any) -> Counted:
+    """How many passages and tokens there are, and how many will be cut. Loads nothing."""
+    asked = Asked(*values)
+    try:
+        passages = asked.parsed().passages
+        if not passages:
+            return Counted([phrase("live.none", "muted")], gr.update(active=False))
+        line = [phrase("live.passages", n=len(passages))]
+        choice = asked.choice(services)
+        found = services.engine.count(asked.query or "", [passage.text for passage in passages], choice)
+    except PlaygroundError as error:
+        return Counted([texts.of_error(error)], gr.update(active=False))
+    if found is None:
+        return Counted([*line, phrase("live.waiting", "muted")], gr.update(active=True))
+    cut = (
+        phrase("live.cut", "cut", n=found.n_cut_passages) if found.n_cut_passages else phrase("live.none_cut", "muted")
+    )
+    return Counted([*line, phrase("live.tokens", n=found.n_tokens), cut], gr.update(active=False))
+
+
+def on_example(services: Services, caller: Caller, name: str | None) -> Filled:
+    """Query and passages of an example."""
+    if not name:
+        return Filled(*(gr.skip() for _ in Filled._fields))
+    scenario = next(each for each in examples() if each.id == name)
+    look_for: Phrase = {**scenario.look_for, "tone": "hint"}
+    return Filled(scenario.query, as_text(scenario.passages, marks=False), "auto", scenario.passages, [look_for], [])
+
+
+def on_upload(services: Services, caller: Caller, path: str | None) -> Filled:
+    """Passages of a file; its query where it names one.
+
+    Raises:
+        InvalidInput: the file cannot be read.
+    """
+    if not path:
+        return Filled(*(gr.skip() for _ in Filled._fields))
+    parsed = read_file(Path(path))
+    said = [phrase("run.read", "good", n=len(parsed.passages)), *map(note_phrase, parsed.notes)]
+    query = parsed.query if parsed.query else gr.skip()
+    return Filled(query, as_text(parsed.passages, marks=False), "auto", parsed.passages, [], said)
+
+
+def on_model(services: Services, caller: Caller, model: str | None) -> tuple[list[Phrase], str]:
+    """What is known of the model before it is loaded, and the instruction its makers gave."""
+    return model_facts(model or ""), model_instruction(model or "")
+
+
+def wire(services: Services, widgets: Widgets, me: gr.BrowserState) -> None:
+    """Listeners of the panel; the run itself is wired by the ranking view."""
+    w = widgets
+    filled = [w.query, w.passages, w.split, w.known, w.hint, w.status]
+    listen(w.example.input, partial(on_example, services), me=me, inputs=[w.example], outputs=filled)
+    listen(w.upload.upload, partial(on_upload, services), me=me, inputs=[w.upload], outputs=filled)
+    listen(w.model.change, partial(on_model, services), me=me, inputs=[w.model], outputs=[w.model_line, w.instruction])
+    for source in (w.query, w.passages, w.split, w.model, w.max_length, w.truncation):
+        listen(
+            source.change,
+            partial(on_count, services),
+            me=me,
+            inputs=w.asked,
+            outputs=[w.live, w.timer],
+            trigger_mode="always_last",
+            concurrency_limit=4,
+            concurrency_id="count",
+        )
+    listen(
+        w.timer.tick,
+        partial(on_count, services),
+        me=me,
+        inputs=w.asked,
+        outputs=[w.live, w.timer],
+        concurrency_id="count",
+    )
