@@ -4,7 +4,8 @@ const OTHER = "\u0000other";
 const QUICK = ["built-in/mini-embedder", "bm25"];
 const REMOVE = "M6 6l12 12M18 6L6 18";
 const PLUS = "M12 5v14M5 12h14";
-const kept = { rows: [], nonce: null, made: 0 };
+// Null until they were chosen once: the first click is to show a comparison.
+const kept = { rows: null, nonce: null, made: 0 };
 
 const value = () => props.value || { choices: [], precisions: [], limit: 1, first: {} };
 const choice = (model) => value().choices.find((each) => each.value === model);
@@ -147,9 +148,10 @@ function draw() {
   drawTools();
 }
 
-// The rows of a comparison that was opened, once.
+// The rows of a comparison that was opened, once; before any, the quick ones.
 function takeOver() {
-  const { rows, nonce } = value();
+  const { rows, nonce, first } = value();
+  kept.rows ??= QUICK.filter((model) => model !== first.id && choice(model)).map((model) => rowOf({ model }));
   if (!rows || !nonce || nonce === kept.nonce) return false;
   kept.nonce = nonce;
   kept.rows = rows.map(rowOf);
@@ -157,7 +159,7 @@ function takeOver() {
 }
 
 window.playgroundCompareModels = {
-  rows: () => kept.rows.map(({ model, precision, kind, typed }) => ({ model, precision, kind: typed ? kind : "auto" })),
+  rows: () => (kept.rows || []).map(({ model, precision, kind, typed }) => ({ model, precision, kind: typed ? kind : "auto" })),
 };
 
 pg.redrawOnSwitch(element, draw);

@@ -321,10 +321,20 @@ function drawReplay() {
     pg.el("ul", {}, ...data.replay.map((item) => pg.el("li", { class: `pg-${item.tone || "plain"}`, text: pg.phrase(item) }))));
 }
 
+// Each example is one click from a finished ranking.
+let examples = [];
 function drawEmpty() {
+  examples = props.value?.examples || examples;
   $(".pg-empty").replaceChildren(
-    pg.el("div", { class: "pg-empty-art", "aria-hidden": "true" }, ...[92, 74, 41, 23].map((width) => pg.el("span", { style: { width: `${width}%` } }))),
     pg.el("h2", { text: pg.say("empty.title") }),
+    pg.el("p", { class: "pg-hint", text: pg.say("empty.examples") }),
+    pg.el("div", { class: "pg-examples" }, ...examples.map(({ id, title, look_for }) => pg.el("button", { type: "button", class: "pg-example", data: { example: id }, on: { click: (event) => {
+      for (const card of element.querySelectorAll(".pg-example")) card.disabled = true;
+      event.currentTarget.classList.add("pg-busy");
+      trigger("examplechosen", { id });
+    } } },
+      pg.el("strong", { text: title[pg.language] }), pg.el("span", { text: look_for[pg.language] })))),
+    pg.el("h3", { text: pg.say("empty.own") }),
     pg.el("ol", {}, ...["empty.one", "empty.two", "empty.three"].map((key) => pg.el("li", { text: pg.say(key) }))),
     pg.el("p", { class: "pg-hint", text: pg.say("empty.hint") }));
 }

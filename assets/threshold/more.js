@@ -195,7 +195,7 @@ element.addEventListener("click", (event) => {
   drawFold("calibration");
   root().querySelector(`button[data-calibrate="${chosen.method}"]`).focus();
 });
-for (const [name, act] of [["playground:threshold", draw], ["playground:threshold", moved]]) {
+for (const [name, act] of [["playground:pairs", draw], ["playground:threshold", moved]]) {
   const heard = () => (element.isConnected ? act() : document.removeEventListener(name, heard));
   document.addEventListener(name, heard);
 }

@@ -181,7 +181,7 @@ element.addEventListener("click", (event) => {
     drawRows();
   }
 });
-for (const [name, act] of [["playground:threshold", draw], ["playground:threshold", moved]]) {
+for (const [name, act] of [["playground:pairs", draw], ["playground:threshold", moved]]) {
   const heard = () => (element.isConnected ? act() : document.removeEventListener(name, heard));
   document.addEventListener(name, heard);
 }

@@ -341,7 +341,7 @@ function draw() {
     untouched = true;
     line = { ...UNSET };
     drawEmpty(value);
-    document.dispatchEvent(new CustomEvent("playground:threshold"));
+    document.dispatchEvent(new CustomEvent("playground:pairs"));
     document.dispatchEvent(new CustomEvent("playground:threshold", { detail: null }));
     return;
   }
@@ -352,7 +352,7 @@ function draw() {
   }
   seen = value.nonce;
   drawStatic();
-  document.dispatchEvent(new CustomEvent("playground:threshold"));
+  document.dispatchEvent(new CustomEvent("playground:pairs"));
   paint();
   show($(".pg-lab-plot .pg-plot"), data.distribution, paintPlot);
 }

@@ -98,6 +98,9 @@ function drawScores() {
       pg.el("span", { class: "pg-segments", role: "group", "aria-labelledby": "threshold-from-name" }, ...[1, 2, 3].map((grade) => pg.el("button", {
         type: "button", id: `threshold-from-${grade}`, "aria-pressed": String(now.from === grade), text: String(grade), on: { click: () => trigger("scorespicked", { from: grade }) } })))));
   }
+  for (const each of now.scorers) {
+    parts.push(...each.warnings.map((warning) => pg.el("span", { class: "threshold-rest pg-warn", text: `${each.name}: ${pg.phrase(warning)}` })));
+  }
   for (const each of now.busy ? [] : now.scorers) {
     if (!each.goes_on || each.n >= now.facts.pairs) continue;
     parts.push(pg.el("span", { class: "threshold-rest" }, pg.el("span", { class: "pg-warn", text: pg.say("labelled_set.part", { name: each.name.replace(BRACKETS, ""), n: each.n, total: now.facts.pairs }) }),

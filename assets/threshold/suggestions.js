@@ -146,7 +146,7 @@ element.addEventListener("click", (event) => {
   const one = button && shownCards().find((each) => each.method === button.dataset.use);
   if (one && one.value !== null) lab().set(one.value, { method: one.method, parameter: one.parameter, interval: one.interval });
 });
-for (const [name, act] of [["playground:threshold", draw], ["playground:threshold", mark]]) {
+for (const [name, act] of [["playground:pairs", draw], ["playground:threshold", mark]]) {
   const heard = () => (element.isConnected ? act() : document.removeEventListener(name, heard));
   document.addEventListener(name, heard);
 }

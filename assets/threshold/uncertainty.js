@@ -109,7 +109,7 @@ function moved() {
     trigger("asked", { token: data.token, threshold: line.threshold, method: line.method, parameter: line.parameter });
   }, REST);
 }
-for (const [name, act] of [["playground:threshold", draw], ["playground:threshold", moved]]) {
+for (const [name, act] of [["playground:pairs", draw], ["playground:threshold", moved]]) {
   const heard = () => (element.isConnected ? act() : document.removeEventListener(name, heard));
   document.addEventListener(name, heard);
 }

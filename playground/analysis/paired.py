@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import permutations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -59,8 +60,8 @@ class Difference:
     """One model's mean minus another's.
 
     Attributes:
-        verdict: `better` or `worse` where the interval leaves out 0; `same` where no query differs; `unclear` where the
-            interval holds 0, `too-few` where there are fewer than `LEAST_QUERIES`: n is too small to tell.
+        verdict: `better` or `worse` where the interval leaves out 0, among several models also by Holm's rule; `same`
+            where no query differs; `too-few` where there are fewer than `LEAST_QUERIES`; else `unclear`.
         wins, ties, losses: queries where the model is above, level with and below the other.
     """
 
@@ -124,13 +125,9 @@ def compare(qualities: Sequence[Quality], *, n_resamples: int = RESAMPLES, seed:
         for model in range(len(qualities))
     )
     differences = {
-        (model, other, key): _difference(
-            values[:, model, at] - values[:, other, at], means[:, model, at] - means[:, other, at]
-        )
-        for model in range(len(qualities))
-        for other in range(len(qualities))
-        if model != other
+        (*models, key): found
         for at, key in enumerate(keys)
+        for models, found in _differences(values[:, :, at], means[:, :, at]).items()
     }
     return Contest(len(qualities), keys, tuple(shared), estimates, differences)
 
@@ -237,29 +234,67 @@ def _estimate(values: NDArray[np.float64], means: NDArray[np.float64], least: fl
     return Estimate(float(values.mean()), float(low), float(high))
 
 
-def _tails(n: int) -> tuple[float, float]:
+def _tails(n: int, level: float = LEVEL) -> tuple[float, float]:
     """Which quantiles make an interval as wide as Student's t would: resampled means vary (n - 1)/n too little."""
     if n < 2:
         return 0.0, 1.0
-    tail = float(stats.norm.cdf(-math.sqrt(n / (n - 1)) * stats.t.ppf((1 + LEVEL) / 2, n - 1)))
+    tail = float(stats.norm.cdf(-math.sqrt(n / (n - 1)) * stats.t.ppf((1 + level) / 2, n - 1)))
     return tail, 1 - tail
 
 
-def _difference(values: NDArray[np.float64], means: NDArray[np.float64]) -> Difference:
+def _differences(values: NDArray[np.float64], means: NDArray[np.float64]) -> dict[tuple[int, int], Difference]:
+    """Every model less every other one, in one figure.
+
+    Args:
+        values: (n_queries, n_models). means: (n_resamples, n_models).
+    """
+    pairs = list(permutations(range(values.shape[1]), 2))
+    sure = _sure([pair for pair in pairs if pair[0] < pair[1]], values, means)
+    return {(one, other): _difference(values, means, one, other, {one, other} in sure) for one, other in pairs}
+
+
+def _sure(pairs: Sequence[tuple[int, int]], values: NDArray[np.float64], means: NDArray[np.float64]) -> list[set[int]]:
+    """The pairs of models that differ surely, all together at the level of one interval.
+
+    Source: S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6
+    (1979): the surest of m differences must stand at 1 - alpha / m, the next at 1 - alpha / (m - 1), until one fails.
+    """
+    apart = {pair: means[:, pair[0]] - means[:, pair[1]] for pair in pairs}
+    by_chance = {pair: min(np.mean(found <= 0), np.mean(found >= 0)) for pair, found in apart.items()}
+    sure: list[set[int]] = []
+    for left, pair in zip(range(len(pairs), 0, -1), sorted(pairs, key=by_chance.__getitem__), strict=True):
+        low, high = np.quantile(apart[pair], _tails(len(values), 1 - (1 - LEVEL) / left))
+        if low <= 1e-12 and high >= -1e-12:
+            break
+        sure.append(set(pair))
+    return sure
+
+
+def _difference(
+    values: NDArray[np.float64], means: NDArray[np.float64], one: int, other: int, sure: bool
+) -> Difference:
+    apart = values[:, one] - values[:, other]
     # Two ways to the same sum may end on different last digits.
-    settled = np.where(np.abs(values) < 1e-12, 0.0, values)
-    estimate = _estimate(settled, means, least=-1.0)
+    settled = np.where(np.abs(apart) < 1e-12, 0.0, apart)
+    estimate = _estimate(settled, means[:, one] - means[:, other], least=-1.0)
+    # The other model's mean with the difference is again a mean of figures from 0 to 1. What is cut off cannot be, so
+    # that the interval covers as much as before.
+    beside = float(values[:, other].mean())
+    low, high = np.clip((estimate.low, estimate.high), -beside, 1 - beside)
+    estimate = replace(estimate, low=min(float(low), estimate.mean), high=max(float(high), estimate.mean))
     wins, losses = int((settled > 0).sum()), int((settled < 0).sum())
     return Difference(
-        estimate, _verdict(estimate, len(values), wins + losses), wins, len(values) - wins - losses, losses
+        estimate, _verdict(estimate, len(values), wins + losses, sure), wins, len(values) - wins - losses, losses
     )
 
 
-def _verdict(estimate: Estimate, n: int, n_different: int) -> Verdict:
+def _verdict(estimate: Estimate, n: int, n_different: int, sure: bool) -> Verdict:
     if not n_different:
         return "same"
     if n < LEAST_QUERIES:
         return "too-few"
+    if not sure:
+        return "unclear"
     if estimate.low > 1e-12:
         return "better"
     return "worse" if estimate.high < -1e-12 else "unclear"

@@ -88,7 +88,8 @@ class ModelSpec:
         family: key of `models.FAMILIES`.
         architecture: class name in the checkpoint's config.
         max_length: tokens; 0 where there is no limit (BM25).
-        replaced: what was asked for and could not run, in words ("fp16 does not run on this CPU; fp32 was used").
+        replaced: what was asked for and could not run, in words ("fp16 does not run on this CPU; fp32 was
+            used"), and what the check at load found off. It stands beside every number of this model.
     """
 
     model_id: str
@@ -160,7 +161,7 @@ class RerankResult:
         seconds: wall time of encoding and scoring, without loading the model.
         n_tokens: tokens that went through the model in this run, special tokens included; cached pairs count 0.
         n_cached: how many scores came from the cache.
-        warnings: lasting warnings in plain sentences (a failed golden check, a query that was cut, a replaced device).
+        warnings: lasting warnings in plain sentences (a check at load that is off, a cut query, a replaced device).
         instruction: what really went before the query; empty where nothing did.
     """
 

@@ -38,7 +38,7 @@ SETTINGS = ("device", "precision", "max_length", "truncation")
 COLUMNS = (
     *("model", "revision", "kind", "family", "device", "precision", "max_length", "scale"),
     *("passage_id", "input_place", "label", "status", "rank", "tied", "raw", "shown", "tokens_read", "tokens_cut"),
-    *("passage", "query", "error"),
+    *("passage", "query", "error", "warnings"),
 )
 # A template from a file may name values and little more: a wide field or an attribute of a value is not ours.
 FIELD = re.compile(r"\{\w+(!r)?(:(,|\.\d[efg%]))?\}")
@@ -261,6 +261,7 @@ def _row(
         "passage": passage.text,
         "query": request.query if result is None else result.request.query,
         "error": None if run.error is None else str(run.error),
+        "warnings": None if result is None else " ".join(result.warnings),
     }
 
 

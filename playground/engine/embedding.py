@@ -122,7 +122,7 @@ class EmbedRun:
         self.instruction = lease.query_instruction if request.instruction is None else request.instruction
         self._lease = lease
         self._vectors = Vectors(choice, lease, pool, cache, budgets)
-        self._remarks = notes + about_request(request, lease.spec, lease.checks, languages)
+        self._remarks = notes + about_request(request, lease.spec, languages)
         self._encoded: dict[int, EncodedPair] = {}
         self._cosines: dict[int, float] = {}
         self._latest = Latest(self.result, self.watch, len(request.passages))

@@ -38,7 +38,6 @@ from playground.engine.keyword import KeywordRun
 from playground.engine.pool import Lease, LoadedModel, LoadEmbedder, LoadScorer, ModelPool, OnProgress
 from playground.engine.run import Run, until
 from playground.engine.set_scoring import Known, Ready, SetStep
-from playground.engine.warnings import about_model
 from playground.models import bm25, catalog
 
 # How soon a waiting visitor hears of the load's progress or is let go by Stop.
@@ -344,7 +343,7 @@ class Engine:
         used = (
             lease.query_instruction if instruction is None and choice.kind == "embedder" else clean(instruction or "")
         )
-        return Ready(lease.spec, lease.scale, used, run, warnings=about_model(lease.spec, lease.checks))
+        return Ready(lease.spec, lease.scale, used, run, warnings=lease.spec.replaced)
 
     def _speed(
         self, request: RerankRequest, choices: tuple[ModelChoice, ModelChoice], rounds: int, stop: threading.Event

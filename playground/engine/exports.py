@@ -44,9 +44,10 @@ def to_snippet(result: RerankResult, choice: ModelChoice) -> str:
     passages = "".join(f"    {passage.text!r},\n" for passage in result.request.passages)
     shown = "".join(f"    {logits.get(index)!r},\n" for index in range(len(result.request.passages)))
     kind = "" if spec.kind == "reranker" else f"\n    kind={spec.kind!r},"
+    warned = "".join(f"# {' '.join(warning.split())}\n" for warning in result.warnings)
     return f"""from playground import rerank
 
-query = {result.request.query!r}
+{warned}query = {result.request.query!r}
 passages = [
 {passages}]
 # {result.scale.name} of each passage as the page showed it; None where the run was stopped before.
@@ -77,7 +78,18 @@ def _header(result: RerankResult) -> list[str]:
     shown = ["sigmoid"] if result.scale.activation == "sigmoid" else []
     places = ["rank", "tied", "input_place", "passage_id"]
     run = ["model", "revision", "device", "precision", "max_length"]
-    return [*places, result.scale.name, *shown, "tokens_read", "tokens_cut", "label", "passage", "query", *run]
+    return [
+        *places,
+        result.scale.name,
+        *shown,
+        "tokens_read",
+        "tokens_cut",
+        "label",
+        "passage",
+        "query",
+        *run,
+        "warnings",
+    ]
 
 
 def _row(result: RerankResult, index: int, passage: Passage, scored: ScoredPassage | None) -> list[str]:
@@ -98,4 +110,5 @@ def _row(result: RerankResult, index: int, passage: Passage, scored: ScoredPassa
         safe_cell(result.request.query),
         *(safe_cell(text) for text in (spec.model_id, spec.revision or "", spec.device, spec.precision)),
         str(spec.max_length),
+        safe_cell(" ".join(result.warnings)),
     ]

@@ -21,6 +21,7 @@ from playground.core.protocols import Embedder, Scorer
 from playground.core.scales import COSINE, Scale
 from playground.core.types import Check, EncodedPair, ModelChoice, ModelSpec, Phase
 from playground.engine import gpu_worker
+from playground.engine.warnings import of_checks
 from playground.models.memory import gpu_memory_mib
 
 if TYPE_CHECKING:
@@ -91,9 +92,8 @@ class Lease:
         except BaseException:
             self.release()
             raise
-        self.spec = replace(self._model.spec, replaced=replaced)
+        self.spec = replace(self._model.spec, replaced=(*replaced, *of_checks(entry.model.checks)))
         self.scale = _scale(entry.model)
-        self.checks = entry.model.checks
         self.memory_mib = entry.model.memory_mib
 
     def encode(self, query: str, passages: Sequence[str], instruction: str | None) -> list[EncodedPair]:

@@ -90,7 +90,7 @@ class Run:
         self._pool = pool
         self._cache = cache
         self._budgets = budgets
-        self._remarks = notes + about_request(request, lease.spec, lease.checks, languages)
+        self._remarks = notes + about_request(request, lease.spec, languages)
         self._pairs: list[EncodedPair | None] = [None] * len(request.passages)
         self._logits: dict[int, float] = {}
         self._cached: set[int] = set()

@@ -38,22 +38,19 @@ SAMPLE_CHARS = 200_000
 LAST_LATIN_EXTENDED = 0x24F
 
 
-def about_request(
-    request: RerankRequest, spec: ModelSpec, checks: Sequence[Check], languages: Sequence[str]
-) -> tuple[str, ...]:
+def about_request(request: RerankRequest, spec: ModelSpec, languages: Sequence[str]) -> tuple[str, ...]:
     """What is known before the first score.
 
     Args:
         languages: what the catalogue says of the model; empty where it says nothing.
     """
-    said = about_model(spec, checks)
-    return (*said, *(_not_english(request) if tuple(languages) == ("en",) else ()))
+    return (*spec.replaced, *(_not_english(request) if tuple(languages) == ("en",) else ()))
 
 
-def about_model(spec: ModelSpec, checks: Sequence[Check]) -> tuple[str, ...]:
-    """What is known of the model whatever it reads."""
+def of_checks(checks: Sequence[Check]) -> tuple[str, ...]:
+    """What the check at load found off."""
     warned = (check for check in checks if check.status == "warned")
-    return (*spec.replaced, *(CHECK_WARNED.format(name=check.name, detail=check.detail) for check in warned))
+    return tuple(CHECK_WARNED.format(name=check.name, detail=check.detail) for check in warned)
 
 
 def about_scores(pairs: Sequence[EncodedPair | None], scored: Sequence[ScoredPassage]) -> tuple[str, ...]:

@@ -99,14 +99,17 @@ def looks_like_jsonl(text: str) -> bool:
 
 
 def read_lines(text: str) -> Gathered:
-    """One passage per line."""
-    return gather((number, line.strip()) for number, line in enumerate(text.strip().split("\n"), 1))
+    """One passage per line; a blank line separates and is no passage."""
+    return _gather_plain(text.split("\n"))
 
 
 def read_blocks(text: str) -> Gathered:
     """One passage per paragraph; the lines inside a paragraph stay as they are."""
-    blocks = _BETWEEN_BLOCKS.split(text.strip())
-    return gather((number, block.strip()) for number, block in enumerate(blocks, 1))
+    return _gather_plain(_BETWEEN_BLOCKS.split(text))
+
+
+def _gather_plain(pieces: Sequence[str]) -> Gathered:
+    return gather((number, piece.strip()) for number, piece in enumerate(pieces, 1) if not is_blank(piece))
 
 
 def read_json(text: str, text_key: str | None = None) -> Gathered:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from playground.core.errors import ModelBroken
 from playground.core.protocols import Embedder, Scorer
@@ -35,7 +35,8 @@ def check_scorer(scorer: Scorer, entry: CatalogEntry | None) -> tuple[Check, ...
     """The canary of a reranker: finite, identical text first, alone as in a batch, and published scores where known.
 
     Raises:
-        ModelBroken: one of them failed. A published score that is off only warns.
+        ModelBroken: a score is not finite. All else that is off warns beside every result: an answer scorer or an
+            NLI head need not put a repeated query first.
     """
     logits = {language: _canary_logits(scorer, language) for language in _languages(entry)}
     checks = [
@@ -51,7 +52,7 @@ def check_embedder(embedder: Embedder, entry: CatalogEntry | None) -> tuple[Chec
     """The canary of an embedder: finite vectors of length 1, identical text nearest, alone as in a batch.
 
     Raises:
-        ModelBroken: one of them failed.
+        ModelBroken: a vector is not finite or not of length 1.
     """
     cosines, drift = {}, 0.0
     for language in _languages(entry):
@@ -87,7 +88,7 @@ def _identical_first(by_language: dict[str, tuple[float, float]]) -> Check:
     """Passes when the query's own text beats an unrelated one, in a language that the model may know."""
     found = ", ".join(f"{language}: {same:.3f} to {other:.3f}" for language, (same, other) in by_language.items())
     passed = any(same > other for same, other in by_language.values())
-    return Check("Identical text beats unrelated text", "passed" if passed else "failed", found)
+    return Check("Identical text beats unrelated text", "passed" if passed else "warned", found)
 
 
 def _same_alone(scorer: Scorer, language: str, together: Sequence[float]) -> Check:
@@ -98,8 +99,9 @@ def _same_alone(scorer: Scorer, language: str, together: Sequence[float]) -> Che
 
 
 def _close(name: str, drift: float, tolerance: float) -> Check:
-    # Written so that NaN fails.
-    return Check(name, "passed" if drift <= tolerance else "failed", f"off by {drift:.2g}, allowed {tolerance:g}")
+    found: Literal["failed", "passed", "warned"]
+    found = "failed" if math.isnan(drift) else "passed" if drift <= tolerance else "warned"
+    return Check(name, found, f"off by {drift:.2g}, allowed {tolerance:g}")
 
 
 def _golden(scorer: Scorer, golden: Sequence[GoldenPair]) -> Check:

@@ -32,11 +32,14 @@ def test_blank_lines_split_when_a_paragraph_has_several_lines() -> None:
     assert parsed.mode == "blank lines"
 
 
-def test_single_lines_with_blank_lines_between_stay_one_per_line_and_the_blanks_are_said() -> None:
+def test_blank_lines_between_single_lines_separate_and_are_no_passages() -> None:
     parsed = parse_passages("a\n\nb\n\nc\n")
     assert [p.text for p in parsed.passages] == ["a", "b", "c"]
     assert parsed.mode == "lines"
-    assert parsed.notes == ("Blank passages left out: 2.",)
+    assert parsed.notes == ()
+    assert parse_passages("a\n \n\u200b\nb", "lines").notes == ()
+    assert parse_passages("a\nb\n\n \n\nc", "blank lines").notes == ()
+    assert parse_passages('["a", " ", "b"]').notes == ("Blank passages left out: 1.",)
 
 
 def test_one_paragraph_of_several_lines_is_one_per_line_unless_told() -> None:
@@ -176,7 +179,7 @@ def test_blank_and_repeated_passages_are_said() -> None:
 
 
 def test_notes_carry_their_template_for_translation() -> None:
-    note = parse_passages("a\n\nb").notes[0]
+    note = parse_passages('["a", "", "b"]').notes[0]
     assert isinstance(note, Note)
     assert (note.template, note.values) == ("Blank passages left out: {n}.", {"n": 1})
 

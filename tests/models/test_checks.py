@@ -1,8 +1,13 @@
-"""The check at load refuses a model that cannot be trusted, and warns where only a published score is off."""
+"""The check at load refuses a model whose scores are no numbers, and warns beside every result of what else is off."""
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+import math
 import shutil
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +16,15 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from playground.core.errors import ModelBroken
-from playground.core.types import ModelChoice
+from playground.core.types import ModelChoice, Passage, RerankRequest
+from playground.engine import comparison_record, exports, threshold_files
+from playground.engine.engine import Engine
+from playground.engine.snippets import snippet
 from playground.models import checks
 from playground.models.catalog import CatalogEntry, GoldenPair, find
 from playground.models.loading import load_scorer
+from playground.ui import texts
+from tests.engine.saved_thresholds import on
 
 
 def load(folder: Path, **options: Any) -> Any:
@@ -63,11 +73,46 @@ def test_a_chinese_model_is_asked_in_chinese(tiny_xlmr: Path) -> None:
     assert next(check for check in found if check.name.startswith("Identical")).detail.startswith("zh: ")
 
 
-def test_a_model_that_prefers_unrelated_text_is_refused(tiny_xlmr: Path, tmp_path: Path) -> None:
-    twin = Path(shutil.copytree(tiny_xlmr, tmp_path / "upside-down"))
-    tensors = {name: tensor.clone() for name, tensor in load_file(twin / "model.safetensors").items()}
-    tensors["classifier.out_proj.weight"] *= -1
-    save_file(tensors, twin / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(ModelBroken, match=r"failed its check at load \(Identical text beats unrelated text: en: "):
+def changed(folder: Path, to: Path, name: str, by: float) -> Path:
+    """A copy of a checkpoint with one of its tensors multiplied."""
+    shutil.copytree(folder, to)
+    tensors = {key: tensor.clone() for key, tensor in load_file(to / "model.safetensors").items()}
+    tensors[name] *= by
+    save_file(tensors, to / "model.safetensors", metadata={"format": "pt"})
+    return to
+
+
+def test_a_model_that_prefers_unrelated_text_loads_and_says_so_beside_every_number(
+    tiny_xlmr: Path, tmp_path: Path
+) -> None:
+    twin = changed(tiny_xlmr, tmp_path / "upside-down", "classifier.out_proj.weight", -1.0)
+    assert statuses(load(twin).checks) == {
+        "Finite": "passed",
+        "Identical text beats unrelated text": "warned",
+        "Alone as in a batch": "passed",
+        "Published scores": "skipped",
+    }
+    choice = ModelChoice(str(twin), device="cpu", precision="fp32")
+    request = RerankRequest("what is panda?", (Passage("1", "hi"), Passage("2", "a bear")))
+    with closing(Engine(offline=True)) as engine:
+        comparison = [*engine.compare(request, [choice])][-1].comparison
+    (warning,) = comparison.runs[0].result.warnings
+    result = comparison.runs[0].result
+    assert warning.startswith("The check 'Identical text beats unrelated text' at load is off: en: ")
+    assert result.spec.replaced == (warning,)
+    assert texts.both(warning)["zh"].startswith("加载检查 'Identical text beats unrelated text' 有偏差：en: ")
+    assert [row["warnings"] for row in csv.DictReader(io.StringIO(exports.to_csv(result)))] == [warning] * 2
+    assert {row["warnings"] for row in comparison_record.rows(comparison)} == {warning}
+    assert json.loads(exports.to_json(result, choice))["warnings"] == [warning]
+    assert f"# {warning}" in exports.to_snippet(result, choice)
+    kept = threshold_files.from_json(threshold_files.to_json(on(result, 0.0)))
+    assert kept.spec.replaced == (warning,)
+    head = snippet("sentence-transformers", kept, query="q", passages=["p"]).replace("\n# ", " ")
+    assert "'Identical text beats unrelated text' at load is off" in head
+
+
+def test_a_model_whose_scores_are_not_finite_is_refused(tiny_xlmr: Path, tmp_path: Path) -> None:
+    twin = changed(tiny_xlmr, tmp_path / "endless", "classifier.out_proj.weight", math.inf)
+    with pytest.raises(ModelBroken, match=r"failed its check at load \(Finite: the output holds "):
         load(twin)
     assert load(twin, run_checks=False).checks == ()

@@ -103,6 +103,7 @@ class Card:
             f"It was chosen on {spec.device} in {spec.precision}. Other machines and batches round otherwise: a score "
             f"within {tolerance:g} of the line may fall on its other side.",
         ]
+        lines += map(_plain, spec.replaced)
         if cut and cut != spec.truncation:
             lines.append(
                 "The playground cut long texts in another way than this library; it matters only for queries longer "

@@ -58,7 +58,7 @@ def examples() -> tuple[Scenario, ...]:
 
 
 def example_choices(language: Language) -> list[tuple[str, str]]:
-    return [(scenario.title[language], scenario.id) for scenario in examples()]
+    return [(texts.say("input.example_hint", language), ""), *((each.title[language], each.id) for each in examples())]
 
 
 def split_choices(language: Language) -> list[tuple[str, str]]:

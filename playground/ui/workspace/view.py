@@ -76,6 +76,11 @@ class Widgets:
             self.known,
         ]
 
+    @property
+    def filled(self) -> list[Any]:
+        """The components of a `Filled`."""
+        return [self.query, self.passages, self.split, self.known, self.hint, self.status]
+
 
 class Filled(NamedTuple):
     """The boxes after an example or a file."""
@@ -106,7 +111,7 @@ def build(services: Services, localized: Localized) -> Widgets:
         example = localized(
             gr.Dropdown(
                 cast("Any", example_choices("en")),
-                value=None,
+                value="",
                 elem_id="workspace-example",
                 filterable=False,
                 min_width=120,
@@ -246,9 +251,9 @@ def on_count(services: Services, caller: Caller, *values: Any) -> Counted:
 
 def on_example(services: Services, caller: Caller, name: str | None) -> Filled:
     """Query and passages of an example."""
-    if not name:
+    scenario = next((each for each in examples() if each.id == name), None)
+    if scenario is None:
         return Filled(*(gr.skip() for _ in Filled._fields))
-    scenario = next(each for each in examples() if each.id == name)
     look_for: Phrase = {**scenario.look_for, "tone": "hint"}
     return Filled(scenario.query, as_text(scenario.passages, marks=False), "auto", scenario.passages, [look_for], [])
 
@@ -275,9 +280,8 @@ def on_model(services: Services, caller: Caller, model: str | None) -> tuple[lis
 def wire(services: Services, widgets: Widgets, me: gr.BrowserState) -> None:
     """Listeners of the panel; the run itself is wired by the ranking view."""
     w = widgets
-    filled = [w.query, w.passages, w.split, w.known, w.hint, w.status]
-    listen(w.example.input, partial(on_example, services), me=me, inputs=[w.example], outputs=filled)
-    listen(w.upload.upload, partial(on_upload, services), me=me, inputs=[w.upload], outputs=filled)
+    listen(w.example.input, partial(on_example, services), me=me, inputs=[w.example], outputs=w.filled)
+    listen(w.upload.upload, partial(on_upload, services), me=me, inputs=[w.upload], outputs=w.filled)
     listen(w.model.change, partial(on_model, services), me=me, inputs=[w.model], outputs=[w.model_line, w.instruction])
     for source in (w.query, w.passages, w.split, w.model, w.max_length, w.truncation):
         listen(

@@ -200,7 +200,7 @@ CSV_HEADER = (
     *("model", "revision", "device", "precision", "max_length", "instruction"),
     *("rank", "input_place", "passage_id", "cosine"),
     *("percentile_of_unrelated", "beside_unrelated", "n_unrelated_pairs", "background_language"),
-    *("tokens_read", "tokens_cut", "near_duplicates", "label", "passage", "query"),
+    *("tokens_read", "tokens_cut", "near_duplicates", "label", "passage", "query", "warnings"),
 )
 
 
@@ -227,7 +227,7 @@ def _csv_rows(column: Column, result: EmbeddingResult) -> list[list[str]]:
                 *(str(read.n_tokens), str(read.n_cut)),
                 " ".join(str(other + 1) for other in alike.get(place, ())),
                 {True: "1", False: "0", None: ""}[passage.label],
-                *(safe_cell(passage.text), safe_cell(result.request.query)),
+                *(safe_cell(passage.text), safe_cell(result.request.query), safe_cell(" ".join(result.warnings))),
             ]
         )
     return rows

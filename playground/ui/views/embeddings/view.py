@@ -183,7 +183,11 @@ def build(services: Services, localized: Localized) -> Widgets:
             status = phrases(elem_id="embeddings-status")
     shown = html_part("embeddings/results", asset("embeddings/results.html"), elem_id="embeddings-result")
     loader = gr.Plot(
-        show_label=False, container=False, visible=False, elem_id="embeddings-loader", elem_classes="pg-unseen"
+        show_label=False,
+        container=False,
+        visible=False,
+        elem_id="embeddings-loader",
+        elem_classes=["pg-unseen", "pg-silent"],
     )
     download = html_part("shared/download", "<span></span>", elem_id="embeddings-download", elem_classes="pg-unseen")
     return Widgets(models, slots, run, stop, status, shown, loader, download, gr.State(first), gr.State(Visit()))

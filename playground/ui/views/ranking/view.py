@@ -29,7 +29,9 @@ from playground.ui.texts import Phrase, phrase
 from playground.ui.views.ranking import saved_thresholds
 from playground.ui.views.ranking.payload import payload
 from playground.ui.wiring import Caller, listen
+from playground.ui.workspace import view as workspace
 from playground.ui.workspace.asked import Asked, note_phrase
+from playground.ui.workspace.choices import examples
 
 SECONDS_BETWEEN_TABLES = 0.25
 
@@ -103,7 +105,7 @@ NOTHING_NEW = Shown(gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip())
 
 def build(services: Services, localized: Localized) -> Widgets:
     """The list with its threshold, then the plots."""
-    results = html_part("ranking/results", asset("ranking/results.html"), elem_id="ranking-results")
+    results = html_part("ranking/results", asset("ranking/results.html"), _cards(), elem_id="ranking-results")
     with gr.Column(visible=False, elem_id="ranking-plots") as plots, gr.Row():
         with gr.Column(scale=3, min_width=300, elem_classes="pg-card"):
             phrases([phrase("ranking.bars")], elem_classes="pg-plot-title")
@@ -146,6 +148,12 @@ def on_rerank(services: Services, caller: Caller, visit: Visit, *values: Any) ->
         yield _ended(services, caller, visit, choice, last, warnings)._replace(query=filled)
     finally:
         services.stops.end(caller.session, stop)
+
+
+def on_example(services: Services, caller: Caller) -> tuple[Any, ...]:
+    """Query, passages and the Example box as a card of the first page asks for; the run follows."""
+    name = caller.text("id")
+    return (*workspace.on_example(services, caller, name), name)
 
 
 def on_again(services: Services, caller: Caller, visit: Visit, *values: Any) -> Iterator[Ran]:
@@ -240,6 +248,11 @@ def failed(said: Phrase) -> Ran:
     return Ran(NOTHING_NEW, [said], gr.update(interactive=True), gr.update(interactive=False))
 
 
+def _cards() -> dict[str, object]:
+    """What stands there before the first run: an example on every card."""
+    return {"examples": [{"id": each.id, "title": each.title, "look_for": each.look_for} for each in examples()]}
+
+
 def _running(visit: Visit, progress: Progress, stored: list[Label | None]) -> Ran:
     shown = NOTHING_NEW
     if progress.result is not None and progress.result.scored:
@@ -303,6 +316,8 @@ def wire(page: Page) -> None:
     runs: dict[str, Any] = {"me": me, "inputs": [w.visit, *panel.asked], "outputs": outputs, "on_error": failed}
     page.run = lambda event: listen(event, run, **runs, **options)
     page.run(panel.run.click)
+    chosen: dict[str, Any] = {"me": me, "outputs": [*panel.filled, panel.example]}
+    page.run(listen(w.results.examplechosen, partial(on_example, services), **chosen).then)
     page.replays.append(lambda event: listen(event, partial(on_again, services), **runs, **options))
     listen(
         panel.stop.click,

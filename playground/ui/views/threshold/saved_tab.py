@@ -67,7 +67,7 @@ def build(services: Services, localized: Localized) -> Widgets:
     """The line to be saved, then the list."""
     saved = html_part("threshold/saved", asset("threshold/saved.html"), elem_id="lab_saved-list")
     upload = localized(
-        gr.UploadButton(file_types=[".json"], elem_id="saved-import", elem_classes=["pg-unseen", "threshold-unseen"]),
+        gr.UploadButton(file_types=[".json"], elem_id="saved-import", elem_classes=["pg-unseen", "pg-silent"]),
         label="saved.import",
     )
     hidden: dict[str, Any] = {"elem_classes": "pg-unseen"}
@@ -232,7 +232,7 @@ def row(threshold: Threshold, in_view: SetInView) -> dict[str, object]:
         "saved_at": threshold.saved_at.isoformat(),
         "fits": None if shown is None else refused is None,
         "refusal": None if refused is None else texts.of_error(refused, "muted"),
-        "warnings": [texts.both(warning) for warning in warnings],
+        "warnings": [texts.both(warning) for warning in (*spec.replaced, *warnings)],
     }
 
 

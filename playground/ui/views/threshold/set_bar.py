@@ -16,6 +16,7 @@ from playground.history.rows import ScorerRow
 from playground.inputs import labelled_sets, ready_sets
 from playground.models import bm25
 from playground.models.resolve import parse_choice
+from playground.ui import texts
 from playground.ui.components.html_parts import asset, html_part
 from playground.ui.components.localized import Localized
 from playground.ui.components.model_choices import any_choices
@@ -120,7 +121,7 @@ def build(services: Services, localized: Localized) -> Widgets:
                 file_count="multiple",
                 file_types=list(SUFFIXES),
                 elem_id="threshold-import",
-                elem_classes=["pg-unseen", "threshold-unseen"],
+                elem_classes=["pg-unseen", "pg-silent"],
             ),
             label="labelled_set.import",
         )
@@ -396,6 +397,7 @@ def _scorer(row: ScorerRow) -> dict[str, object]:
         "instruction": row.instruction,
         "n": row.n_scored,
         "goes_on": _can_go_on(row),
+        "warnings": [texts.both(warning) for warning in spec.replaced],
     }
 
 

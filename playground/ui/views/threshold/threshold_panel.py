@@ -93,7 +93,7 @@ def build(services: Services, localized: Localized) -> Widgets:
             container=False,
             visible=False,
             elem_id="threshold-loader",
-            elem_classes=["pg-unseen", "threshold-unseen"],
+            elem_classes=["pg-unseen", "pg-silent"],
         ),
         parameters=gr.State({}),
     )
