@@ -16,7 +16,6 @@ from playground.engine.exports import LOOSEST, TOLERANCES
 from playground.engine.ranking import float32
 from playground.models.catalog import find
 from playground.models.resolve import is_folder
-from playground.paths import BUILT_IN_MODELS
 
 DTYPES: dict[PrecisionName, str] = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 # A sigmoid in float32 that is coarser than this is no place for a threshold.
@@ -54,9 +53,6 @@ class Card:
     def model(self) -> str:
         """The model's id, or its folder as an absolute path where it stands on this machine."""
         model_id = clean(self.threshold.spec.model_id)
-        entry = find(model_id)
-        if entry is not None and entry.built_in:
-            return (BUILT_IN_MODELS / entry.path).as_posix()
         if self.local and is_folder(model_id):
             return Path(model_id).expanduser().absolute().as_posix()
         return model_id
@@ -114,7 +110,15 @@ class Card:
     def constants(self, *, dtype: bool = True) -> str:
         """MODEL, REVISION, MAX_LENGTH, THRESHOLD and INSTRUCTION, then query and passages."""
         threshold, spec = self.threshold, self.threshold.spec
+        entry = find(spec.model_id)
         lines = [f"MODEL = {self.model!r}"]
+        if entry is not None and entry.built_in:
+            lines = [
+                "# The weights come with the playground: pip install -e . in its checkout.",
+                "from playground.paths import BUILT_IN_MODELS",
+                "",
+                f'MODEL = (BUILT_IN_MODELS / "{entry.path}").as_posix()',
+            ]
         if not self.local:
             lines.append(f"REVISION = {spec.revision!r}")
         lines += [f"MAX_LENGTH = {spec.max_length}", f"DEVICE = {spec.device!r}"]

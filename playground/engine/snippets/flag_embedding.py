@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from playground.core.errors import InvalidInput, PlaygroundError
 from playground.core.types import ModelChoice
-from playground.engine.snippets.card import Card, commented, one_label_only
+from playground.engine.snippets.card import Card, one_label_only
 from playground.models.resolve import Pooling, resolve
 
-INSTALL = '"FlagEmbedding>=1.4.2"'
-# Source: FlagEmbedding 1.4.2, `utils/tokenizer_compat.py`.
-ROUND_TRIP = commented(
-    "Beside transformers 5 this library turns its tokens back into text and reads them again: texts with characters "
-    "that the model does not know may score otherwise."
-)
+# What the tests run it with: FlagEmbedding 1.4.2 cannot be imported beside transformers 5.24, and names no upper limit.
+VERSIONS = ("FlagEmbedding==1.4.2", "transformers==4.57.3")
+INSTALL = " ".join(f'"{version}"' for version in VERSIONS)
 
 
 def reranker(card: Card) -> str:
@@ -24,7 +21,7 @@ def reranker(card: Card) -> str:
     if card.two_labels:
         raise one_label_only("FlagEmbedding")
     instruction = "    query_instruction_for_rerank=INSTRUCTION,\n" if card.threshold.instruction else ""
-    return f"""{card.head(INSTALL, cut="only_second")}{ROUND_TRIP}import torch
+    return f"""{card.head(INSTALL, cut="only_second")}import torch
 from FlagEmbedding import FlagReranker
 {_fetching(card)}
 {card.constants()}
