@@ -220,9 +220,7 @@ def test_text_of_a_user_is_only_text_and_a_missing_model_fails_in_its_own_column
 def test_on_a_phone_only_the_lists_scroll_sideways(visit: Callable[..., Any]) -> None:
     page = visit(viewport={"width": 390, "height": 844}, is_mobile=True).page
     write(page, "red panda", ("blue whale", "a red panda eats bamboo", "red paint"))
-    page.get_by_role("button", name="More tabs").click()
-    page.get_by_role("button", name="Compare", exact=True).click()
-    page.locator("#compare-add").wait_for()
+    open_view(page)
     compare(page)
     assert page.evaluate("() => document.documentElement.scrollWidth") == 390
     widths = page.locator(".pg-lists .pg-scroller").evaluate("(box) => [box.scrollWidth, box.clientWidth]")

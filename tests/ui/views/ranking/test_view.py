@@ -15,6 +15,7 @@ from playground.core.types import Passage
 from playground.engine.engine import Engine
 from playground.ui.services import Services
 from playground.ui.views.history import view as history
+from playground.ui.views.ranking import saved_thresholds
 from playground.ui.views.ranking import view as ranking
 from playground.ui.views.ranking.view import Ran, Visit
 from playground.ui.wiring import Caller
@@ -159,6 +160,10 @@ def test_while_it_streams_only_the_best_rows_are_sent(caller: Caller, services: 
     result = run(services, caller, asked)[-1].shown.visit.result
     assert len(payload(result, streaming=True)["rows"]) == MAX_STREAMED_ROWS
     assert len(payload(result)["rows"]) == 200
+
+
+def test_a_tab_that_opens_before_the_browser_has_an_id_asks_for_no_thresholds(services: Services) -> None:
+    assert saved_thresholds.on_ask(services, Caller("s", ""), Visit())["saved"] == []
 
 
 def test_an_event_with_nonsense_in_it_breaks_nothing(services: Services, caller: Caller) -> None:
