@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import tempfile
 import venv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from platformdirs import user_cache_path
 
@@ -39,15 +41,47 @@ def python_with(requirements: Sequence[str]) -> Path:
     return folder / "bin" / "python"
 
 
-def run(python: Path, code: str, *arguments: object, **environ: str) -> str:
-    """What a program prints there. It finds this project, and no network.
+# Runs programs that come as lines of JSON, one after another: an import of torch and transformers takes seconds.
+LOOP = """
+import contextlib, json, os, sys, traceback
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+for line in sys.stdin:
+    asked = json.loads(line)
+    os.environ.update(asked["environ"])
+    names = {"__name__": "asked", "argv": asked["arguments"]}
+    try:
+        exec(compile(asked["code"], "<asked>", "exec"), names)
+        answer = {"value": names[asked["name"]]}
+    except Exception:
+        answer = {"error": traceback.format_exc()}
+    print(json.dumps(answer, default=float), file=answers, flush=True)
+"""
 
-    Raises:
-        OSError: it failed; with the end of what it said.
-    """
-    own = {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-    command = [str(python), "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, env=os.environ | own | environ, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        raise OSError(done.stderr[-2000:])
-    return done.stdout
+
+class Interpreter:
+    """A running Python of such an environment. It finds this project, and no network."""
+
+    def __init__(self, python: Path) -> None:
+        own = {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self._process = subprocess.Popen([python, "-c", LOOP], env=os.environ | own, cwd=ROOT, **pipes)
+
+    def run(self, code: str, name: str, *arguments: object, **environ: str) -> Any:
+        """What a program leaves under a name, as JSON brings it over. It finds its arguments in `argv`.
+
+        Raises:
+            OSError: it failed; with its traceback.
+        """
+        asked = {"code": code, "name": name, "arguments": [str(each) for each in arguments], "environ": environ}
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps(asked), file=self._process.stdin, flush=True)
+        answer = json.loads(self._process.stdout.readline() or '{"error": "The interpreter has ended."}')
+        if "error" in answer:
+            raise OSError(answer["error"])
+        return answer["value"]
+
+    def close(self) -> None:
+        """End it."""
+        self._process.communicate()
