@@ -8,6 +8,12 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+# Workers that share the cores get one thread each, and ports of their own: gradio looks whether a port is free a while
+# before it takes it. Both are read at the first import.
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ["GRADIO_SERVER_PORT"] = str(7860 + 100 * int(worker.removeprefix("gw")))
+
 import pytest
 from hypothesis import settings
 

@@ -7,12 +7,12 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 import venv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from platformdirs import user_cache_path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,18 +26,14 @@ def python_with(requirements: Sequence[str]) -> Path:
     """
     of = hashlib.sha256("\n".join((sys.version, *requirements)).encode()).hexdigest()[:16]
     folder = user_cache_path("rerank-playground-tests") / of
-    if not (folder / "complete").exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        # Half an environment, or one that another run builds at this moment, is never taken for a whole one.
-        made = Path(tempfile.mkdtemp(prefix=f"{of}-", dir=folder.parent))
-        venv.create(made, with_pip=True)
-        pip = [made / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, *requirements], check=True)
-        (made / "complete").touch()
-        try:
-            made.rename(folder)
-        except OSError:  # another run was faster
-            assert (folder / "complete").exists()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Half an environment is never taken for a whole one, and two runs at once do not build it twice.
+    with FileLock(folder.with_suffix(".lock")):
+        if not (folder / "complete").exists():
+            venv.create(folder, with_pip=True, clear=True)
+            pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*pip, *requirements], check=True)
+            (folder / "complete").touch()
     return folder / "bin" / "python"
 
 
