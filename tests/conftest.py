@@ -36,10 +36,10 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, A
 
 
 def _no_silent_skip(report: Any, id: str) -> Any:
-    if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail"):
-        if not any(fnmatch(id, pattern) for pattern in MAY_SKIP):
-            report.outcome = "failed"
-            report.longrepr = f"{id} was skipped ({report.longrepr}), and tests/conftest.py names no reason for it."
+    skipped = report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail")
+    if skipped and not any(fnmatch(id, pattern) for pattern in MAY_SKIP):
+        report.outcome = "failed"
+        report.longrepr = f"{id} was skipped ({report.longrepr}), and tests/conftest.py names no reason for it."
     return report
 
 

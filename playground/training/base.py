@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -69,7 +69,7 @@ def load(
 
 
 def batches(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, encoded: Sequence[Mapping[str, Sequence[int]]]
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, encoded: list[dict[str, list[int]]]
 ) -> Iterator[tuple[list[int], BatchEncoding]]:
     """Places in `encoded` with their padded inputs on the model's device, longest first; the model is set to eval."""
     device = next(model.parameters()).device

@@ -13,13 +13,13 @@ from playground.core.errors import PlaygroundError
 from playground.inputs.passage_files import SUFFIXES, read_file
 from playground.inputs.pasted_text import as_text
 from playground.ui import texts
+from playground.ui.components.asked import Asked, note_phrase
 from playground.ui.components.html_parts import phrases
 from playground.ui.components.localized import Localized
 from playground.ui.components.model_choices import reranker_choices
 from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
 from playground.ui.wiring import Caller, listen
-from playground.ui.workspace.asked import Asked, note_phrase
 from playground.ui.workspace.choices import (
     device_choices,
     example_choices,

@@ -14,6 +14,8 @@ from playground.core.labels import Label
 from playground.core.types import CompareProgress, Comparison, ModelChoice, Progress, RerankRequest, SpeedRatio
 from playground.engine.comparison_record import manifest, to_csv, to_json
 from playground.ui.components import labels
+from playground.ui.components.asked import Asked, note_phrase
+from playground.ui.components.downloads import download_part, file
 from playground.ui.components.html_parts import asset, html_part
 from playground.ui.components.localized import Localized
 from playground.ui.components.model_rows import chosen, instruction_of, offered
@@ -30,9 +32,7 @@ from playground.ui.views.compare.figures import FIGURES, head
 from playground.ui.views.compare.figures import page as page_of
 from playground.ui.views.compare.figures import plots as plots_of
 from playground.ui.views.compare.progress import busy, idle, lines
-from playground.ui.views.ranking.view import file
 from playground.ui.wiring import Caller, listen
-from playground.ui.workspace.asked import Asked, note_phrase
 
 SECONDS_BETWEEN_LINES = 0.25
 
@@ -123,7 +123,7 @@ def build(services: Services, localized: Localized) -> Widgets:
             heads.append(head("score_percentiles"))
             percentiles = gr.Plot(show_label=False, container=False, elem_id="compare-percentiles")
     details = html_part("compare/details", asset("compare/details.html"), elem_id="compare-details")
-    download = html_part("shared/download", "<span></span>", elem_id="compare-download", elem_classes="pg-unseen")
+    download = download_part("compare-download")
     parts = (models, progress, results, plots, shift, percentiles)
     return Widgets(*parts, tuple(heads), details, download, labels.build("compare-labels"), gr.State(Visit()))
 
@@ -141,8 +141,7 @@ def on_compare(services: Services, caller: Caller, visit: Visit, *values: Any) -
     """
     yield Ran(NOTHING_NEW, busy(step("run.start")))
     asked = Asked(*values)
-    parsed = asked.parsed()
-    query = asked.query if (asked.query or "").strip() else parsed.query or ""
+    query, parsed = asked.read()
     choices = chosen(services, asked, caller.event.get("rows"))
     request = RerankRequest(query, parsed.passages, instruction_of(asked))
     warnings = [note_phrase(note) for note in parsed.notes]

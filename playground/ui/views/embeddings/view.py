@@ -20,10 +20,12 @@ from playground.core.types import Background, EmbeddingResult, ModelChoice, Rera
 from playground.engine.background import language_of
 from playground.models import catalog
 from playground.ui import texts
+from playground.ui.components.asked import Asked, note_phrase
+from playground.ui.components.downloads import download_part, file
 from playground.ui.components.figures import CONFIG
 from playground.ui.components.html_parts import asset, html_part, phrases
 from playground.ui.components.localized import Localized
-from playground.ui.components.model_choices import embedder_choices
+from playground.ui.components.model_choices import embedder_choices, model_name
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Language, Phrase, phrase
@@ -41,10 +43,7 @@ from playground.ui.views.embeddings.payload import (
     payload,
     to_csv,
 )
-from playground.ui.views.ranking.payload import model_name
-from playground.ui.views.ranking.view import file
 from playground.ui.wiring import Caller, listen
-from playground.ui.workspace.asked import Asked, note_phrase
 from playground.ui.workspace.choices import model_facts
 
 # More do not fit beside each other.
@@ -189,7 +188,7 @@ def build(services: Services, localized: Localized) -> Widgets:
         elem_id="embeddings-loader",
         elem_classes=["pg-unseen", "pg-silent"],
     )
-    download = html_part("shared/download", "<span></span>", elem_id="embeddings-download", elem_classes="pg-unseen")
+    download = download_part("embeddings-download")
     return Widgets(models, slots, run, stop, status, shown, loader, download, gr.State(first), gr.State(Visit()))
 
 
@@ -248,8 +247,7 @@ def on_embed(services: Services, caller: Caller, visit: Visit, *values: Any) -> 
         n_chosen = len(values) - len(Asked._fields)
         chosen, asked = Chosen.of(*values[:n_chosen]), Asked(*values[n_chosen:])
         _check(chosen)
-        parsed = asked.parsed()
-        query = asked.query if (asked.query or "").strip() else parsed.query or ""
+        query, parsed = asked.read()
         checked = validate(RerankRequest(query, parsed.passages), services.engine.limits)
         warnings = tuple(note_phrase(note) for note in (*parsed.notes, *checked.notes))
         columns = [Column(model) for model in chosen.models]

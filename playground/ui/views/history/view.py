@@ -15,17 +15,17 @@ from playground.engine.comparison_record import is_comparison
 from playground.engine.manifest import from_manifest
 from playground.history.rows import Run, RunRow
 from playground.ui import texts
+from playground.ui.components.asked import Restored, restored
 from playground.ui.components.html_parts import asset, html_part
 from playground.ui.components.localized import Localized
+from playground.ui.components.model_choices import model_name
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import phrase
 from playground.ui.views.compare import view as compare
 from playground.ui.views.ranking import saved_thresholds
 from playground.ui.views.ranking import view as ranking
-from playground.ui.views.ranking.payload import model_name
 from playground.ui.wiring import Caller, listen, tell
-from playground.ui.workspace.asked import Restored, restored
 
 PAGE_ROWS = 30
 MAX_NOTE_CHARS = 2_000

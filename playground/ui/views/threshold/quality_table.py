@@ -16,7 +16,7 @@ from playground.core.labels import LabelledSet, SetScores
 from playground.core.spreadsheet_cells import safe_cell
 from playground.history.rows import ScorerRow
 from playground.ui import texts
-from playground.ui.views.ranking.payload import model_name
+from playground.ui.components.model_choices import model_name
 
 MOST_ROWS = 300
 MOST_CHARS = 300

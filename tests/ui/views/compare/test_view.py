@@ -18,6 +18,7 @@ from playground.engine.engine import Engine
 from playground.engine.pool import OnProgress
 from playground.history.store import HistoryStore
 from playground.settings import Settings
+from playground.ui.components.asked import Asked
 from playground.ui.components.model_rows import chosen, instruction_of, offered
 from playground.ui.services import Services
 from playground.ui.views.compare import view as compare
@@ -26,7 +27,6 @@ from playground.ui.views.compare.view import Ran, Shown, Visit
 from playground.ui.views.history import view as history
 from playground.ui.views.ranking import view as ranking
 from playground.ui.wiring import Caller
-from playground.ui.workspace.asked import Asked
 from tests.engine.doubles import OverlapScorer, Shelf
 from tests.engine.embedders import EmbedderShelf
 

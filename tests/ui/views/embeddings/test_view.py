@@ -17,13 +17,13 @@ from playground.core.errors import InvalidInput
 from playground.engine.engine import Engine
 from playground.history.store import HistoryStore
 from playground.settings import Settings
+from playground.ui.components.asked import Asked
 from playground.ui.services import Services
 from playground.ui.views.embeddings import payload as drawing
 from playground.ui.views.embeddings import view as embeddings
 from playground.ui.views.embeddings.payload import Arrangement, ranks
 from playground.ui.views.embeddings.view import MOST_MODELS, Chosen, Ran, Visit
 from playground.ui.wiring import Caller
-from playground.ui.workspace.asked import Asked
 from tests.engine.doubles import Shelf
 from tests.engine.embedders import EmbedderShelf
 
