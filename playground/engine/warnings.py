@@ -10,7 +10,8 @@ import re
 from collections.abc import Sequence
 
 from playground.core.limits import NUL_REMOVED, SURROGATES_REPLACED
-from playground.core.types import Check, EncodedPair, ModelSpec, RerankRequest, ScoredPassage
+from playground.core.types import Check, EncodedPair, RerankRequest, ScoredPassage
+from playground.models import catalog
 
 CHECK_WARNED = "The check {name!r} at load is off: {detail}"
 QUERY_CUT = "The query is longer than this model can read beside a passage: its last {n} tokens were cut."
@@ -38,13 +39,10 @@ SAMPLE_CHARS = 200_000
 LAST_LATIN_EXTENDED = 0x24F
 
 
-def about_request(request: RerankRequest, spec: ModelSpec, languages: Sequence[str]) -> tuple[str, ...]:
-    """What is known before the first score.
-
-    Args:
-        languages: what the catalogue says of the model; empty where it says nothing.
-    """
-    return (*spec.replaced, *(_not_english(request) if tuple(languages) == ("en",) else ()))
+def about_request(request: RerankRequest, model_id: str) -> tuple[str, ...]:
+    """Said where the catalogue knows that the model reads English only, and the request is in another language."""
+    entry = catalog.find(model_id)
+    return tuple(_not_english(request)) if entry is not None and entry.languages == ("en",) else ()
 
 
 def of_checks(checks: Sequence[Check]) -> tuple[str, ...]:
