@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score
 
-from playground.analysis.quality import Candidates, Counting, defined, measure_lists
+from playground.analysis.counting import Candidates, measure_lists
+from playground.analysis.definitions import Counting, defined
 from playground.training.rows import Row
 
 # Ties cost the positive: a model that gives every passage the same score gains nothing by it.
