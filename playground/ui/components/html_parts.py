@@ -12,8 +12,8 @@ from playground.paths import ASSETS
 PHRASES = '<div class="pg-phrases" aria-live="polite" hidden></div>'
 
 
-def html_part(script: str, skeleton: str, value: object = None, **options: Any) -> gr.HTML:
-    """A component that `assets/<script>.js` draws from `value`.
+def html_part(script: str | tuple[str, ...], skeleton: str, value: object = None, **options: Any) -> gr.HTML:
+    """A component that `assets/<script>.js` draws from `value`; several files are one script, in this order.
 
     The skeleton must hold nothing to fill in: gradio evaluates what it fills in as JavaScript (`${...}` in a passage
     would run).
@@ -22,7 +22,7 @@ def html_part(script: str, skeleton: str, value: object = None, **options: Any) 
     return gr.HTML(
         value=value,
         html_template=skeleton,
-        js_on_load=asset(f"{script}.js"),
+        js_on_load="\n".join(asset(f"{name}.js") for name in ((script,) if isinstance(script, str) else script)),
         apply_default_css=False,
         **options,
     )
