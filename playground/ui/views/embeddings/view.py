@@ -45,7 +45,6 @@ from playground.ui.views.embeddings.payload import (
 from playground.ui.wiring import Caller, listen
 
 SECONDS_BETWEEN_STEPS = 0.25
-SCRIPTS = ("embeddings/heatmap", "embeddings/pair", "embeddings/table", "embeddings/results")
 # Gradio fetches plotly when a page first shows a plot of its own; our script draws with it.
 EMPTY_PLOT = json.dumps({"data": [], "layout": {"height": 20, "width": 20}, "config": CONFIG})
 
@@ -126,7 +125,8 @@ def build(services: Services, localized: Localized) -> Widgets:
                 value="run.stop",
             )
             status = phrases(elem_id="embeddings-status")
-    shown = html_part(SCRIPTS, asset("embeddings/results.html"), elem_id="embeddings-result")
+    scripts = [f"embeddings/{name}" for name in ("heatmap", "pair", "table", "results")]
+    shown = html_part(scripts, asset("embeddings/results.html"), elem_id="embeddings-result")
     loader = gr.Plot(
         show_label=False,
         container=False,
