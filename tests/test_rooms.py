@@ -81,7 +81,7 @@ def test_every_view_has_its_four_parts(name: str) -> None:
 
 
 def users_of(component: str) -> set[str]:
-    """Views that import a component, directly or through another; the workspace and each module of `ui` count as one."""
+    """Views that import a component, directly or through another, the workspace and each module of `ui` as one."""
     wanted = re.compile(rf"\bcomponents(\.{component} import|(?<=components) import [^\n]*\b{component}\b)")
     found = set()
     for path in (path for path in UI.rglob("*.py") if wanted.search(path.read_text(encoding="utf-8"))):

@@ -55,7 +55,7 @@ class Services:
 
     Attributes:
         stops: of the runs on open pages.
-        desks: the labelled sets that were looked at last, with their scores.
+        sets_in_view: the labelled sets that were looked at last, with their scores.
         turns: what each page asked the Threshold view to show last.
         jobs: sets that are being scored behind the pages.
     """

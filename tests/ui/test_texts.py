@@ -117,7 +117,7 @@ def test_an_error_is_said_in_chinese_with_its_values() -> None:
     assert texts.sentence(error, "en") == "Passage 7 is blank. Remove it or give it a text."
 
 
-def test_a_finished_remark_is_translated_by_the_template_it_came_from() -> None:
+def test_a_finished_warning_is_translated_by_the_template_it_came_from() -> None:
     assert (
         texts.both("fp16 does not run on this CPU; fp32 was used.")["zh"]
         == "这台机器的 CPU 不能运行 fp16，已改用 fp32。"

@@ -157,7 +157,6 @@ def on_embed(services: Services, caller: Caller, visit: Visit, *values: Any) -> 
         yield _said([step("run.start")], **busy)._replace(loader=loader)
         n_chosen = len(values) - len(Asked._fields)
         chosen, asked = Chosen.of(*values[:n_chosen]).checked(), Asked(*values[n_chosen:])
-
         query, parsed = asked.read()
         checked = validate(RerankRequest(query, parsed.passages), services.engine.limits)
         warnings = tuple(note_phrase(note) for note in (*parsed.notes, *checked.notes))

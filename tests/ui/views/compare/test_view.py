@@ -114,7 +114,7 @@ def test_equal_passages_tie_everywhere_and_break_nothing(services: Services, cal
     assert keys(shown.results["headline"]) == ["compare.silent", "compare.nothing_to_compare"]
 
 
-def test_a_blank_passage_is_left_out_with_a_remark_and_nothing_at_all_is_refused(
+def test_a_blank_passage_is_left_out_with_a_warning_and_nothing_at_all_is_refused(
     services: Services, caller: Caller
 ) -> None:
     shown = compared(services, caller, BM25, asked=ASKED._replace(text='["red", " ", "blue"]'))
