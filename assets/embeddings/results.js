@@ -77,12 +77,16 @@ const sized = new ResizeObserver((entries) => {
   }
 });
 
+// Gradio may have lost the update that shows the hidden plot, where it came before the tab was there: it is asked for again.
 let waiting = 0;
 function paint(plot) {
   if (!plot || !plot.node.isConnected || !plot.node.clientWidth) return;
   if (!window.Plotly) {
     plot.wanted = true;
+    let ticks = 0;
     waiting = waiting || setInterval(() => {
+      ticks += 1;
+      if (!window.Plotly && ticks % 20 === 0) trigger("plotless");
       if (!window.Plotly) return;
       clearInterval(waiting);
       waiting = 0;

@@ -153,8 +153,7 @@ def on_embed(services: Services, caller: Caller, visit: Visit, *values: Any) -> 
     stop = services.stops.start(caller.session)
     try:
         busy = {"run": gr.update(interactive=False), "stop": gr.update(interactive=True)}
-        loader = gr.update(visible=True, value=PlotData(type="plotly", plot=EMPTY_PLOT))
-        yield _said([step("run.start")], **busy)._replace(loader=loader)
+        yield _said([step("run.start")], **busy)._replace(loader=on_plotless(services, caller))
         n_chosen = len(values) - len(Asked._fields)
         chosen, asked = Chosen.of(*values[:n_chosen]).checked(), Asked(*values[n_chosen:])
         query, parsed = asked.read()
@@ -185,6 +184,11 @@ def on_embed(services: Services, caller: Caller, visit: Visit, *values: Any) -> 
         yield _ended(now, caller, stopped=stop.is_set())._replace(query=filled)
     finally:
         services.stops.end(caller.session, stop)
+
+
+def on_plotless(services: Services, caller: Caller) -> dict[str, Any]:
+    """The hidden plot with which plotly comes."""
+    return gr.update(visible=True, value=PlotData(type="plotly", plot=EMPTY_PLOT))
 
 
 def on_stop(services: Services, caller: Caller) -> list[Phrase]:
@@ -319,6 +323,7 @@ def wire(page: Page) -> None:
         concurrency_limit=None,
         concurrency_id="stop-embed",
     )
+    listen(w.shown.plotless, partial(on_plotless, services), me=me, outputs=[w.loader])
     arranged: dict[str, Any] = {"me": me, "inputs": [w.visit], "outputs": [w.shown, w.visit]}
     listen(w.shown.arranged, partial(on_arrange, services), **arranged)
     listen(page.header.switched, partial(on_language, services), **arranged)

@@ -283,6 +283,14 @@ def test_a_folder_is_refused_on_a_public_page(services: Services, caller: Caller
     assert error["en"].startswith("Folders of this machine cannot be opened")
 
 
+def test_the_plot_that_brings_plotly_is_shown_at_the_start_and_again_when_the_page_misses_it(
+    services: Services, caller: Caller
+) -> None:
+    asked_again = embeddings.on_plotless(services, caller)
+    assert asked_again["visible"] is True
+    assert run(services, caller)[0].loader == asked_again
+
+
 def test_stop_keeps_what_is_done(services: Services, caller: Caller) -> None:
     kept = []
     steps = embeddings.on_embed(services, caller, Visit(), *boxes("counts", "other"), *ASKED)
