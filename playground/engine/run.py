@@ -7,15 +7,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from playground.core.errors import ModelBroken
-from playground.core.types import EncodedPair, ModelChoice, Phase, Progress, RerankRequest, RerankResult
+from playground.core.types import EncodedPair, Phase, Progress, RerankRequest, RerankResult
 from playground.engine.batches import chunks, in_batches
-from playground.engine.budget import Budgets
 from playground.engine.cache import ScoreCache, score_key
-from playground.engine.pool import Lease, ModelPool
+from playground.engine.pool import Lease
 from playground.engine.ranking import float32, ranked
-from playground.engine.warnings import about_request, about_scores
+from playground.engine.warnings import about_scores
 
 # A partial result of thousands of passages takes milliseconds to build; up to this many it is built after each batch.
 SMALL_RUN = 200
@@ -69,28 +69,43 @@ def until(stop: threading.Event, steps: Iterator[Progress]) -> Iterator[Progress
         yield step
 
 
+class Watched(Protocol):
+    """A run of any kind, as far as its steps go."""
+
+    @property
+    def watch(self) -> Stopwatch: ...
+
+    def encode(self) -> Iterator[Progress]: ...
+
+
+def steps_of(run: Watched, work: Iterator[Progress], stop: threading.Event) -> Iterator[Progress]:
+    """Encoding, then the work, until Stop; the run's watch stands while the caller looks."""
+    for steps in (run.encode(), work):
+        for progress in until(stop, steps):
+            run.watch.pause()
+            yield progress
+            run.watch.go_on()
+
+
 class Run:
-    """Scores by input index, growing batch by batch."""
+    """Scores by input index, growing batch by batch.
+
+    Args:
+        warnings: what is known before the first score.
+    """
 
     def __init__(
         self,
         request: RerankRequest,
-        choice: ModelChoice,
         lease: Lease,
-        pool: ModelPool,
         cache: ScoreCache,
-        budgets: Budgets,
-        languages: Sequence[str],
-        notes: tuple[str, ...],
+        warnings: tuple[str, ...],
     ) -> None:
         self.request = request
         self.watch = Stopwatch()
-        self._choice = choice
         self._lease = lease
-        self._pool = pool
         self._cache = cache
-        self._budgets = budgets
-        self._remarks = notes + about_request(request, lease.spec, languages)
+        self._warnings = warnings
         self._pairs: list[EncodedPair | None] = [None] * len(request.passages)
         self._logits: dict[int, float] = {}
         self._cached: set[int] = set()
@@ -123,10 +138,7 @@ class Run:
         for _, batch in in_batches(
             {index: pairs[index] for index in waiting},
             lambda batch: self._forward(batch, pairs),
-            choice=self._choice,
             lease=self._lease,
-            pool=self._pool,
-            budgets=self._budgets,
             passage_id=lambda index: self.request.passages[index].id,
         ):
             for index, logit in batch.items():
@@ -147,7 +159,7 @@ class Run:
             seconds=self.watch.seconds,
             n_tokens=self._n_tokens,
             n_cached=len(self._cached),
-            warnings=self._remarks + about_scores(self._pairs, scored),
+            warnings=self._warnings + about_scores(self._pairs, scored),
             instruction=self.request.instruction or "",
         )
 

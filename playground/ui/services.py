@@ -14,8 +14,8 @@ from playground.history.store import HistoryStore
 from playground.models import catalog
 from playground.models.resolve import parse_choice
 from playground.settings import Settings
-from playground.ui.views.threshold.page_turns import LruCache, Turns
-from playground.ui.views.threshold.scoring_jobs import ScoringJobs
+from playground.ui.page_turns import LruCache, Turns
+from playground.ui.scoring_jobs import ScoringJobs
 
 
 class StopFlags:
@@ -55,7 +55,7 @@ class Services:
 
     Attributes:
         stops: of the runs on open pages.
-        desks: the labelled sets that were looked at last, with their scores.
+        sets_in_view: the labelled sets that were looked at last, with their scores.
         turns: what each page asked the Threshold view to show last.
         jobs: sets that are being scored behind the pages.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -12,17 +13,18 @@ from playground.paths import ASSETS
 PHRASES = '<div class="pg-phrases" aria-live="polite" hidden></div>'
 
 
-def html_part(script: str, skeleton: str, value: object = None, **options: Any) -> gr.HTML:
-    """A component that `assets/<script>.js` draws from `value`.
+def html_part(script: str | Sequence[str], skeleton: str, value: object = None, **options: Any) -> gr.HTML:
+    """A component that `assets/<script>.js` draws from `value`; several scripts run in their order, in one scope.
 
     The skeleton must hold nothing to fill in: gradio evaluates what it fills in as JavaScript (`${...}` in a passage
     would run).
     """
     assert "{" not in skeleton, skeleton
+    scripts = [script] if isinstance(script, str) else script
     return gr.HTML(
         value=value,
         html_template=skeleton,
-        js_on_load=asset(f"{script}.js"),
+        js_on_load="\n".join(asset(f"{name}.js") for name in scripts),
         apply_default_css=False,
         **options,
     )

@@ -15,17 +15,18 @@ from playground.engine.comparison_record import is_comparison
 from playground.engine.manifest import from_manifest
 from playground.history.rows import Run, RunRow
 from playground.ui import texts
+from playground.ui.components.asked import Restored, restored
 from playground.ui.components.html_parts import asset, html_part
 from playground.ui.components.localized import Localized
+from playground.ui.components.model_choices import model_name
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import phrase
+from playground.ui.views.compare import shown as of_compare
 from playground.ui.views.compare import view as compare
 from playground.ui.views.ranking import saved_thresholds
 from playground.ui.views.ranking import view as ranking
-from playground.ui.views.ranking.payload import model_name
 from playground.ui.wiring import Caller, listen, tell
-from playground.ui.workspace.asked import Restored, restored
 
 PAGE_ROWS = 30
 MAX_NOTE_CHARS = 2_000
@@ -60,7 +61,7 @@ class Opened(NamedTuple):
 
     workspace: Restored
     shown: ranking.Shown
-    compared: compare.Shown
+    compared: of_compare.Shown
     status: Any
     tabs: Any
 
@@ -228,7 +229,7 @@ def opened(services: Services, caller: Caller, visit: ranking.Visit, run: Run, *
     """
     status = [phrase("run.opened", "muted", date=run.created_at.strftime("%Y-%m-%d %H:%M UTC"))]
     if is_comparison(run.manifest):
-        compared = compare.reopened(services, caller, run.id, run.manifest, again=again)
+        compared = of_compare.reopened(services, caller, run.id, run.manifest, again=again)
         comparison = compared.visit.comparison
         return Opened(
             workspace=restored(comparison.request, comparison.runs[0].choice),
@@ -242,7 +243,7 @@ def opened(services: Services, caller: Caller, visit: ranking.Visit, run: Run, *
     return Opened(
         workspace=restored(result.request, choice),
         shown=ranking.show(services, caller, now),
-        compared=compare.NOTHING_NEW,
+        compared=of_compare.NOTHING_NEW,
         status=status,
         tabs=gr.update(selected="ranking"),
     )

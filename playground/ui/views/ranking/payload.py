@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 from playground.core.labels import Label
 from playground.core.types import RerankResult, ScoredPassage
-from playground.models import catalog
 from playground.ui import texts
 from playground.ui.components.labels import mark, said
+from playground.ui.components.model_choices import model_name
 from playground.ui.texts import Phrase
 
 MAX_STREAMED_ROWS = 50
@@ -78,12 +78,6 @@ def _run(result: RerankResult) -> dict[str, object]:
         "tokens_per_second": result.n_tokens / result.seconds if timed else None,
         "n_cached": result.n_cached,
     }
-
-
-def model_name(model_id: str) -> str:
-    """The name people know a model by: the catalogue's for a built-in one, else its id."""
-    entry = catalog.find(model_id)
-    return entry.name if entry is not None and entry.built_in else model_id
 
 
 def _row(scored: ScoredPassage, label: Label | None, max_chars: int | None) -> dict[str, object]:

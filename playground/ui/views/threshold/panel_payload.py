@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from playground.analysis.calibration import Calibration
     from playground.analysis.judged import Judged
-    from playground.analysis.uncertainty import Estimate, More, Rates, Uncertainty, Unseen
+    from playground.analysis.uncertainty import Estimate, More, Uncertainty
+    from playground.analysis.unseen import Rates, Unseen
     from playground.analysis.verdict import Verdict
     from playground.core.labels import LabelledSet
     from playground.core.scales import Scale
@@ -291,6 +292,7 @@ def trust(held: Held, threshold: float, method: str, parameter: float | None) ->
         InvalidInput: the parameter is out of range.
     """
     from playground.analysis import uncertainty as bands
+    from playground.analysis.unseen import leave_one_query_out
 
     rule = next((each for each in METHODS if each == method), None)
     # Where the line no longer stands on what the rule chooses, it was put there by hand.
@@ -301,7 +303,7 @@ def trust(held: Held, threshold: float, method: str, parameter: float | None) ->
         found = held.once(("at", threshold), lambda: bands.uncertainty_at(held.judged, threshold))
     else:
         found = _bands(held, rule, parameter)
-        unseen = held.once(("unseen", rule, parameter), lambda: bands.leave_one_query_out(held.judged, rule, parameter))
+        unseen = held.once(("unseen", rule, parameter), lambda: leave_one_query_out(held.judged, rule, parameter))
     return {
         "token": held.token,
         "at": {"threshold": threshold, "method": method, "parameter": parameter},

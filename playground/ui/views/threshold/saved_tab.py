@@ -18,11 +18,12 @@ from playground.core.limits import clean
 from playground.core.thresholds import Method, Threshold
 from playground.engine import snippets, threshold_files
 from playground.ui import texts
+from playground.ui.components.downloads import download_part, file
 from playground.ui.components.html_parts import asset, html_part
 from playground.ui.components.localized import Localized
+from playground.ui.components.model_choices import model_name
 from playground.ui.page import Page
 from playground.ui.services import Services
-from playground.ui.views.ranking.payload import model_name
 from playground.ui.views.threshold.labelled_set_in_view import READY, Frame, Selection, SetInView, open_set
 from playground.ui.wiring import Caller, listen, tell
 
@@ -71,7 +72,7 @@ def build(services: Services, localized: Localized) -> Widgets:
         label="saved.import",
     )
     hidden: dict[str, Any] = {"elem_classes": "pg-unseen"}
-    download = html_part("shared/download", "<span></span>", elem_id="lab_saved-download", **hidden)
+    download = download_part("lab_saved-download")
     code = html_part("threshold/saved_code", "<span></span>", elem_id="lab_saved-code", **hidden)
     line = html_part("threshold/saved_line", "<span></span>", elem_id="lab_saved-line", **hidden)
     return Widgets(saved, upload, download, code, line)
@@ -108,8 +109,7 @@ def on_act(services: Services, caller: Caller, selection: Selection) -> Acted:
     verb, id = caller.text("verb"), caller.text("id")
     if verb == "download":
         text = threshold_files.to_json(store.get(owner, id))
-        file = {"name": "threshold.json", "mime": "application/json", "text": text, "nonce": secrets.token_hex(4)}
-        return Acted(download=file)
+        return Acted(download=file("threshold.json", "application/json", text))
     deleted = None
     if verb == "delete":
         deleted = store.get(owner, id)

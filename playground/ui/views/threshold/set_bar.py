@@ -17,6 +17,8 @@ from playground.inputs import labelled_sets, ready_sets
 from playground.models import bm25
 from playground.models.resolve import parse_choice
 from playground.ui import texts
+from playground.ui.components.asked import Asked, note_phrase
+from playground.ui.components.downloads import download_part
 from playground.ui.components.html_parts import asset, html_part
 from playground.ui.components.localized import Localized
 from playground.ui.components.model_choices import any_choices
@@ -37,7 +39,6 @@ from playground.ui.views.threshold.labelled_set_in_view import (
 )
 from playground.ui.views.threshold.set_files import SUFFIXES, as_download, page_set, same_texts
 from playground.ui.wiring import Caller, listen
-from playground.ui.workspace.asked import Asked, note_phrase
 
 TICK_SECONDS = 1.0
 RELEVANT_FROM = (1, 2, 3)
@@ -125,7 +126,7 @@ def build(services: Services, localized: Localized) -> Widgets:
             ),
             label="labelled_set.import",
         )
-        download = html_part("shared/download", "<span></span>", elem_id="threshold-download", elem_classes="pg-unseen")
+        download = download_part("threshold-download")
     timer = gr.Timer(TICK_SECONDS, active=False)
     return Widgets(strip, notice, jobs, upload, download, timer, gr.State(()), gr.State(0))
 

@@ -13,13 +13,13 @@ import pytest
 from playground.core.errors import HistoryError, InvalidInput
 from playground.core.types import Passage
 from playground.engine.engine import Engine
+from playground.ui.components.asked import Asked
 from playground.ui.services import Services
 from playground.ui.views.history import view as history
 from playground.ui.views.ranking import saved_thresholds
 from playground.ui.views.ranking import view as ranking
 from playground.ui.views.ranking.view import Ran, Visit
 from playground.ui.wiring import Caller
-from playground.ui.workspace.asked import Asked
 from tests.ui import doubles
 
 ASKED = Asked(

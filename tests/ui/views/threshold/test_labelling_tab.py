@@ -19,6 +19,7 @@ from playground.core.scales import LOGIT
 from playground.core.types import ModelSpec, Passage, RerankRequest
 from playground.ui.components import labels
 from playground.ui.services import Services
+from playground.ui.views.compare import shown as comparison
 from playground.ui.views.compare import view as compare
 from playground.ui.views.history import view as history
 from playground.ui.views.ranking import view as ranking
@@ -174,7 +175,7 @@ def test_a_list_is_not_named_as_one_with_its_texts_cut_elsewhere() -> None:
 
 def test_compare_says_anew_which_model_puts_a_relevant_passage_first(services: Services, caller: Caller) -> None:
     rows = [{"model": "bm25", "precision": "auto", "kind": "auto"}]
-    steps = compare.on_compare(services, replace(caller, event={"rows": rows}), compare.Visit(), *ASKED)
+    steps = compare.on_compare(services, replace(caller, event={"rows": rows}), comparison.Visit(), *ASKED)
     shown = list(steps)[-1].shown
     assert shown.results["right"] == []
     first = shown.results["columns"][0]["scored"][0][0]
@@ -183,7 +184,7 @@ def test_compare_says_anew_which_model_puts_a_relevant_passage_first(services: S
     found = compare.on_labels(services, caller, shown.visit)
     assert found is not None
     assert found["labels"][first] == [1, "human"]
-    again = compare.show(services, caller, shown.visit)
+    again = comparison.show(services, caller, shown.visit)
     assert again.results["passages"][first]["said"] == [1, "human"]
     assert again.results["right"] == answer["right"]
 

@@ -19,10 +19,10 @@ from playground.core.types import ModelSpec, Passage
 from playground.engine.engine import Engine
 from playground.history.store import HistoryStore
 from playground.settings import Settings
+from playground.ui.page_turns import LruCache
 from playground.ui.services import Services
 from playground.ui.views.threshold import quality_tab
 from playground.ui.views.threshold.labelled_set_in_view import PAGE, Selection, open_set
-from playground.ui.views.threshold.page_turns import LruCache
 from playground.ui.views.threshold.quality_table import settings_of
 from playground.ui.wiring import Caller
 from tests.ui import doubles

@@ -23,6 +23,7 @@ from playground.engine.engine import Engine
 from playground.history.store import HistoryStore
 from playground.inputs import ready_sets
 from playground.settings import Settings
+from playground.ui.components.asked import Asked
 from playground.ui.services import Services
 from playground.ui.views.threshold import set_bar
 from playground.ui.views.threshold import view as threshold
@@ -38,7 +39,6 @@ from playground.ui.views.threshold.labelled_set_in_view import (
 from playground.ui.views.threshold.set_bar import Chosen
 from playground.ui.views.threshold.set_files import as_download
 from playground.ui.wiring import Caller
-from playground.ui.workspace.asked import Asked
 from tests.ui import doubles
 
 EXAMPLE_SET = ready_sets.load()
