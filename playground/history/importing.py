@@ -54,7 +54,7 @@ def take_in(file: HistoryFile, owner: str, contents: Contents) -> Kept:
 
 
 def _staged(stack: ExitStack, file: HistoryFile, owner: str, labelled: LabelledSet, created_at: datetime) -> Staged:
-    return stack.enter_context(staged(file, owner, labelled, labelled.name, created_at))
+    return stack.enter_context(staged(file, owner, labelled, labelled.name, created_at, with_marks=False))
 
 
 def _set_of(pairs: Iterable[Pair]) -> LabelledSet:

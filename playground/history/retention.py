@@ -7,7 +7,6 @@ whether there is more, so that nobody else waits long.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from sqlite_utils import Database
@@ -117,7 +116,7 @@ def forget_some(db: Database, owner: str) -> int:
     return n
 
 
-def _remove_some(db: Database, where: str, values: Mapping[str, object]) -> int:
+def _remove_some(db: Database, where: str, values: dict[str, object]) -> int:
     """Remove some of the sets, thresholds and runs that this condition means; how many."""
     held = db.execute(f"SELECT owner, number FROM sets WHERE {where} LIMIT 1", values).fetchone()  # noqa: S608 - ours
     if held is not None:

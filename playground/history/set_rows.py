@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import cast
 
 from sqlite_utils import Database
 
@@ -95,7 +96,7 @@ def begin(db: Database, owner: str, labelled: LabelledSet, name: str, created_at
         "n_pairs": labelled.n_pairs,
         "deleted_at": stamp(datetime.now(UTC)),
     }
-    return int(db.table("sets").insert(row).last_pk)
+    return cast("int", db.table("sets").insert(row).last_pk)
 
 
 def add(db: Database, number: int, part: Slice) -> list[int]:
@@ -156,8 +157,12 @@ def read(db: Database, owner: str, number: int, id: str, name: str) -> LabelledS
     return LabelledSet(id, name, tuple(queries))
 
 
-def shrink(db: Database, owner: str, number: int) -> bool:
-    """Remove the next MAX_ROWS rows of a set for good, with what nobody else holds; whether the set is gone by now."""
+def shrink(db: Database, owner: str, number: int, *, with_marks: bool = True) -> bool:
+    """Remove the next MAX_ROWS rows of a set for good, with what nobody else holds; whether the set is gone by now.
+
+    Args:
+        with_marks: imported labels and scores of pairs that no other set holds go as well.
+    """
     sql = "SELECT query_place, place, pair FROM set_pairs WHERE set_number = ? ORDER BY query_place, place LIMIT ?"
     rows = db.execute(sql, [number, MAX_ROWS]).fetchall()
     if rows:
@@ -171,7 +176,11 @@ def shrink(db: Database, owner: str, number: int) -> bool:
     gone = len(queries) < room
     if gone:
         db.execute("DELETE FROM sets WHERE number = ?", [number])
-    label_rows.release(db, owner, [pair for _, _, pair in rows], [query_id for _, query_id in queries])
+    held, texts = [pair for _, _, pair in rows], [query_id for _, query_id in queries]
+    if with_marks:
+        label_rows.release(db, owner, held, texts)
+    else:
+        pairs.drop_unused(db, held, texts)
     return gone
 
 

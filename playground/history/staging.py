@@ -29,9 +29,13 @@ class Staged:
 
 
 @contextmanager
-def staged(file: HistoryFile, owner: str, labelled: LabelledSet, name: str, created_at: datetime) -> Iterator[Staged]:
+def staged(
+    file: HistoryFile, owner: str, labelled: LabelledSet, name: str, created_at: datetime, *, with_marks: bool = True
+) -> Iterator[Staged]:
     """A set, written without its labels, for `set_rows.show` inside; whatever was not shown is removed afterwards.
 
+    Args:
+        with_marks: labels and scores that its pairs got inside are removed with it.
     Raises:
         HistoryError: the file cannot be written, or the set was removed meanwhile.
         TypeError: what a passage carries along holds something that JSON does not.
@@ -49,13 +53,13 @@ def staged(file: HistoryFile, owner: str, labelled: LabelledSet, name: str, crea
     finally:
         # On a full disk not even this may work; then it lies in the bin until it is purged.
         with suppress(HistoryError):
-            _discard(file, owner, made.number)
+            _discard(file, owner, made.number, with_marks)
 
 
-def _discard(file: HistoryFile, owner: str, number: int) -> None:
+def _discard(file: HistoryFile, owner: str, number: int, with_marks: bool) -> None:
     with file.reading() as db:
         hidden = db.execute("SELECT 1 FROM sets WHERE number = ? AND origin IS NULL", [number]).fetchone()
     gone = hidden is None
     while not gone:
         with file.writing() as db:
-            gone = set_rows.shrink(db, owner, number)
+            gone = set_rows.shrink(db, owner, number, with_marks=with_marks)

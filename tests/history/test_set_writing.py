@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -12,9 +15,12 @@ import pytest
 from sqlite_utils import Database
 
 from playground.core.errors import HistoryError
-from playground.core.labels import LabelledQuery, LabelledSet
+from playground.core.labels import LabelledQuery, LabelledSet, SetScores
 from playground.core.scales import LOGIT
 from playground.core.types import Passage
+from playground.history import set_rows
+from playground.history.database import HistoryFile
+from playground.history.set_rows import Slice
 from playground.history.store import HistoryStore
 from tests.history.labelled import BEARS, KEY, SPEC, grades, imported, labelled, n_rows
 from tests.history.processes import is_sound, run_python
@@ -116,3 +122,117 @@ def test_kill_9_in_the_middle_of_an_import_leaves_no_set(tmp_path: Path) -> None
     process = run_python(SAVE_SET, path)
     assert process.communicate(timeout=120)[0] == "saved\n"
     assert [row.n_relevant for row in store.sets.list("ann")] == [8_000]
+
+
+@pytest.fixture
+def watched(store: HistoryStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """How many rows each transaction wrote. After each, another connection writes, and does not wait."""
+    n_written: list[int] = []
+    writing = HistoryFile.writing
+    store.prepare()
+
+    @contextmanager
+    def write(file: HistoryFile, *arguments: str | None) -> Iterator[Database]:
+        with writing(file, *arguments) as db:
+            before = db.conn.total_changes
+            yield db
+            n_written.append(db.conn.total_changes - before)
+        with closing(sqlite3.connect(file.path, timeout=0)) as other, other:
+            other.execute("INSERT OR REPLACE INTO label_versions VALUES (?, '')", [f"other {len(n_written)}"])
+
+    monkeypatch.setattr(HistoryFile, "writing", write)
+    yield n_written
+    monkeypatch.undo()
+
+
+def many_pairs() -> LabelledSet:
+    return labelled({f"query {n}": {f"passage {n} {place}": place % 4 for place in range(50)} for n in range(100)})
+
+
+# A row of set_pairs, pairs and two of pair_texts for each pair, and one for its query.
+MOST_ROWS = 5 * set_rows.MAX_ROWS
+
+
+def test_a_large_set_is_written_in_transactions_between_which_others_write(
+    store: HistoryStore, watched: list[int]
+) -> None:
+    many = many_pairs()
+    scores = SetScores(SPEC, LOGIT, "", tuple((0.5,) * 50 for _ in many.queries))
+
+    id = store.sets.save("ann", many, scores)
+
+    *slices, last = watched
+    assert len(slices) >= 10, "five for the pairs, five for their scores"
+    assert max(slices) <= MOST_ROWS
+    assert last <= many.n_pairs + 10, "at the end the labels and nothing else"
+    assert grades(store.sets.get("ann", id)) == grades(many)
+    found = store.sets.scores("ann", many, KEY)
+    assert found == scores
+
+
+def test_long_passages_make_small_slices() -> None:
+    passages = {str(place) * 60_000: 1 for place in range(9)}
+
+    parts = list(set_rows.slices(labelled({"q": passages, "no passages": {}})))
+
+    assert [len(part.pairs) for part in parts] == [9, 0]
+    assert [len(part.queries) for part in parts] == [1, 1]
+
+
+@pytest.mark.parametrize("act", ["purge", "forget", "import"])
+def test_removing_and_importing_a_large_set_lets_others_write_too(
+    store: HistoryStore, watched: list[int], act: str, tmp_path: Path
+) -> None:
+    many = many_pairs()
+    other = HistoryStore(tmp_path / "other.db") if act == "import" else store
+    id = other.sets.save("ann", many)
+    watched.clear()
+
+    if act == "purge":
+        store.sets.delete("ann", id)
+        store.purge(timedelta(0))
+    elif act == "forget":
+        store.forget("ann")
+    else:
+        store.import_("ann", other.export("ann"))
+
+    assert len(watched) > 5
+    assert sum(n > MOST_ROWS + set_rows.MAX_ROWS for n in watched) == 0
+    assert (n_rows(store.path) == {}) == (act != "import")
+
+
+def test_nothing_of_a_set_is_seen_before_all_of_it_is_written(
+    store: HistoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, int, int]] = []
+    add = set_rows.add
+
+    def look(db: Database, number: int, part: Slice) -> list[int]:
+        other = HistoryStore(store.path)
+        seen.append((len(other.sets.list("ann")), other.labels.count("ann"), len(other.sets.scorers("ann", many))))
+        return add(db, number, part)
+
+    many = many_pairs()
+    monkeypatch.setattr(set_rows, "add", look)
+    store.sets.save("ann", many)
+
+    assert len(seen) >= 5
+    assert set(seen) == {(0, 0, 0)}
+
+
+def test_a_set_that_is_forgotten_while_it_is_written_says_so(
+    store: HistoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slices = set_rows.slices
+
+    def forget_in_between(many: LabelledSet) -> Iterator[Slice]:
+        for place, part in enumerate(slices(many)):
+            if place == 2:
+                store.forget("ann")
+            yield part
+
+    monkeypatch.setattr(set_rows, "slices", forget_in_between)
+    with pytest.raises(HistoryError, match=r"The set was removed while it was being stored\. Import it again"):
+        store.sets.save("ann", many_pairs())
+
+    assert n_rows(store.path) == {}
