@@ -37,6 +37,7 @@ from playground.engine.embedding import EmbedRun, Vectors
 from playground.engine.keyword import KeywordRun
 from playground.engine.pool import Lease, LoadedModel, LoadEmbedder, LoadScorer, ModelPool, OnProgress
 from playground.engine.run import Run, until
+from playground.engine.set_runs import EmbeddedPairs, KeywordPairs, RerankedPairs, SetRun
 from playground.engine.set_scoring import Known, Ready, SetStep
 from playground.models import bm25, catalog
 
@@ -154,7 +155,7 @@ class Engine:
         known: Known | None = None,
         stop: threading.Event | None = None,
     ) -> Iterator[SetStep]:
-        """Loads the model if need be, then scores the set query by query; the new scores after every query.
+        """Loads the model if need be, then scores the set; the new scores after every batch.
 
         Args:
             instruction: what goes before the queries; None takes an embedder's own, and none for a reranker.
@@ -319,9 +320,7 @@ class Engine:
         stop: threading.Event,
     ) -> Iterator[SetStep]:
         if choice.model_id == bm25.MODEL_ID:
-            ready = Ready(
-                set_scoring.keyword_spec(parts), BM25, "", lambda request: KeywordRun(request, ()), whole=True
-            )
+            ready = Ready(set_scoring.keyword_spec(parts), BM25, "", KeywordPairs, whole=True)
             yield (yield from set_scoring.steps(parts, ready, None, stop))
             return
         lease = yield from _as_set_steps(self._lease(choice, stop))
@@ -335,10 +334,10 @@ class Engine:
         yield last
 
     def _ready(self, choice: ModelChoice, instruction: str | None, lease: Lease) -> Ready:
-        def run(request: RerankRequest) -> AnyRun:
+        def run(requests: Sequence[RerankRequest]) -> SetRun:
             if choice.kind == "embedder":
-                return EmbedRun(request, choice, lease, self._pool, self._vectors, self._budgets, (), ())
-            return Run(request, choice, lease, self._pool, self._scores, self._budgets, (), ())
+                return EmbeddedPairs(requests, choice, lease, self._pool, self._vectors, self._budgets)
+            return RerankedPairs(requests, choice, lease, self._pool, self._scores, self._budgets)
 
         used = (
             lease.query_instruction if instruction is None and choice.kind == "embedder" else clean(instruction or "")
