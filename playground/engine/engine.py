@@ -34,6 +34,7 @@ from playground.engine.embedding import EmbedRun, Vectors
 from playground.engine.keyword import KeywordRun
 from playground.engine.pool import Lease, Load, LoadedModel, ModelPool
 from playground.engine.run import Run, steps_of
+from playground.engine.set_runs import EmbeddedPairs, KeywordPairs, RerankedPairs, SetRun
 from playground.engine.set_scoring import Known, Ready, SetStep
 from playground.engine.warnings import about_request
 from playground.models import bm25, catalog
@@ -146,7 +147,7 @@ class Engine:
         known: Known | None = None,
         stop: threading.Event | None = None,
     ) -> Iterator[SetStep]:
-        """Loads the model if need be, then scores the set query by query; the new scores after every query.
+        """Loads the model if need be, then scores the set; the new scores after every batch.
 
         Args:
             instruction: what goes before the queries; None takes an embedder's own, and none for a reranker.
@@ -302,9 +303,7 @@ class Engine:
         stop: threading.Event,
     ) -> Iterator[SetStep]:
         if choice.model_id == bm25.MODEL_ID:
-            ready = Ready(
-                set_scoring.keyword_spec(parts), BM25, "", lambda request: KeywordRun(request, ()), whole=True
-            )
+            ready = Ready(set_scoring.keyword_spec(parts), BM25, "", KeywordPairs, whole=True)
             yield (yield from set_scoring.steps(parts, ready, None, stop))
             return
         lease = yield from self._pool.lease(choice, stop, SetStep)
@@ -318,10 +317,10 @@ class Engine:
         yield last
 
     def _ready(self, choice: ModelChoice, instruction: str | None, lease: Lease) -> Ready:
-        def run(request: RerankRequest) -> AnyRun:
+        def run(requests: Sequence[RerankRequest]) -> SetRun:
             if choice.kind == "embedder":
-                return EmbedRun(request, lease, self._vectors, ())
-            return Run(request, lease, self._scores, ())
+                return EmbeddedPairs(requests, lease, self._vectors)
+            return RerankedPairs(requests, lease, self._scores)
 
         used = (
             lease.query_instruction if instruction is None and choice.kind == "embedder" else clean(instruction or "")

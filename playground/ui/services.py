@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playground.core.limits import LOCAL, PUBLIC
+from playground.core.limits import LOCAL, PUBLIC, PUBLIC_MAX_KEPT_BYTES
 from playground.core.types import ModelChoice
 from playground.engine.engine import Engine
 from playground.history.store import HistoryStore
@@ -75,7 +75,8 @@ class Services:
     def from_settings(cls, settings: Settings) -> Services:
         """The services of a real start. Opens no model and no database yet."""
         engine = Engine(offline=settings.offline, limits=PUBLIC if settings.public else LOCAL)
-        return cls(settings, engine, HistoryStore(Path(settings.db), public=settings.public))
+        most_bytes = PUBLIC_MAX_KEPT_BYTES if settings.public else None
+        return cls(settings, engine, HistoryStore(Path(settings.db), public=settings.public, most_bytes=most_bytes))
 
     @property
     def first_model(self) -> str:

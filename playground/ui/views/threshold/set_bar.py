@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from playground.core.labels import UNSURE, LabelledSet
+from playground.core.labels import UNSURE
 from playground.core.types import ModelChoice
 from playground.history.rows import ScorerRow
 from playground.inputs import labelled_sets, ready_sets
@@ -248,17 +248,10 @@ def on_import(services: Services, caller: Caller, paths: list[str] | str | None)
     if not files:
         return Chosen()
     read = labelled_sets.read(files, limits=services.engine.limits)
-    sets, owner = services.history.sets, caller.owner
-    set_id = sets.save(owner, read.labelled)
+    sets, scores, key = services.history.sets, labelled_sets.scores_of(read), ""
+    set_id = sets.save(caller.owner, read.labelled, scores)
     said = [phrase("labelled_set.imported", "good", name=read.labelled.name, n=read.labelled.n_pairs)]
-    scores, key = labelled_sets.scores_of(read), ""
     if scores is not None:
-        try:
-            sets.put_scores(owner, scores.spec, scores.scale, "", _scored(read.labelled, scores.logits))
-        except Exception:
-            # Half of a file is worse than nothing of it.
-            sets.delete(owner, set_id)
-            raise
         key = sets.scorer_key(scores.spec, scores.scale, "")
         said.append(phrase("labelled_set.scores_came"))
     return Chosen(Selection(set_id, scorer=key), _notice(*said, *map(note_phrase, read.notes)))
@@ -408,15 +401,6 @@ def _can_go_on(row: ScorerRow) -> bool:
 
 def _device(name: str) -> Any:
     return name if name in ("cuda", "mps", "cpu") else "auto"
-
-
-def _scored(labelled: LabelledSet, logits: tuple[tuple[float | None, ...], ...]) -> list[tuple[str, str, float]]:
-    return [
-        (query.query, passage.text, logit)
-        for query, row in zip(labelled.queries, logits, strict=True)
-        for passage, logit in zip(query.passages, row, strict=True)
-        if logit is not None
-    ]
 
 
 def _notice(*said: Phrase, undo: str = "") -> Mapping[str, object] | None:
