@@ -40,7 +40,7 @@ AS_NOBODY = """
 
 def said_to_nobody(path: Path, folder: str, file: str = "644") -> list[str]:
     """What saving and then searching say in a process that permissions bind (root may write everywhere)."""
-    for above in path.parents[:3]:
+    for above in path.parents[:4]:
         if above.exists():
             above.chmod(above.stat().st_mode | 0o755)
     try:
