@@ -95,6 +95,12 @@ def test_the_comparison_of_keys_finds_what_is_missing_and_what_is_unused() -> No
     ]
 
 
+def test_what_is_typed_and_scored_is_a_query_in_every_text() -> None:
+    for key, entry in texts.texts().items():
+        assert "question" not in entry["en"].lower(), key
+        assert not {word for word in ("提问", "问句") if word in entry["zh"]}, key
+
+
 def test_every_error_that_a_room_can_raise_has_a_chinese_sentence() -> None:
     said = {*templates(), *named_sentences()}
     assert len(said) > 200

@@ -98,7 +98,7 @@ def on_export(services: Services, found: LruCache[Any], caller: Caller, selectio
     settings = quality_table.settings_of(caller.event, selection.relevant_from)
     table = _table(services, caller, found, in_view, _token(services, caller, selection), settings)
     if caller.text("which") == "questions":
-        return file("quality-by-question.csv", "text/csv", quality_table.queries_csv(table))
+        return file("quality-by-query.csv", "text/csv", quality_table.queries_csv(table))
     return file("quality.csv", "text/csv", quality_table.figures_csv(table))
 
 
