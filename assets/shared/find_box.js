@@ -37,7 +37,7 @@ window.playgroundFind = (() => {
 
   function make(element) {
     const source = sources.get(element);
-    let found = [], at = 0;
+    let found = [], at = 0, texts = null;
     const button = (key, path, act) => pg.el("button", { type: "button", class: "pg-button pg-icon-only", "aria-label": pg.say(`find.${key}`), title: pg.say(`find.${key}`), on: { click: act } }, pg.svg(path, 16));
     const input = pg.el("input", { type: "search", "aria-label": pg.say("find.open"), placeholder: pg.say("find.open"), autocomplete: "off", spellcheck: "false" });
     const count = pg.el("output", { role: "status" });
@@ -52,7 +52,8 @@ window.playgroundFind = (() => {
     }
     function search() {
       const before = found[at] ?? 0, text = wanted();
-      found = text ? source.texts().flatMap((each, n) => (plain(each).includes(text) ? [n] : [])) : [];
+      texts ??= source.texts().map(plain);
+      found = text ? texts.flatMap((each, n) => (each.includes(text) ? [n] : [])) : [];
       // From where one is, as browsers do.
       at = Math.max(0, found.findIndex((n) => n >= before));
       say();
@@ -98,7 +99,8 @@ window.playgroundFind = (() => {
       event.stopPropagation();
     });
     element.append(node);
-    return { element, node, input, mark, search, close, language: pg.language };
+    const renew = () => { texts = null; search(); };
+    return { element, node, input, mark, renew, close, language: pg.language };
   }
 
   function show(element) {
@@ -128,7 +130,7 @@ window.playgroundFind = (() => {
   // Another list is searched again, without leading anywhere; a short one needs no box.
   function changed(element) {
     if (open?.element !== element) return;
-    if (sources.get(element).isLong() && open.language === pg.language) open.search();
+    if (sources.get(element).isLong() && open.language === pg.language) open.renew();
     else open.close();
   }
   return { over, button, drawn, changed };
