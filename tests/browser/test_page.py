@@ -19,6 +19,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 PASSAGES = ("blue whale", "a red panda eats bamboo", "red paint", "green tea", "the red panda", "panda")
 ROWS = "() => document.querySelectorAll('.pg-rows .pg-row').length"
+# Of both plots: the numbers of every bar's and every line's path, and whether its colour is that of the kept.
+PAINTED = """() => [...document.querySelectorAll('#ranking-plots :is(.barlayer .point, .shapelayer) path')]
+    .flatMap((path) => [...path.getAttribute('d').match(/-?[\\d.]+/g).map(Number),
+                        path.style.fill === 'rgb(47, 127, 193)' ? 1 : 0])"""
 PAYLOADS = (
     "<img src=x onerror=window.PWN=1>",
     "${Object.assign(window,{PWN:1}).PWN}",
@@ -129,6 +133,12 @@ def test_dragging_the_threshold_recolours_rows_and_plots_without_a_request(visit
     assert len(set(colours[:2])) == 1
     assert len(set(colours[2:])) == 1
     assert colours[0] != colours[2]
+    # The drawing was changed where it stands: plotly, drawing it anew, would draw the same.
+    painted = page.evaluate(PAINTED)
+    page.evaluate(
+        "() => Promise.all([...document.querySelectorAll('#ranking-plots .js-plotly-plot')].map(Plotly.redraw))"
+    )
+    assert page.evaluate(PAINTED) == pytest.approx(painted, abs=0.02)
     drag(page, -5)
     assert page.locator(".pg-row.pg-kept").count() == 6
     assert visitor.requests[before:] == []
