@@ -60,6 +60,8 @@ def about_equal_scores(n_passages: int, scored: Sequence[ScoredPassage]) -> tupl
 
 def foreign_share(texts: Sequence[str]) -> float:
     """Share of the letters outside the Latin script, in the beginnings of the texts; 0 without letters."""
+    if all(map(str.isascii, texts)):
+        return 0.0
     letters = [char for text in texts for char in text[: SAMPLE_CHARS // len(texts)] if char.isalpha()]
     return sum(not _is_latin(char) for char in letters) / len(letters) if letters else 0.0
 

@@ -171,7 +171,6 @@ def test_ten_pairs_are_labelled_blind_by_key_and_show_everywhere(visit: Callable
     assert labelled(page) == said
     page.get_by_role("tab", name="Compare").click()
     page.locator("#compare-add").wait_for()
-    page.locator(".pg-quick button", has_text="BM25").click()
     page.locator("#compare-run").click()
     page.wait_for_function("() => document.querySelector('#compare-export-csv')")
     found = page.locator(".pg-column").first.locator(".pl-said b").all_text_contents()

@@ -78,7 +78,8 @@ def build(services: Services, localized: Localized) -> Widgets:
     with gr.Column(elem_id="compare-picker", elem_classes="pg-card"):
         models = html_part("compare/models", '<div class="pg-picker"></div>', first, elem_id="compare-models")
         progress = html_part("compare/progress", asset("compare/progress.html"), idle(), elem_id="compare-progress")
-    results = html_part("compare/results", asset("compare/results.html"), elem_id="compare-results")
+    scripts = [f"compare/{name}" for name in ("lists", "plots", "results")]
+    results = html_part(scripts, asset("compare/results.html"), elem_id="compare-results")
     with gr.Column(visible=False, elem_id="compare-plots") as plots:
         with gr.Column(elem_classes="pg-card"):
             heads = [head("rank_shift")]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from playground.core.labels import Label
 from playground.core.types import RerankResult, ScoredPassage
 from playground.ui import texts
+from playground.ui.components.html_parts import packed
 from playground.ui.components.labels import mark, said
 from playground.ui.components.model_choices import model_name
 from playground.ui.texts import Phrase
@@ -35,6 +36,7 @@ def payload(
         replay: what changed since the run was made first.
     """
     shown = result.scored[:MAX_STREAMED_ROWS] if streaming else result.scored
+    max_chars = MAX_STREAMED_CHARS if streaming else None
     scale = result.scale
     return {
         "nonce": "" if streaming else secrets.token_hex(4),
@@ -50,10 +52,7 @@ def payload(
             "high": scale.high if math.isfinite(scale.high) else None,
         },
         "run": _run(result),
-        "rows": [
-            _row(scored, None if labels is None else labels[scored.index], MAX_STREAMED_CHARS if streaming else None)
-            for scored in shown
-        ],
+        "rows": packed([_row(scored, None if labels is None else labels[scored.index], max_chars) for scored in shown]),
         "n_scored": len(result.scored),
         "n_total": len(result.request.passages),
         "n_missing": len(result.missing),

@@ -105,7 +105,8 @@ NOTHING_NEW = Shown(gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip())
 
 def build(services: Services, localized: Localized) -> Widgets:
     """The list with its threshold, then the plots."""
-    results = html_part("ranking/results", asset("ranking/results.html"), _cards(), elem_id="ranking-results")
+    scripts = [f"ranking/{name}" for name in ("query_words", "threshold", "rows", "results")]
+    results = html_part(scripts, asset("ranking/results.html"), _cards(), elem_id="ranking-results")
     with gr.Column(visible=False, elem_id="ranking-plots") as plots, gr.Row():
         with gr.Column(scale=3, min_width=300, elem_classes="pg-card"):
             phrases([phrase("ranking.bars")], elem_classes="pg-plot-title")
@@ -134,10 +135,11 @@ def on_rerank(services: Services, caller: Caller, visit: Visit, *values: Any) ->
         request = RerankRequest(query, parsed.passages, (asked.instruction or "").strip() or None)
         choice = asked.choice(services)
         stored, _ = labels.found(services, caller, request)
-        shown_at = 0.0
+        # From the start on: what takes no time, because every score is known, is shown once, at its end.
+        shown_at = time.monotonic()
         last = None
         for last in services.engine.rerank(request, choice, stop=stop):
-            if time.monotonic() - shown_at < SECONDS_BETWEEN_TABLES or last.phase in ("done", "stopped"):
+            if time.monotonic() - shown_at < SECONDS_BETWEEN_TABLES or _is_last(last):
                 continue
             shown_at = time.monotonic()
             yield _running(visit, last, stored)
@@ -245,6 +247,11 @@ def failed(said: Phrase) -> Ran:
 def _cards() -> dict[str, object]:
     """What stands there before the first run: an example on every card."""
     return {"examples": [{"id": each.id, "title": each.title, "look_for": each.look_for} for each in examples()]}
+
+
+def _is_last(progress: Progress) -> bool:
+    """Whether the whole result follows at once."""
+    return progress.phase in ("done", "stopped") or (progress.phase == "score" and progress.done == progress.total)
 
 
 def _running(visit: Visit, progress: Progress, stored: list[Label | None]) -> Ran:

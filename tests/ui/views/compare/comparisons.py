@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -62,7 +63,7 @@ def compared(services: Services, caller: Caller, *rows: object, asked: Asked = A
 
 
 def columns(shown: Shown) -> list[dict[str, Any]]:
-    return list(shown.results["columns"])
+    return [one | {"scored": json.loads(one["scored"])} for one in shown.results["columns"]]
 
 
 def keys(said: list[dict[str, Any]]) -> list[str]:

@@ -54,7 +54,7 @@ def test_reranker_embedder_and_keywords_stand_in_columns_each_with_its_own_scale
 def test_what_disagrees_most_comes_first_with_its_rank_in_every_model(services: Services, caller: Caller) -> None:
     shown = compared(services, caller, row("owner/backwards"))
     fights = shown.results["disagreement"]
-    assert [(one["place"], one["spread"], one["ranks"]) for one in fights["rows"]] == [
+    assert [(one["place"], one["spread"], one["ranks"]) for one in json.loads(fights["rows"])] == [
         (0, 2, [3, 1]),
         (2, 2, [1, 3]),
         (1, 0, [2, 2]),
@@ -118,7 +118,7 @@ def test_a_blank_passage_is_left_out_with_a_warning_and_nothing_at_all_is_refuse
     services: Services, caller: Caller
 ) -> None:
     shown = compared(services, caller, BM25, asked=ASKED._replace(text='["red", " ", "blue"]'))
-    assert [one["text"] for one in shown.results["passages"]] == ["red", "blue"]
+    assert [one["text"] for one in json.loads(shown.results["passages"])] == ["red", "blue"]
     assert shown.results["warnings"][0]["values"] == {"n": 1}
     with pytest.raises(InvalidInput, match="There are no passages"):
         steps(services, caller, BM25, asked=ASKED._replace(text=" \n "))

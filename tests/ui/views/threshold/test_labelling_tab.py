@@ -49,7 +49,7 @@ def stored(services: Services, caller: Caller, text: str, query: str = "red pand
 
 
 def said_of(shown: ranking.Shown) -> dict[str, tuple[object, object]]:
-    return {row["text"]: (row["label"], row["said"]) for row in shown.results["rows"]}
+    return {row["text"]: (row["label"], row["said"]) for row in json.loads(shown.results["rows"])}
 
 
 # ---- in a list ------------------------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def test_rows_can_be_labelled_while_the_run_goes_on(
     steps = ranking.on_rerank(services, caller, ran(services, caller).visit, *asked)
     step = next(step for step in steps if isinstance(step.shown.visit, Visit))
     assert step.shown.results["streaming"] is True
-    visit, row = step.shown.visit, step.shown.results["rows"][0]
+    visit, row = step.shown.visit, json.loads(step.shown.results["rows"])[0]
     now = replace(caller, event={"of": step.shown.results["of"], "place": row["index"], "grade": 1})
     ranking.on_label(services, now, visit)
     assert visit.result.request != visit.request
@@ -178,14 +178,14 @@ def test_compare_says_anew_which_model_puts_a_relevant_passage_first(services: S
     steps = compare.on_compare(services, replace(caller, event={"rows": rows}), comparison.Visit(), *ASKED)
     shown = list(steps)[-1].shown
     assert shown.results["right"] == []
-    first = shown.results["columns"][0]["scored"][0][0]
+    first = json.loads(shown.results["columns"][0]["scored"])[0][0]
     answer = compare.on_label(services, press(caller, shown.visit.comparison.request, first, 1), shown.visit)
     assert answer["right"][0]["key"] == "compare.first_relevant"
     found = compare.on_labels(services, caller, shown.visit)
     assert found is not None
     assert found["labels"][first] == [1, "human"]
     again = comparison.show(services, caller, shown.visit)
-    assert again.results["passages"][first]["said"] == [1, "human"]
+    assert json.loads(again.results["passages"])[first]["said"] == [1, "human"]
     assert again.results["right"] == answer["right"]
 
 
