@@ -137,6 +137,7 @@ def head() -> str:
             f"<script>window.playgroundTexts = {texts.for_browser()};</script>",
             f"<script>{asset('shared/playground.js')}</script>",
             f"<script>{asset('shared/plots.js')}</script>",
+            f"<script>{asset('shared/figures.js')}</script>",
             f"<script>{asset('shared/labels.js')}</script>",
         )
     )
