@@ -213,8 +213,8 @@ function how({ method, parameter, origin = null }) {
 
 // The line in words: its value, what that is as a sigmoid, how it was chosen.
 function inWords() {
-  const squeezed = UNITS.includes(data.scale.name) ? `${pg.say("panel.in_sigmoid", { value: sigmoid(line.threshold).toFixed(3) })} · ` : "";
-  return { value: exact(line.threshold), unit: rawName(), more: squeezed + how(line) };
+  const squeezed = UNITS.includes(data.scale.name) ? pg.say("panel.in_sigmoid", { value: sigmoid(line.threshold).toFixed(3) }) : "";
+  return { value: exact(line.threshold), unit: rawName(), squeezed, how: how(line) };
 }
 
 function drawValue() {
@@ -227,7 +227,7 @@ function drawValue() {
   }
   const said = inWords();
   big.replaceChildren(pg.el("strong", { text: said.value }), pg.el("span", { text: ` ${said.unit}` }));
-  unit.textContent = said.more;
+  unit.textContent = [said.squeezed, said.how].filter(Boolean).join(" · ");
 }
 
 function paintSlider() {

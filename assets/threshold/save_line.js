@@ -7,17 +7,20 @@ const box = pg.el("input", { type: "text", maxlength: 200, id: `${id}-name`, dir
 const label = pg.el("label", { for: box.id });
 const button = pg.el("button", { type: "submit", class: "pg-button", id: `${id}-save` }, pg.el("span", { class: "pg-button-text" }));
 let answered = null;
+// The threshold that was to be saved: what became of it is no word on another.
+let asked = null;
 
 function drawNow() {
   const line = panel()?.current() || null;
+  if (line?.threshold !== asked) $(".sv-said").textContent = "";
   box.disabled = button.disabled = !line;
   $(".sv-new").classList.toggle("sv-none", !line);
   if (!line) {
     $(".sv-now").textContent = pg.say("saved.no_line");
     return;
   }
-  const { value, unit, more } = panel().inWords();
-  $(".sv-now").textContent = [`${value} ${unit}`, more, pg.say("saved.keeps", { n: line.n_kept, total: line.n_pairs })].join(" · ");
+  const { value, unit, squeezed, how } = panel().inWords();
+  $(".sv-now").textContent = [`${value} ${unit} ${squeezed}`.trim(), how, pg.say("saved.keeps", { n: line.n_kept, total: line.n_pairs })].join(" · ");
 }
 
 function draw() {
@@ -38,6 +41,7 @@ $(".sv-form").replaceChildren(label, box, button);
 $(".sv-form").addEventListener("submit", (event) => {
   event.preventDefault();
   const line = panel()?.current();
+  asked = line?.threshold ?? null;
   if (line) trigger("kept", { name: box.value, threshold: line.threshold, method: line.method, parameter: line.parameter, set: line.set_id, scorer: line.scorer });
 });
 pg.hear(element, "playground:threshold", drawNow);

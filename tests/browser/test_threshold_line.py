@@ -84,6 +84,8 @@ def test_the_line_is_saved_beside_itself_and_what_cannot_be_saved_says_why(
     page.wait_for_function("() => document.querySelector('#threshold-line .sv-said.pg-good')")
     assert form.locator(".sv-said").inner_text() == f"“{name}” is saved."
     assert page.input_value("#threshold-line-name") == ""
+    page.locator("#threshold-threshold").press("ArrowRight")
+    page.wait_for_function("() => document.querySelector('#threshold-line .sv-said').textContent === ''")
     assert [found for found in serious(page) if "threshold-line" in found or "sv-" in found] == []
     page.click("#threshold-tab-saved-button")
     page.locator(".sv-one.sv-fits").wait_for()

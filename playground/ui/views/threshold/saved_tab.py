@@ -55,11 +55,10 @@ class Widgets:
 
 
 class Kept(NamedTuple):
-    """The list after a line was saved, and what both forms say of it."""
+    """The list after a line was saved, and what the form that asked says of it."""
 
     saved: Any
-    in_panel: dict[str, object]
-    in_tab: dict[str, object]
+    form: dict[str, object]
 
 
 class Acted(NamedTuple):
@@ -106,13 +105,12 @@ def on_save(services: Services, caller: Caller, selection: Selection) -> Kept:
 
 
 def refused(said: Phrase) -> Kept:
-    """What an error leaves beside both forms."""
+    """What an error leaves in the form."""
     return _kept(gr.skip(), said, kept=False)
 
 
 def _kept(saved: Any, said: Phrase, *, kept: bool) -> Kept:
-    answer: dict[str, object] = {"said": said, "kept": kept, "nonce": secrets.token_hex(4)}
-    return Kept(saved, answer, answer)
+    return Kept(saved, {"said": said, "kept": kept, "nonce": secrets.token_hex(4)})
 
 
 def on_act(services: Services, caller: Caller, selection: Selection) -> Acted:
@@ -345,13 +343,11 @@ def _in(caller: Caller, warning: str) -> str:
 def wire(page: Page, w: Widgets, frame: Frame) -> None:
     """Listeners of the part."""
     services, me = page.services, page.me
-    on_lab: dict[str, Any] = {"me": me, "inputs": [frame.selection]}
-    in_panel = page.views["threshold"].panel.form
-    for form in (in_panel, w.form):
-        outputs = [w.saved, in_panel, w.form]
-        listen(form.kept, partial(on_save, services), outputs=outputs, on_error=refused, **on_lab)
-    listen(w.saved.acted, partial(on_act, services), outputs=[w.saved, w.download], trigger_mode="multiple", **on_lab)
-    listen(w.saved.lineasked, partial(on_load, services), outputs=[w.line], **on_lab)
+    selected: dict[str, Any] = {"me": me, "inputs": [frame.selection]}
+    for form in (page.views["threshold"].panel.form, w.form):
+        listen(form.kept, partial(on_save, services), outputs=[w.saved, form], on_error=refused, **selected)
+    listen(w.saved.acted, partial(on_act, services), outputs=[w.saved, w.download], trigger_mode="multiple", **selected)
+    listen(w.saved.lineasked, partial(on_load, services), outputs=[w.line], **selected)
     listen(w.upload.upload, partial(on_upload, services), me=me, inputs=[frame.selection, w.upload], outputs=[w.saved])
     for asking in (w.saved.codeasked, w.code.codeasked):
         listen(asking, partial(on_code, services), me=me, outputs=[w.code], trigger_mode="always_last")

@@ -96,17 +96,14 @@ def test_a_line_is_saved_with_everything_that_says_where_it_holds(
     assert (stored.spec.fingerprint, stored.scale.name) == ("0" * 63 + "1", "logit")
 
 
-def test_the_forms_beside_the_line_and_in_the_tab_say_what_became_of_it(
-    services: Services, caller: Caller, selection: Selection
-) -> None:
+def test_the_form_says_what_became_of_the_line(services: Services, caller: Caller, selection: Selection) -> None:
     asked = saving(caller, open_set(services, caller, selection))
-    in_panel, in_tab = saved_tab.on_save(services, asked, selection)[1:]
-    assert in_panel == in_tab
-    assert (in_panel["kept"], texts.say("saved.saved", name="careful")) == (True, "“careful” is saved.")
-    assert in_panel["said"] == {"key": "saved.saved", "values": {"name": "careful"}, "tone": "good"}
+    form = saved_tab.on_save(services, asked, selection).form
+    assert (form["kept"], texts.say("saved.saved", name="careful")) == (True, "“careful” is saved.")
+    assert form["said"] == {"key": "saved.saved", "values": {"name": "careful"}, "tone": "good"}
     said = {"en": "A threshold needs a name. Type one.", "zh": "…", "tone": "bad"}
-    saved, in_panel, in_tab = saved_tab.refused(said)
-    assert (saved, in_panel["said"], in_panel["kept"], in_panel) == (gr.skip(), said, False, in_tab)
+    refused = saved_tab.refused(said)
+    assert (refused.saved, refused.form["said"], refused.form["kept"]) == (gr.skip(), said, False)
 
 
 def test_what_a_rule_chose_is_saved_with_its_parameter_and_its_band(
