@@ -74,12 +74,10 @@ class Frame:
     Attributes:
         selection: the state that holds the `Selection`.
         refresh: makes an event (a `.then` or a component's event) show everything anew.
-        tab: the tabs inside the view, by name: panel, labelling, quality, saved.
     """
 
     selection: gr.State
     refresh: Callable[[Callable[..., Any]], Any]
-    tab: dict[str, gr.Tab]
 
 
 def labelled_set(services: Services, owner: str, selection: Selection) -> LabelledSet:

@@ -273,7 +273,11 @@ def wire(page: Page, w: Widgets, frame: Frame) -> None:
         (w.upload.upload, on_import, [w.upload]),
     )
     for event, handler, inputs in changing:
-        anew: dict[str, Any] = {"outputs": [frame.selection, w.notice], "on_error": failed, "concurrency_id": "lab"}
+        anew: dict[str, Any] = {
+            "outputs": [frame.selection, w.notice],
+            "on_error": failed,
+            "concurrency_id": "threshold",
+        }
         done = listen(event, partial(handler, services), me=me, inputs=inputs, **anew)
         frame.refresh(done.then)
     listen(

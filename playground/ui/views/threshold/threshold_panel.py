@@ -224,7 +224,12 @@ def on_open(services: Services, caller: Caller, selection: Selection) -> Any:
 def wire(page: Page, w: Widgets, frame: Frame) -> None:
     """Listeners of the part. None of them is needed to move the line."""
     services, me = page.services, page.me
-    quick: dict[str, Any] = {"me": me, "trigger_mode": "always_last", "concurrency_id": "lab", "concurrency_limit": 4}
+    quick: dict[str, Any] = {
+        "me": me,
+        "trigger_mode": "always_last",
+        "concurrency_id": "threshold",
+        "concurrency_limit": 4,
+    }
     slow = {**quick, "concurrency_id": "threshold-bands", "concurrency_limit": 2}
     both = [frame.selection, w.parameters]
     listen(w.panel.shown, partial(on_later, services), inputs=both, outputs=[w.cards, w.folds], **slow)

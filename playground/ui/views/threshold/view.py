@@ -200,13 +200,13 @@ def wire(page: Page) -> None:
     services, me = page.services, page.me
     outputs = [component for part in w.parts for component in part.outputs]
     inputs = [w.selection, w.panel.parameters]
-    shows: dict[str, Any] = {"me": me, "inputs": inputs, "outputs": outputs, "concurrency_id": "lab"}
+    shows: dict[str, Any] = {"me": me, "inputs": inputs, "outputs": outputs, "concurrency_id": "threshold"}
 
     def refresh(event: Callable[..., Any]) -> Any:
         answer = partial(on_refresh, services, w.parts)
         return listen(event, answer, trigger_mode="always_last", concurrency_limit=4, **shows)
 
-    frame = Frame(w.selection, refresh, w.tab)
+    frame = Frame(w.selection, refresh)
     page.arrivals.append(lambda event: listen(event, partial(on_arrived, services, w.parts), **shows))
     entered = listen(
         page.tab["threshold"].select,
