@@ -142,12 +142,7 @@ function addPlot(name, at, node, figure, after) {
 }
 
 function tools(name, at) {
-  const label = `${pg.say(`embeddings.${name}`)}, ${data.columns[at].model}`;
-  const button = (format) => pg.el("button", {
-    type: "button", class: "pg-button pg-e-small", title: pg.say("embeddings.save_as", { format: format.toUpperCase() }),
-    "aria-label": `${pg.say("embeddings.save_as", { format: format.toUpperCase() })}: ${label}`, data: { save: format, figure: name, column: at },
-  }, pg.el("span", { class: "pg-button-text", text: format.toUpperCase() }));
-  return pg.el("span", { class: "pg-tools" }, button("png"), button("svg"), button("html"));
+  return window.playgroundFigures.buttons(`${pg.say(`embeddings.${name}`)}, ${data.columns[at].model}`, (format) => save(name, at, format), ["png", "svg", "html"]);
 }
 
 function figureCard(name, at) {
@@ -176,25 +171,16 @@ function named(name, at, node) {
   });
 }
 
-async function save(name, at, format) {
-  const column = data.columns[at];
-  const node = plots.find((plot) => plot.name === name && plot.at === at)?.node;
-  if (!window.Plotly || !node) return;
-  const figure = JSON.parse(JSON.stringify(figureOf(at, name)));
-  const width = Math.max(760, node.clientWidth), head = 70;
-  const height = (figure.layout.height || 400) + head;
-  Object.assign(figure.layout, {
-    width, height, paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff",
-    title: { text: `${pg.say(`embeddings.${name}`)}<br><sup>${column.caption}</sup>`, x: 0, xref: "paper", y: 1, yref: "container", yanchor: "top", pad: { t: 14 } },
-    margin: { ...figure.layout.margin, t: (figure.layout.margin?.t || 0) + head },
+function save(name, at, format) {
+  if (format === "html") {
+    trigger("exported", { format, figure: name, column: at });
+    return;
+  }
+  const column = data.columns[at], node = plots.find((plot) => plot.name === name && plot.at === at)?.node;
+  if (!node) return;
+  window.playgroundFigures.save(figureOf(at, name), {
+    format, name: `embeddings-${name}-${column.model_id.split("/").pop()}`, width: Math.max(760, node.clientWidth), title: pg.say(`embeddings.${name}`), caption: column.caption,
   });
-  const url = await window.Plotly.toImage(figure, { format, width, height, scale: format === "png" ? 2 : 1 });
-  const body = await (await fetch(url)).blob();
-  const link = pg.el("a", { href: URL.createObjectURL(body), download: `embeddings-${name}-${column.model_id.split("/").pop()}.${format}` });
-  document.body.append(link);
-  link.click();
-  link.remove();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
 // ---- everything -----------------------------------------------------------------------------------------------------
@@ -248,10 +234,9 @@ function draw() {
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button || !data) return;
-  const { save: format, figure, column, table, place, pair, a, b, large, close } = button.dataset;
+  const { save: format, column, table, place, pair, a, b, large, close } = button.dataset;
   if (button.dataset.arrange) arrange(button);
-  else if (format === "csv" || format === "html") trigger("exported", { format, figure: figure || "", column: Number(column || 0) });
-  else if (format) save(figure, Number(column), format);
+  else if (format === "csv") trigger("exported", { format });
   else if (table !== undefined) {
     chosen.table = Number(table);
     drawTable();

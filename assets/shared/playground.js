@@ -87,6 +87,12 @@ window.playground = (() => {
     draw();
   }
 
+  // Hears an event of the page until the part has left it.
+  function hear(element, name, act) {
+    const heard = (event) => (element.isConnected ? act(event.detail) : document.removeEventListener(name, heard));
+    document.addEventListener(name, heard);
+  }
+
   const THEME = "rerank-playground-theme";
   const isDark = () => document.body.classList.contains("dark");
   function setDark(dark) {
@@ -120,11 +126,11 @@ window.playground = (() => {
     }
   }
 
-  function download({ name, mime, text, base64 }) {
+  function download({ name, mime, text, base64, blob }) {
     // Excel reads a table as UTF-8 only where it begins with a byte order mark.
-    const marked = mime.startsWith("text/csv") ? `\ufeff${text}` : text;
+    const marked = mime?.startsWith("text/csv") ? `\ufeff${text}` : text;
     const body = base64 ? Uint8Array.from(atob(base64), (char) => char.charCodeAt(0)) : marked;
-    const link = el("a", { href: URL.createObjectURL(new Blob([body], { type: mime })), download: name });
+    const link = el("a", { href: URL.createObjectURL(blob || new Blob([body], { type: mime })), download: name });
     document.body.append(link);
     link.click();
     link.remove();
@@ -169,7 +175,7 @@ window.playground = (() => {
 
   return {
     bar, setName, isReadySet: (id) => READY_SETS.includes(id),
-    say, phrase, number, signed, el, svg, redrawOnSwitch, setLanguage, toggleTheme, isDark, restoreTheme, copy, download, flash,
+    say, phrase, number, signed, el, svg, redrawOnSwitch, hear, setLanguage, toggleTheme, isDark, restoreTheme, copy, download, flash,
     get language() { return language; },
   };
 })();

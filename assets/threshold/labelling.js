@@ -61,7 +61,7 @@ function drawStart() {
 }
 
 function begin() {
-  walk = { of: "", set: data.set, pairs: [], total: 0, next: 0, back: [], given: [], rounds: [{ from: 0, ms: 0 }], now: null, since: 0, asked: true };
+  walk = { of: "", set: data.set, id: data.id, pairs: [], total: 0, next: 0, back: [], given: [], rounds: [{ from: 0, ms: 0 }], now: null, since: 0, asked: true };
   drawStart();
   const threshold = window.playgroundThreshold?.threshold;
   trigger("begun", { order: chosen.order, which: chosen.which, threshold: Number.isFinite(threshold) ? threshold : null });
@@ -163,6 +163,7 @@ function answer(grade) {
     pair, send: (message) => trigger("answered", message), message: { of: here.of, n: pair.n, grade },
     done: (value) => {
       entry.before = value.before;
+      tell(here, value.before, [grade], value.n_labels);
       if (here === walk && screen === "summary") drawSummary();
     },
     failed: () => {
@@ -174,6 +175,11 @@ function answer(grade) {
     },
   });
   forward();
+}
+
+// The strip over the tabs counts along; what is counted on the server follows once the visitor turns elsewhere.
+function tell(here, from, to, nLabels) {
+  document.dispatchEvent(new CustomEvent("playground:labelled", { detail: { set: here.id, from: from ? from[0] : null, to: to ? to[0] : null, n_labels: nLabels } }));
 }
 
 // The pair whose answer was refused is the next one.
@@ -196,6 +202,7 @@ function undo() {
   labels.send({
     pair, send: (message) => trigger("undone", message), message: { of: here.of, n: pair.n },
     done: (value) => {
+      if ("label" in value) tell(here, [entry.grade], entry.before, value.n_labels);
       if ("label" in value && !here.given.some((one) => one.pair === pair)) labels.set(pair, value.label);
       labels.repaint(pair);
     },

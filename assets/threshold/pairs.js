@@ -1,6 +1,6 @@
 // The pairs around the line, and the worst on either side. Texts that are not here yet are asked for where they are looked at.
 const pg = window.playground;
-const lab = () => window.playgroundThreshold;
+const panel = () => window.playgroundThreshold;
 const FIRST = 5, MORE = 15, MOST = 200, PAUSE = 250;
 const chosen = { token: null, view: null, n: FIRST, open: null };
 let texts = new Map();
@@ -15,7 +15,7 @@ const root = () => element.querySelector(".pg-lab-list");
 
 // The n nearest dropped and kept places, best first; the last dropped is place - 1.
 function near() {
-  const { data, placeOf, threshold } = lab();
+  const { data, placeOf, threshold } = panel();
   const place = placeOf(threshold);
   const kept = [], dropped = [];
   for (let at = place; at < Math.min(data.n, place + chosen.n); at += 1) kept.push(at);
@@ -25,7 +25,7 @@ function near() {
 
 // The highest scored that are not relevant and the lowest scored that are.
 function worst() {
-  const { data, isRelevant } = lab();
+  const { data, isRelevant } = panel();
   const wrong = [], missed = [];
   for (let at = data.n - 1; at >= 0 && wrong.length < chosen.n; at -= 1) if (!isRelevant(at)) wrong.push(at);
   for (let at = 0; at < data.n && missed.length < chosen.n; at += 1) if (isRelevant(at)) missed.push(at);
@@ -33,10 +33,10 @@ function worst() {
 }
 
 // Without a line there is nothing near it.
-const view = () => chosen.view || (lab().threshold === null ? "worst" : "near");
+const view = () => chosen.view || (panel().threshold === null ? "worst" : "near");
 
 function row(at) {
-  const { data, short, isRelevant, threshold } = lab();
+  const { data, short, isRelevant, threshold } = panel();
   const right = isRelevant(at), keep = threshold !== null && data.pairs[at] >= threshold;
   const error = threshold !== null && right !== keep;
   const found = texts.get(at), open = chosen.open === at;
@@ -70,12 +70,12 @@ function want(places) {
   // While the line moves the places change with every step.
   pause = setTimeout(() => {
     for (const at of missing) asked.add(at);
-    trigger("wanted", { token: lab().data.token, places: missing });
+    trigger("wanted", { token: panel().data.token, places: missing });
   }, PAUSE);
 }
 
 function sides() {
-  if (view() === "near" && lab().threshold === null) return null;
+  if (view() === "near" && panel().threshold === null) return null;
   return view() === "near" ? near() : worst();
 }
 
@@ -89,7 +89,7 @@ function drawRows() {
     return;
   }
   const focus = document.activeElement?.classList.contains("pg-lab-open") && box.contains(document.activeElement) ? document.activeElement.dataset.at : null;
-  const [first, second] = both, { threshold, exact, counts } = lab();
+  const [first, second] = both, { threshold, exact, counts } = panel();
   const keys = view() === "near" ? ["panel.just_kept", "panel.just_dropped"] : ["panel.highest_wrong", "panel.lowest_right"];
   const found = threshold === null ? null : counts(threshold);
   box.replaceChildren(
@@ -106,21 +106,21 @@ function drawRows() {
 
 // What the rows depend on: most steps of a drag change nothing here.
 function key() {
-  const { data, threshold, placeOf } = lab();
+  const { data, threshold, placeOf } = panel();
   return [data.token, view(), chosen.n, chosen.open, pg.language, threshold === null ? "" : placeOf(threshold), texts.size, whole.size].join(" ");
 }
 
 function moved() {
-  if (!lab()?.data || root().hidden) return;
+  if (!panel()?.data || root().hidden) return;
   if (drawnFor !== key()) drawRows();
   else {
     const cut = root().querySelector(".pg-lab-cut span");
-    if (cut && lab().threshold !== null) cut.textContent = pg.say("panel.line_here", { value: lab().exact(lab().threshold) });
+    if (cut && panel().threshold !== null) cut.textContent = pg.say("panel.line_here", { value: panel().exact(panel().threshold) });
   }
 }
 
 function take() {
-  const { data } = lab();
+  const { data } = panel();
   if (chosen.token !== data.token) {
     texts = new Map();
     whole = new Map();
@@ -144,7 +144,7 @@ function arrived() {
 }
 
 function draw() {
-  const there = Boolean(lab()?.data);
+  const there = Boolean(panel()?.data);
   root().hidden = !there;
   if (!there) return;
   take();
@@ -164,7 +164,7 @@ function drawViews() {
 
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
-  if (!button || !lab()?.data) return;
+  if (!button || !panel()?.data) return;
   const { view: wanted, at } = button.dataset;
   if (wanted) {
     chosen.view = wanted;
@@ -174,16 +174,14 @@ element.addEventListener("click", (event) => {
   } else if (at !== undefined) {
     const place = Number(at);
     chosen.open = chosen.open === place ? null : place;
-    if (chosen.open !== null && !whole.has(place)) trigger("opened", { token: lab().data.token, place });
+    if (chosen.open !== null && !whole.has(place)) trigger("opened", { token: panel().data.token, place });
     drawRows();
   } else if (button.classList.contains("pg-lab-more")) {
     chosen.n += MORE;
     drawRows();
   }
 });
-for (const [name, act] of [["playground:pairs", draw], ["playground:threshold", moved]]) {
-  const heard = () => (element.isConnected ? act() : document.removeEventListener(name, heard));
-  document.addEventListener(name, heard);
-}
+pg.hear(element, "playground:pairs", draw);
+pg.hear(element, "playground:threshold", moved);
 pg.redrawOnSwitch(element, arrived);
 watch("value", arrived);

@@ -2,8 +2,10 @@
 // The other parts of the panel (cards, list, folds) and of the page reach it through `window.playgroundThreshold`.
 const pg = window.playground;
 const $ = (selector) => element.querySelector(selector);
+const figures = window.playgroundFigures;
 const UNITS = ["logit", "log-odds"];
-const MARGIN = 400;
+// As the style sheet draws it.
+const THUMB_PIXELS = 20;
 
 let data = null;
 // `origin` is the name of the saved threshold that stands here, until the line is moved.
@@ -12,7 +14,6 @@ let line = { ...UNSET };
 // Nobody moved the line yet: it follows what is suggested.
 let untouched = true;
 let last = null;
-const listeners = new Set();
 
 // ---- counting -------------------------------------------------------------------------------------------------------
 
@@ -113,62 +114,10 @@ function settle() {
   if (line.method !== "by-hand" && again && again.value !== line.threshold) line = { ...line, method: "by-hand", parameter: null, interval: null };
 }
 
-// ---- plots that our own script draws --------------------------------------------------------------------------------
-
-let plots = [];
-const near = new IntersectionObserver((entries) => {
-  for (const entry of entries) if (entry.isIntersecting) drawPlot(plots.find((plot) => plot.node === entry.target));
-}, { rootMargin: `${MARGIN}px` });
-const sized = new ResizeObserver((entries) => {
-  for (const entry of entries) {
-    const plot = plots.find((each) => each.node === entry.target);
-    if (plot && plot.width && entry.contentRect.width > 0 && Math.abs(entry.contentRect.width - plot.width) > 2) drawPlot(plot);
-  }
-});
-
-let asking = 0;
-function drawPlot(plot) {
-  if (!plot || !plot.node.isConnected || !plot.node.clientWidth) return;
-  if (!window.Plotly) {
-    plot.wanted = true;
-    asking = asking || setInterval(() => {
-      if (!window.Plotly) return;
-      clearInterval(asking);
-      asking = 0;
-      for (const each of plots) if (each.wanted) drawPlot(each);
-    }, 120);
-    return;
-  }
-  plot.wanted = false;
-  plot.width = plot.node.clientWidth;
-  const figure = JSON.parse(plot.text);
-  figure.layout.width = plot.width;
-  window.Plotly.newPlot(plot.node, figure.data, figure.layout, { displayModeBar: false, responsive: false }).then(() => plot.after && plot.after(plot.node));
-}
-
-// Draws a figure in `node` once that comes near the window, and again when its width changes.
-function show(node, figure, after) {
-  const before = plots.find((plot) => plot.node === node);
-  const text = figure[pg.language] || figure.en;
-  plots = plots.filter((plot) => plot.node.isConnected || plot.node === node);
-  if (before && before.text === text) {
-    before.after = after;
-    if (before.width && after) after(node);
-    return;
-  }
-  if (before) Object.assign(before, { text, after });
-  else plots.push({ node, text, after, width: 0 });
-  node.style.minHeight = `${JSON.parse(text).layout.height || 200}px`;
-  near.unobserve(node);
-  near.observe(node);
-  sized.observe(node);
-}
-
-const axes = (node) => (node && node._fullLayout && node._fullLayout.xaxis ? node._fullLayout : null);
-const across = (full, value) => full.xaxis._offset + full.xaxis.l2p(value);
-
 // ---- the distributions under the line -------------------------------------------------------------------------------
 
+const plot = () => $(".pg-lab-plot .pg-plot");
+const across = (full, value) => full.xaxis._offset + full.xaxis.l2p(value);
 const inside = (value) => Math.max(data.axis.low, Math.min(data.axis.high, value));
 
 function stretch(node, full, from, to) {
@@ -177,11 +126,18 @@ function stretch(node, full, from, to) {
   node.hidden = false;
 }
 
+// The slider's thumb stands under the line: half of it is over either end of what the thumb's middle can reach.
+function alignSlider(full) {
+  const { low, high } = data.axis, left = across(full, low), right = across(full, high);
+  Object.assign($("#threshold-threshold").style, { marginLeft: `${left - THUMB_PIXELS / 2}px`, width: `${right - left + THUMB_PIXELS}px` });
+}
+
 function paintPlot() {
-  const full = axes($(".pg-lab-plot .pg-plot"));
+  const full = figures.axes(plot());
   const shade = $(".pg-lab-shade"), band = $(".pg-lab-band"), mark = $(".pg-lab-line"), overlap = $(".pg-lab-overlap");
   for (const node of [shade, band, mark, overlap]) node.hidden = true;
   if (!full) return;
+  alignSlider(full);
   if (line.threshold === null) {
     if (data.overlap) stretch(overlap, full, data.overlap[0], data.overlap[1]);
     overlap.firstElementChild.textContent = pg.say("panel.overlap_here");
@@ -248,18 +204,30 @@ function place() {
   $("#threshold-threshold").focus();
 }
 
+// How a threshold was chosen; a share in percent.
+function how({ method, parameter, origin = null }) {
+  if (origin !== null) return pg.say("panel.from_saved", { name: origin });
+  if (method === "by-hand") return pg.say("panel.by_hand");
+  return pg.say(`panel.how_${method.replace("-", "_")}`, { parameter: String(["precision", "recall"].includes(method) ? Number((100 * parameter).toFixed(2)) : parameter) });
+}
+
+// The line in words: its value, what that is as a sigmoid, how it was chosen.
+function inWords() {
+  const squeezed = UNITS.includes(data.scale.name) ? pg.say("panel.in_sigmoid", { value: sigmoid(line.threshold).toFixed(3) }) : "";
+  return { value: exact(line.threshold), unit: rawName(), squeezed, how: how(line) };
+}
+
 function drawValue() {
   const big = $(".pg-lab-big"), unit = $(".pg-lab-unit");
-  const { threshold, method, parameter, origin } = line;
+  const { threshold } = line;
   if (threshold === null) {
     big.replaceChildren(pg.el("strong", { class: "pg-muted", text: "–" }));
     unit.textContent = pg.say("panel.line_unset");
     return;
   }
-  big.replaceChildren(pg.el("strong", { text: exact(threshold) }), pg.el("span", { text: ` ${rawName()}` }));
-  const how = origin !== null ? pg.say("panel.from_saved", { name: origin }) : method === "by-hand" ? pg.say("panel.by_hand") : pg.say(`panel.how_${method.replace("-", "_")}`, { parameter: String(method === "precision" || method === "recall" ? Number((100 * parameter).toFixed(2)) : parameter) });
-  const squeezed = UNITS.includes(data.scale.name) ? `${pg.say("panel.in_sigmoid", { value: sigmoid(threshold).toFixed(3) })} · ` : "";
-  unit.textContent = squeezed + how;
+  const said = inWords();
+  big.replaceChildren(pg.el("strong", { text: said.value }), pg.el("span", { text: ` ${said.unit}` }));
+  unit.textContent = [said.squeezed, said.how].filter(Boolean).join(" · ");
 }
 
 function paintSlider() {
@@ -269,7 +237,7 @@ function paintSlider() {
   if (Number(slider.value) !== shown) slider.value = shown;
   if (document.activeElement !== box || box.value === "") box.value = threshold === null ? "" : exact(threshold).replace("\u2212", "-");
   $(".pg-lab-slide").classList.toggle("pg-lab-unset", threshold === null);
-  slider.style.setProperty("--fill", `${(100 * (shown - low)) / (high - low || 1)}%`);
+  slider.style.setProperty("--share", (shown - low) / (high - low || 1));
   const found = threshold === null ? null : counts(threshold), parts = found && ratios(found);
   slider.setAttribute("aria-valuetext", found
     ? `${exact(threshold)} ${rawName()}. ${pg.say("panel.spoken", { kept: found.tp + found.fp, total: data.n, precision: share(parts.precision), recall: share(parts.recall) })}`
@@ -282,9 +250,7 @@ function paint() {
   drawNumbers();
   paintSlider();
   paintPlot();
-  const now = current();
-  for (const listener of [...listeners]) listener(now);
-  document.dispatchEvent(new CustomEvent("playground:threshold", { detail: now }));
+  document.dispatchEvent(new CustomEvent("playground:threshold"));
 }
 
 // ---- everything -----------------------------------------------------------------------------------------------------
@@ -309,6 +275,17 @@ function drawKey() {
   $(".pg-lab-key").replaceChildren(item("relevant", data.n_relevant), item("not", data.n - data.n_relevant));
 }
 
+// Under a figure as a file: of which pairs it is, and where the line stands.
+const caption = () => [pg.setName(data.set_id, data.set_name), data.model, ...(line.threshold === null ? [] : [`${pg.say("ranking.threshold")} ${exact(line.threshold)} ${rawName()}`])].join(" · ");
+
+function drawFiles() {
+  const title = pg.say("panel.distributions");
+  $(".pg-lab-files").replaceChildren(figures.buttons(title, (format) => figures.save(plot(), {
+    format, name: "threshold", width: Math.max(720, plot().clientWidth), title, caption: caption(), legend: true,
+    mark: line.threshold === null ? null : { x: inside(line.threshold), text: exact(line.threshold) },
+  })));
+}
+
 function drawStatic() {
   $("#threshold-threshold-name").textContent = pg.say("ranking.threshold");
   $(".pg-lab-help").textContent = pg.say("panel.drag_help");
@@ -318,6 +295,7 @@ function drawStatic() {
   $("#threshold-threshold-exact").setAttribute("aria-label", pg.say("ranking.threshold_exact"));
   drawVerdict();
   drawKey();
+  drawFiles();
 }
 
 function drawEmpty(value) {
@@ -342,7 +320,7 @@ function draw() {
     line = { ...UNSET };
     drawEmpty(value);
     document.dispatchEvent(new CustomEvent("playground:pairs"));
-    document.dispatchEvent(new CustomEvent("playground:threshold", { detail: null }));
+    document.dispatchEvent(new CustomEvent("playground:threshold"));
     return;
   }
   if (seen !== value.nonce) {
@@ -354,7 +332,7 @@ function draw() {
   drawStatic();
   document.dispatchEvent(new CustomEvent("playground:pairs"));
   paint();
-  show($(".pg-lab-plot .pg-plot"), data.distribution, paintPlot);
+  figures.show(plot(), data.distribution, paintPlot);
 }
 
 // ---- by hand --------------------------------------------------------------------------------------------------------
@@ -362,11 +340,11 @@ function draw() {
 const stage = $(".pg-lab-plot");
 let dragging = null;
 function valueAt(event) {
-  const node = stage.querySelector(".pg-plot"), full = axes(node);
-  return full ? onGrid(full.xaxis.p2l(event.clientX - node.getBoundingClientRect().left - full.xaxis._offset)) : null;
+  const full = figures.axes(plot());
+  return full ? onGrid(full.xaxis.p2l(event.clientX - plot().getBoundingClientRect().left - full.xaxis._offset)) : null;
 }
 stage.addEventListener("pointerdown", (event) => {
-  if (!data || event.button || !axes(stage.querySelector(".pg-plot"))) return;
+  if (!data || event.button || !figures.axes(plot())) return;
   dragging = event.pointerId;
   stage.setPointerCapture(event.pointerId);
   stage.classList.add("pg-lab-dragging");
@@ -399,21 +377,19 @@ function answers() {
 window.playgroundThreshold = {
   answers,
   get threshold() { return data ? line.threshold : null; },
-  get scorer() { return data ? data.scorer : null; },
-  get set_id() { return data ? data.set_id : null; },
   get data() { return data; },
   get line() { return line; },
-  set, current, ratios, exact, short, share, show, axes, rawName, isRelevant, placeOf, sigmoid,
-  counts: (threshold) => counts(threshold),
+  set, current, inWords, how, counts, ratios, exact, short, share, rawName, isRelevant, placeOf, sigmoid, caption,
+  // What the server puts on the line: a saved threshold.
+  take(saved) {
+    set(saved.value, { origin: saved.name });
+    document.querySelector("#threshold-tab-panel-button")?.click();
+  },
   // The band arrives after the line: it belongs to it only while nobody moved it.
   band(method, parameter, interval) {
     if (line.method !== method || line.parameter !== parameter || line.method === "by-hand") return;
     line = { ...line, interval };
     moved();
-  },
-  onchange(listener) {
-    listeners.add(listener);
-    return () => listeners.delete(listener);
   },
 };
 

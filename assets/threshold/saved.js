@@ -1,70 +1,23 @@
-// Saved thresholds: the present line under a name, and what was kept before. The line itself lives in the panel.
+// Saved thresholds: how each was chosen and how good it was, and what can be done with it.
 const pg = window.playground;
 const $ = (selector) => element.querySelector(selector);
-let typed = "";
+const panel = () => window.playgroundThreshold;
 
 const value = () => props.value || {};
 const say = (key, values) => pg.say(`saved.${key}`, values);
 const button = (key, click, kind = "", options = {}) => pg.el("button", { type: "button", class: `pg-button ${kind}`, ...options, on: { click } },
   pg.el("span", { class: "pg-button-text", text: say(key) }));
 const raw = (scale) => (scale === "bm25" ? "BM25" : pg.say(`ranking.raw_${scale}`).toLowerCase());
-const sigmoid = (x) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
-const percent = (share) => (share === null || share === undefined ? "–" : `${(100 * share).toFixed(share === 0 || share === 1 ? 0 : 1)} %`);
 // Short where that says it all; the title has every digit.
 const short = (number) => pg.signed(number, Math.abs(number) >= 100 ? 1 : 3);
 const whole = (number) => String(number).replace("-", "\u2212");
-const unit = (number, scale) => (["logit", "log-odds"].includes(scale) ? say("both", { raw: short(number), name: raw(scale), sigmoid: shown(sigmoid(number)) }) : `${short(number)} ${raw(scale)}`);
+const unit = (number, scale) => (["logit", "log-odds"].includes(scale) ? say("both", { raw: short(number), name: raw(scale), sigmoid: shown(panel().sigmoid(number)) }) : `${short(number)} ${raw(scale)}`);
 // A sigmoid that is not quite 0 or 1 must not read as if it were.
 const shown = (p) => (p > 0.9995 && p < 1 ? "> 0.999" : p < 0.0005 && p > 0 ? "< 0.001" : p.toFixed(3));
-// A share as the panel says it: in percent.
-const parameter = ({ method, parameter: given }) => String(["precision", "recall"].includes(method) ? Number((100 * given).toFixed(2)) : given);
-const how = (line) => (line.origin ? pg.say("panel.from_saved", { name: line.origin }) : line.method === "by-hand" ? pg.say("panel.by_hand") : pg.say(`panel.how_${line.method.replace("-", "_")}`, { parameter: parameter(line) }));
 
 function when(iso) {
   const date = new Date(iso);
   return Number.isNaN(date.getTime()) ? iso : new Intl.DateTimeFormat(pg.language === "zh" ? "zh-CN" : "en-GB", { dateStyle: "medium", timeStyle: "short" }).format(date);
-}
-
-// ---- the present line -----------------------------------------------------------------------------------------------
-
-function drawNow() {
-  const line = window.playgroundThreshold?.current() || null;
-  const text = $(".sv-now");
-  if (!text) return;
-  text.textContent = line ? [unit(line.threshold, line.scale), how(line), say("keeps", { n: line.n_kept, total: line.n_pairs })].join(" · ") : say("no_line");
-  text.title = line ? whole(line.threshold) : "";
-  $(".sv-new input").disabled = !line;
-  $(".sv-new button").disabled = !line;
-}
-
-function save(event) {
-  event.preventDefault();
-  const line = window.playgroundThreshold?.current() || null;
-  if (!line) return;
-  typed = $(".sv-new input").value;
-  // JSON has no infinity: as text it reaches the server, which says what is wrong with it.
-  const threshold = Number.isFinite(line.threshold) ? line.threshold : String(line.threshold);
-  trigger("kept", { name: typed, threshold, method: line.method, parameter: line.parameter, set: line.set_id, scorer: line.scorer });
-}
-
-// Built once in each language: a redraw must not take the name or the focus away.
-let spoken = null;
-function drawNew() {
-  if (spoken === pg.language) {
-    const box = $("#saved-name");
-    if (box.value !== typed) box.value = typed;
-    drawNow();
-    return;
-  }
-  spoken = pg.language;
-  const box = pg.el("input", { type: "text", maxlength: 200, id: "saved-name", placeholder: say("name_hint"), dir: "auto", autocomplete: "off" });
-  box.value = typed;
-  box.addEventListener("input", () => { typed = box.value; });
-  const form = pg.el("form", { class: "sv-form" }, pg.el("label", { for: "saved-name", text: say("name") }), box,
-    pg.el("button", { type: "submit", class: "pg-button pg-primary", id: "saved-save" }, pg.el("span", { class: "pg-button-text", text: say("save") })));
-  form.addEventListener("submit", save);
-  $(".sv-new").replaceChildren(pg.el("h3", { text: say("present") }), pg.el("p", { class: "sv-now" }), form);
-  drawNow();
 }
 
 // ---- the list -------------------------------------------------------------------------------------------------------
@@ -74,9 +27,9 @@ function facts(one) {
   const rows = [
     ["model", [one.model, one.revision ? `@${one.revision.slice(0, 10)}` : "", `${one.device.toUpperCase()} ${one.precision_name}`].filter(Boolean).join(" · "), one.model_id],
     ["weights", one.fingerprint.slice(0, 12), one.fingerprint],
-    ["chosen", [how(one), one.set ? say("on", { set: one.set }) : "", counts].filter(Boolean).join(" · ")],
+    ["chosen", [panel().how(one), one.set ? say("on", { set: one.set }) : "", counts].filter(Boolean).join(" · ")],
     ["band", one.interval ? say("from_to", { low: short(one.interval[0]), high: short(one.interval[1]) }) : say("no_band"), one.interval ? one.interval.map(whole).join(" … ") : null],
-    ["quality", say("rates", { precision: percent(one.precision), recall: percent(one.recall) })],
+    ["quality", say("rates", { precision: panel().share(one.precision), recall: panel().share(one.recall) })],
     ...(one.instruction ? [["instruction", one.instruction]] : []),
   ];
   return pg.el("dl", {}, ...rows.flatMap(([key, text, title]) => [pg.el("dt", { text: say(`fact_${key}`) }), pg.el("dd", { text, title: title || null, dir: "auto" })]));
@@ -104,13 +57,8 @@ function openFiles() {
   (found?.matches("button") ? found : found?.querySelector("button"))?.click();
 }
 
-let before = null;
 function draw() {
-  const { saved = [], deleted, ready, fresh } = value();
-  // What was saved needs its name no longer.
-  if (fresh && fresh !== before) typed = "";
-  before = fresh;
-  drawNew();
+  const { saved = [], deleted, ready } = value();
   const undo = $(".pg-undo");
   undo.hidden = !deleted;
   undo.replaceChildren(...(deleted ? [pg.el("span", { text: say("deleted", { name: deleted.name.slice(0, 80) }) }),
@@ -124,10 +72,5 @@ function draw() {
   nothing.textContent = say("nothing");
 }
 
-const follow = () => {
-  if (element.isConnected) drawNow();
-  else document.removeEventListener("playground:threshold", follow);
-};
-document.addEventListener("playground:threshold", follow);
 pg.redrawOnSwitch(element, draw);
 watch("value", draw);

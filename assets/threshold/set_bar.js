@@ -4,7 +4,9 @@ const $ = (selector) => element.querySelector(selector);
 // What stands here and is not sent before a button is pressed: it outlives a redraw.
 const kept = { models: null, typed: "", open: false, renaming: null };
 
-const value = () => props.value || null;
+// What the server said last, counted on by what is labelled since.
+let strip = null;
+const value = () => strip;
 const choice = (model) => value().choices.find((each) => each.value === model);
 const label = (model) => choice(model)?.label || model;
 const ASK_AGAIN_MS = 4000, MOST_ASKS = 5;
@@ -180,8 +182,28 @@ function draw() {
   $(".threshold-ask").replaceChildren(...drawAsk());
   if (focused) document.getElementById(focused)?.focus();
 }
+const taken = () => {
+  strip = props.value ? JSON.parse(JSON.stringify(props.value)) : null;
+  draw();
+};
+
+// A label that was given below: another grade for one pair of this set.
+function counted({ set, from, to, n_labels: nLabels }) {
+  if (!strip) return;
+  const { facts } = strip, kind = (grade) => (grade === null ? "none" : grade < 0 ? "unsure" : grade >= strip.from ? "relevant" : "not");
+  if (set === strip.set) {
+    facts[kind(from)] -= 1;
+    facts[kind(to)] += 1;
+    $(".threshold-facts").textContent = drawFacts();
+  }
+  const mine = strip.sets.find((each) => each.id === "labels"), shown = $("#threshold-set option[value=labels]");
+  mine.pairs = nLabels;
+  shown.textContent = setName(mine);
+}
+pg.hear(element, "playground:labelled", counted);
 pg.redrawOnSwitch(element, draw);
-watch("value", draw);
+watch("value", taken);
+taken();
 
 // An answer that is given while the page is still loading can pass by unseen: then it is asked for again.
 let asks = 0;

@@ -1,13 +1,13 @@
 // Thresholds that a rule would choose. A card moves the line when it is pressed; another parameter only asks for another value.
 const pg = window.playground;
-const lab = () => window.playgroundThreshold;
+const panel = () => window.playgroundThreshold;
 const PERCENT = ["precision", "recall"];
 const LIMITS = { "f-beta": [0.1, 10, 0.1], precision: [1, 100, 1], recall: [1, 100, 1], cost: [0.1, 100, 0.1] };
 // What was typed and asked for, by method: an answer to an older question must not come back over a newer one.
 let typed = {}, wanted = {}, cards = {};
 let token = null, mine = null;
 const answer = () => {
-  mine = mine || lab()?.answers();
+  mine = mine || panel()?.answers();
   return mine ? mine(props.value) : null;
 };
 const waiting = {};
@@ -40,7 +40,7 @@ function ask(method, box) {
   const value = Number(box.value);
   waiting[method] = setTimeout(() => {
     wanted[method] = meant(method, value);
-    trigger("asked", { token: lab().data.token, method, parameter: wanted[method] });
+    trigger("asked", { token: panel().data.token, method, parameter: wanted[method] });
   }, 300);
 }
 
@@ -54,7 +54,7 @@ function control(one) {
 }
 
 const isOn = (one) => {
-  const { line } = lab();
+  const { line } = panel();
   return one.value !== null && line.method === one.method && line.parameter === one.parameter && line.threshold === one.value;
 };
 
@@ -66,7 +66,7 @@ function card(one) {
 }
 
 function filled(one) {
-  const { exact, share, rawName } = lab();
+  const { exact, share, rawName } = panel();
   const head = pg.el("div", { class: "pg-lab-card-head" }, pg.el("h4", { text: pg.say(`panel.card_${textKey(one.method)}`) }), control(one));
   const hint = pg.el("p", { class: "pg-lab-card-hint", text: pg.say(`panel.hint_${textKey(one.method)}`) });
   const warnings = one.warnings.map((item) => pg.el("p", { class: "pg-lab-card-warning", text: pg.phrase(item) }));
@@ -86,7 +86,7 @@ function filled(one) {
 }
 
 function bandText(one) {
-  if (one.interval) return pg.say("panel.band", { low: lab().exact(one.interval[0]), high: lab().exact(one.interval[1]) });
+  if (one.interval) return pg.say("panel.band", { low: panel().exact(one.interval[0]), high: panel().exact(one.interval[1]) });
   return one.no_interval ? pg.phrase(one.no_interval) : pg.say("panel.band_coming");
 }
 
@@ -101,7 +101,7 @@ const row = (list) => pg.el("div", { class: "pg-lab-card-row" }, ...list.map(car
 // Refused is the one number for everybody. Who has to have some precision all the same may see what it costs.
 let isOpen = false;
 function allTheSame(list) {
-  if (!["does-not-separate", "too-few"].includes(lab().data.verdict.kind)) return [];
+  if (!["does-not-separate", "too-few"].includes(panel().data.verdict.kind)) return [];
   const fold = pg.el("details", { class: "pg-lab-all-the-same", open: isOpen, on: { toggle: () => { isOpen = fold.open; } } },
     pg.el("summary", { text: pg.say("panel.all_the_same") }), row(list));
   return [fold];
@@ -117,18 +117,18 @@ function draw() {
   const focused = box.contains(document.activeElement) ? document.activeElement.id || document.activeElement.dataset.use : null;
   const list = take(value);
   for (const one of list) if (typed[one.method] !== undefined && Number(typed[one.method]) === shown(one.method, one.parameter)) delete typed[one.method];
-  const refused = lab().data.refuses;
+  const refused = panel().data.refuses;
   box.replaceChildren(
     pg.el("h3", { text: pg.say("panel.suggested") }),
-    pg.el("p", { class: "pg-hint", text: pg.say(!refused ? "panel.suggested_hint" : lab().data.verdict.kind === "does-not-separate" ? "panel.suggested_refused" : "panel.suggested_none") }),
+    pg.el("p", { class: "pg-hint", text: pg.say(!refused ? "panel.suggested_hint" : panel().data.verdict.kind === "does-not-separate" ? "panel.suggested_refused" : "panel.suggested_none") }),
     ...(refused ? allTheSame(list) : [row(list)]));
   if (focused) (box.querySelector(`#${CSS.escape(focused)}`) || box.querySelector(`[data-use="${CSS.escape(focused)}"]`))?.focus({ preventScroll: true });
-  for (const one of list) if (one.interval) lab().band(one.method, one.parameter, one.interval);
+  for (const one of list) if (one.interval) panel().band(one.method, one.parameter, one.interval);
 }
 
 // Only which card is on: an input that somebody types in must stay.
 function mark() {
-  if (!lab()?.data || root().hidden) return;
+  if (!panel()?.data || root().hidden) return;
   for (const one of shownCards()) {
     const node = root().querySelector(`.pg-lab-card[data-method="${one.method}"]`), button = node?.querySelector("button");
     if (!button) continue;
@@ -144,11 +144,9 @@ function mark() {
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-use]");
   const one = button && shownCards().find((each) => each.method === button.dataset.use);
-  if (one && one.value !== null) lab().set(one.value, { method: one.method, parameter: one.parameter, interval: one.interval });
+  if (one && one.value !== null) panel().set(one.value, { method: one.method, parameter: one.parameter, interval: one.interval });
 });
-for (const [name, act] of [["playground:pairs", draw], ["playground:threshold", mark]]) {
-  const heard = () => (element.isConnected ? act() : document.removeEventListener(name, heard));
-  document.addEventListener(name, heard);
-}
+pg.hear(element, "playground:pairs", draw);
+pg.hear(element, "playground:threshold", mark);
 pg.redrawOnSwitch(element, draw);
 watch("value", draw);

@@ -1,18 +1,18 @@
 // How far the line can be trusted: bands over queries, the rule on queries it did not see, how much more to label.
 const pg = window.playground;
-const lab = () => window.playgroundThreshold;
+const panel = () => window.playgroundThreshold;
 const REST = 450;
 const root = () => element.querySelector(".pg-lab-sure");
 let pause = 0;
 let asked = "";
 
 const lineKey = () => {
-  const { data, line } = lab();
+  const { data, line } = panel();
   return JSON.stringify([data.token, line.threshold, line.method, line.parameter]);
 };
 const fits = () => {
   const { value } = props;
-  return Boolean(value && value.at && value.token === lab().data.token && value.at.threshold === lab().line.threshold && value.at.method === lab().line.method && value.at.parameter === lab().line.parameter);
+  return Boolean(value && value.at && value.token === panel().data.token && value.at.threshold === panel().line.threshold && value.at.method === panel().line.method && value.at.parameter === panel().line.parameter);
 };
 
 const percent = (value) => (100 * value).toFixed(0);
@@ -29,14 +29,14 @@ function measures(value) {
     pg.el("thead", {}, pg.el("tr", {}, pg.el("th", { scope: "col" }, pg.el("span", { class: "pg-hidden", text: pg.say("panel.measure") })), pg.el("th", { scope: "col", text: pg.say("panel.here") }),
       pg.el("th", { scope: "col", text: pg.say("panel.band_name") }), pg.el("th", { scope: "col", class: "pg-lab-strip-cell" }, pg.el("span", { text: "0 %" }), pg.el("span", { text: "100 %" })))),
     pg.el("tbody", {}, ...["precision", "recall", "f1"].map((name) => pg.el("tr", { data: { measure: name } },
-      pg.el("th", { scope: "row", text: pg.say(`panel.${name}`) }), pg.el("td", { text: lab().share(value[name].value) }), pg.el("td", { text: between(value[name]) }),
+      pg.el("th", { scope: "row", text: pg.say(`panel.${name}`) }), pg.el("td", { text: panel().share(value[name].value) }), pg.el("td", { text: between(value[name]) }),
       pg.el("td", { class: "pg-lab-strip-cell" }, bar(value[name]))))));
 }
 
 function unseen(found) {
   if (!found) return [];
   if (!found.outside) return [pg.el("h4", { text: pg.say("panel.unseen") }), ...(found.reason ? [pg.el("p", { text: pg.phrase(found.reason) })] : [])];
-  const cells = (one) => ["precision", "recall", "f1"].map((name) => pg.el("td", { text: lab().share(one[name]) }));
+  const cells = (one) => ["precision", "recall", "f1"].map((name) => pg.el("td", { text: panel().share(one[name]) }));
   return [
     pg.el("h4", { text: pg.say("panel.unseen") }),
     pg.el("p", { class: "pg-hint", text: pg.say("panel.unseen_hint", { n: found.n_folds }) }),
@@ -59,7 +59,7 @@ function needed(found) {
 
 function body(value) {
   if (value.reason) return [pg.el("p", { text: pg.phrase(value.reason) })];
-  const band = value.band ? pg.el("p", { class: "pg-lab-band-line", text: pg.say("panel.band_line", { low: ends(value.band[0]), high: ends(value.band[1]) }) })
+  const band = value.interval ? pg.el("p", { class: "pg-lab-band-line", text: pg.say("panel.band_line", { low: panel().exact(value.interval[0]), high: panel().exact(value.interval[1]) }) })
     : value.at.method === "by-hand" ? pg.el("p", { class: "pg-hint", text: pg.say("panel.band_by_hand") }) : null;
   return [
     ...(value.n_resamples ? [pg.el("p", { class: "pg-hint", text: pg.say("panel.bootstrap", { n: value.n_queries, times: value.n_resamples }) })] : []),
@@ -68,15 +68,13 @@ function body(value) {
   ];
 }
 
-const ends = (value) => (value === null ? "–" : lab().exact(value));
-
 function draw() {
-  const box = root(), there = Boolean(lab()?.data);
+  const box = root(), there = Boolean(panel()?.data);
   box.hidden = !there;
   if (!there) return;
   box.querySelector(".pg-lab-fold-name").textContent = pg.say("panel.sure");
   const says = box.querySelector(".pg-lab-fold-line"), inner = box.querySelector(".pg-lab-fold-body");
-  if (lab().threshold === null) {
+  if (panel().threshold === null) {
     says.textContent = pg.say("panel.sure_needs_line");
     inner.replaceChildren(pg.el("p", { class: "pg-hint", text: pg.say("panel.sure_needs_line") }));
     return;
@@ -95,28 +93,26 @@ function draw() {
   inner.replaceChildren(...body(value));
 }
 
-const spoken = (one) => (one.value === null ? "–" : `${lab().share(one.value)}${one.low === null ? "" : ` (${between(one)})`}`);
+const spoken = (one) => (one.value === null ? "–" : `${panel().share(one.value)}${one.low === null ? "" : ` (${between(one)})`}`);
 
 function moved() {
-  if (!lab()?.data) return;
+  if (!panel()?.data) return;
   draw();
-  if (lab().threshold === null || fits() || asked === lineKey()) return;
+  if (panel().threshold === null || fits() || asked === lineKey()) return;
   clearTimeout(pause);
   pause = setTimeout(() => {
-    if (!lab()?.data || lab().threshold === null || fits()) return;
+    if (!panel()?.data || panel().threshold === null || fits()) return;
     asked = lineKey();
-    const { data, line } = lab();
+    const { data, line } = panel();
     trigger("asked", { token: data.token, threshold: line.threshold, method: line.method, parameter: line.parameter });
   }, REST);
 }
-for (const [name, act] of [["playground:pairs", draw], ["playground:threshold", moved]]) {
-  const heard = () => (element.isConnected ? act() : document.removeEventListener(name, heard));
-  document.addEventListener(name, heard);
-}
+pg.hear(element, "playground:pairs", draw);
+pg.hear(element, "playground:threshold", moved);
 function taken() {
   const { value } = props;
   draw();
-  if (value?.at && lab()?.data && value.token === lab().data.token && value.interval) lab().band(value.at.method, value.at.parameter, value.interval);
+  if (value?.at && panel()?.data && value.token === panel().data.token && value.interval) panel().band(value.at.method, value.at.parameter, value.interval);
 }
 pg.redrawOnSwitch(element, draw);
 watch("value", taken);

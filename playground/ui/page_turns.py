@@ -22,12 +22,18 @@ class LruCache(Generic[T]):
         self._kept: OrderedDict[Hashable, T] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What is kept under `key`, made now where there is nothing."""
+    def find(self, key: Hashable) -> T | None:
+        """What is kept under `key`, if anything is."""
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
-                return self._kept[key]
+            return self._kept.get(key)
+
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What is kept under `key`, made now where there is nothing."""
+        found = self.find(key)
+        if found is not None:
+            return found
         made = make()
         with self._lock:
             self._kept[key] = made
@@ -63,7 +69,7 @@ class Turns:
     def asked(self, session: str) -> bool:
         """Whether this page asked for anything yet."""
         with self._lock:
-            return session in self._pages
+            return self._page(session).turn > 0
 
     def open(self, session: str, part: str) -> int:
         """The visitor looks at this part now. Returns the turn of the page."""

@@ -92,8 +92,6 @@ def open_tab(page: Page, name: str) -> None:
 
 def show_compare(page: Page, n_passages: int) -> None:
     open_tab(page, "Compare")
-    for name in ("Mini embedder", "BM25"):
-        page.locator(".pg-quick button", has_text=name).click()
     page.locator("#compare-run").click()
     page.locator("#compare-export-csv").wait_for()
     page.wait_for_function("() => document.querySelectorAll('#compare-plots .js-plotly-plot .main-svg').length > 3")

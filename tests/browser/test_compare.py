@@ -184,7 +184,7 @@ def test_three_kinds_of_models_are_compared_and_the_link_brings_it_back(
     assert len(list(csv.DictReader(io.StringIO(text)))) == len(MODELS) * len(SCENARIO["passages"])
     for kind, start in (("png", b"\x89PNG"), ("svg", b"<svg"), ("html", b"<!doctype html>")):
         with page.expect_download() as waited:
-            page.locator(f"#compare-rank_shift-{kind}").click()
+            page.locator(f"#compare-head-rank_shift [data-save={kind}]").click()
         assert waited.value.suggested_filename == f"rank-shift.{kind}"
         assert Path(waited.value.path()).read_bytes().startswith(start)
 

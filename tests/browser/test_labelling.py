@@ -42,6 +42,17 @@ def open_flow(page: Any) -> None:
     page.wait_for_function("(n) => document.querySelector('.lf-set')?.textContent.includes(`${n} `)", arg=len(TEN))
 
 
+def strip(page: Any) -> tuple[str, str]:
+    """What the strip counts in the set in view, and in the visitor's own labels."""
+    mine = str(page.locator("#threshold-set option[value=labels]").text_content())
+    return str(page.locator(".threshold-facts").inner_text()), mine
+
+
+def strip_of(counts: Counter[str]) -> str:
+    unsure = f", {counts['unsure']} unsure" if counts["unsure"] else ""
+    return f"1 question, 10 pairs: {counts['relevant']} relevant, {counts['not relevant']} not{unsure}"
+
+
 def full(*args: object, **options: object) -> Any:
     raise HistoryError("The disk that holds {path} is full. Free some space and try again.", path="/data/x.db")
 
@@ -132,6 +143,7 @@ def test_ten_pairs_are_labelled_blind_by_key_and_show_everywhere(visit: Callable
     page.keyboard.press("Backspace")
     page.locator(".lf-passage").focus()
     assert page.locator(".lf-count strong").inner_text() == "1 of 10 in this round"
+    assert strip(page) == ("1 question, 10 pairs: 0 relevant, 0 not, 10 without label", "My labels (0 pairs)")
     said: dict[str, str] = {}
     words = {"j": "relevant", "k": "not relevant", "u": "unsure"}
     for at in range(10):
@@ -154,6 +166,7 @@ def test_ten_pairs_are_labelled_blind_by_key_and_show_everywhere(visit: Callable
     page.wait_for_function(STORED)
     assert len(said) == 10
     counts = Counter(said.values())
+    assert strip(page) == (strip_of(counts), "My labels (10 pairs)")
     assert page.locator(".lf-counts li").all_inner_texts() == [
         f"{counts[word]} {word}" for word in ("relevant", "not relevant", "unsure")
     ]
@@ -161,9 +174,18 @@ def test_ten_pairs_are_labelled_blind_by_key_and_show_everywhere(visit: Callable
     said[last] = "not relevant"
     page.keyboard.press("z")  # also the last of a round is taken back
     assert page.locator(".lf-count strong").inner_text() == "10 of 10 in this round"
+    page.wait_for_function(STORED)
+    last_one = Counter({words["jku"[9 % 3]]: 1})
+    assert strip(page) == (f"{strip_of(counts - last_one)}, 1 without label", "My labels (9 pairs)")
     page.keyboard.press("k")
     page.locator("#labelling-look").wait_for()
     page.wait_for_function(STORED)
+    counted = strip(page)
+    assert counted == (strip_of(Counter(said.values())), "My labels (10 pairs)")
+    # What the page counted along is what the server counts.
+    page.locator("#labelling-other").click()
+    page.wait_for_function("() => document.querySelector('.lf-set')?.textContent.includes(', 0 not labelled')")
+    assert strip(page) == counted
 
     page.get_by_role("tab", name="Ranking").first.click()
     page.locator("#workspace-run").click()
@@ -171,6 +193,8 @@ def test_ten_pairs_are_labelled_blind_by_key_and_show_everywhere(visit: Callable
     assert labelled(page) == said
     page.get_by_role("tab", name="Compare").click()
     page.locator("#compare-add").wait_for()
+    # Chosen already: the reranker, the embedder and BM25.
+    assert page.locator(".pg-picker-rows li").count() == 3
     page.locator("#compare-run").click()
     page.wait_for_function("() => document.querySelector('#compare-export-csv')")
     found = page.locator(".pg-column").first.locator(".pl-said b").all_text_contents()

@@ -108,8 +108,8 @@ def test_a_file_is_imported_with_its_scores_renamed_deleted_and_taken_back(
     path.write_text("\n".join(lines), encoding="utf-8")
     broken.write_text("\n".join([*lines, '{"query": ']), encoding="utf-8")
     import_files(page, broken)
-    page.locator(".threshold-notice .pg-bad").wait_for()
-    assert "broken.jsonl, line 3" in page.locator(".threshold-notice").inner_text()
+    page.locator("#threshold-notice .pg-bad").wait_for()
+    assert "broken.jsonl, line 3" in page.locator("#threshold-notice").inner_text()
     assert page.locator("#threshold-set option").count() == 4
 
     import_files(page, path)
@@ -131,10 +131,50 @@ def test_a_file_is_imported_with_its_scores_renamed_deleted_and_taken_back(
         ("tea", ["green tea leaves"], [1.5]),
     ]
     page.locator("#threshold-delete").click()
-    page.locator("#threshold-undo").click()
+    page.locator("#threshold-notice button").click()
     page.wait_for_function(
         "() => document.querySelector('#threshold-set').selectedOptions[0].textContent.startsWith('Beasts')"
     )
+
+
+def reloaded(page: Any) -> Any:
+    """The page anew in the same browser, beside the old one: a reload aborts what gradio listens to, an error to it."""
+    again = page.context.new_page()
+    again.goto(page.url)
+    again.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")
+    return again
+
+
+def test_the_chosen_set_is_there_again_after_a_reload_and_says_so_where_it_is_gone(
+    visit: Callable[..., Any], tmp_path: Path
+) -> None:
+    page = visit().page
+    open_view(page)
+    path = tmp_path / "animals.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in ROWS), encoding="utf-8")
+    import_files(page, path)
+    wait_for_scores(page, 1)
+    again = reloaded(page)
+    open_view(again)
+    wait_for_scores(again, 1)
+    assert chosen(again, "#threshold-set").startswith("animals")
+    assert facts(again) == "2 questions, 4 pairs: 2 relevant, 2 not"
+    assert again.locator("#threshold-notice").is_hidden()
+
+    page.locator("#threshold-delete").click()
+    page.locator("#threshold-notice button").wait_for()
+    # The other page still looks at it, and so the browser remembers it.
+    again.get_by_role("tab", name="Ranking", exact=True).click()
+    open_view(again)
+    again.wait_for_function("() => !document.querySelector('#threshold-set optgroup')")
+    assert chosen(again, "#threshold-set") == "animals"
+    third = reloaded(again)
+    open_view(third)
+    third.locator("#threshold-notice .pg-phrase").wait_for()
+    assert (
+        third.locator("#threshold-notice").inner_text().startswith("The labelled set that you looked at last is gone.")
+    )
+    assert chosen(third, "#threshold-set").startswith("Ready example (")
 
 
 def test_the_strip_has_no_serious_accessibility_problem(visit: Callable[..., Any]) -> None:

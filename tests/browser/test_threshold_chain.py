@@ -67,8 +67,8 @@ def test_labels_by_key_become_a_threshold_that_is_kept_and_that_another_model_re
     assert_counts(dragged, judged)
 
     page.locator("#threshold-tab-saved-button").click()
-    page.locator("#saved-name").fill("for pandas")
-    page.locator("#saved-save").click()
+    page.locator("#saved-line-name").fill("for pandas")
+    page.locator("#saved-line-save").click()
     page.locator(".sv-one").wait_for()
 
     # Loaded anew beside the old page: a reload aborts what gradio still listens to, which its log calls an error.

@@ -190,78 +190,6 @@ def test_a_parameter_out_of_range_is_said_and_its_card_cannot_be_used(
     assert said.text_content() == ""
 
 
-def test_a_saved_threshold_on_the_line_keeps_its_name_until_the_line_is_moved(
-    visit: Callable[..., Any], tmp_path: Path
-) -> None:
-    page = visit().page
-    rows, _ = planted(40, 6, apart=3.0, seed=2)
-    load(page, tmp_path / "set.jsonl", rows)
-    start = page.evaluate("window.playgroundThreshold.threshold")
-    name = f"careful {PAYLOADS[0]}"
-    page.click("#threshold-tab-saved-button")
-    page.fill("#saved-name", name)
-    page.click("#saved-save")
-    page.locator(".sv-one .pg-button").first.click()
-    page.wait_for_function("() => window.playgroundThreshold.current().origin")
-    settled(page)
-    now = page.evaluate("window.playgroundThreshold.current()")
-    assert (now["threshold"], now["method"], now["interval"], now["origin"]) == (start, "by-hand", None, name)
-    said = page.locator("#threshold-panel .pg-lab-unit")
-    assert f"saved threshold “{name}”" in said.text_content()
-    assert f"saved threshold “{name}”" in page.locator(".sv-now").text_content()
-    page.locator("#threshold-threshold").focus()
-    page.keyboard.press("ArrowRight")
-    settled(page)
-    assert said.text_content().endswith("placed by hand")
-    assert page.evaluate("window.PWN") is None
-
-
-@pytest.mark.parametrize("open_tab", ["saved", "labelling"])
-def test_the_line_of_another_set_can_be_saved_without_a_look_at_it(
-    visit: Callable[..., Any], tmp_path: Path, open_tab: str
-) -> None:
-    page = visit().page
-    rows, _ = planted(40, 6, apart=3.0, seed=2)
-    load(page, tmp_path / "one.jsonl", rows)
-    page.click(f"#threshold-tab-{open_tab}-button")
-    others, _ = planted(30, 5, apart=3.0, seed=1)
-    path = tmp_path / "other.jsonl"
-    path.write_text("".join(f"{json.dumps(row)}\n" for row in others), encoding="utf-8")
-    with page.expect_file_chooser() as chooser:
-        page.locator("#threshold-import-open").click()
-    chooser.value.set_files(path)
-    page.locator("#threshold-strip").get_by_text("other").first.wait_for(state="attached")
-    page.click("#threshold-tab-saved-button")
-    page.wait_for_function("() => document.querySelector('.sv-now')?.textContent.includes('of 180')")
-    page.fill("#saved-name", "unseen")
-    page.click("#saved-save")
-    page.locator(".sv-one").wait_for()
-    page.click("#threshold-tab-panel-button")
-    page.wait_for_function(READY)
-    assert page.evaluate("window.playgroundThreshold.data.n") == 180
-
-
-def test_the_line_moves_by_keyboard_and_by_an_exact_number(visit: Callable[..., Any], tmp_path: Path) -> None:
-    page = visit().page
-    rows, judged = planted(40, 6, apart=3.0, seed=3)
-    load(page, tmp_path / "set.jsonl", rows)
-    before = page.evaluate("window.playgroundThreshold.threshold")
-    slider = page.locator("#threshold-threshold")
-    slider.focus()
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
-    settled(page)
-    said = numbers(page)
-    assert said["threshold"] > before
-    assert_counts(said, judged)
-    assert "precision" in slider.get_attribute("aria-valuetext")
-    page.fill("#threshold-threshold-exact", "0.3")
-    settled(page)
-    said = numbers(page)
-    assert said["threshold"] == 0.3
-    assert_counts(said, judged)
-
-
 def test_the_list_follows_the_line_and_shows_a_pair_in_full(visit: Callable[..., Any], tmp_path: Path) -> None:
     page = visit().page
     rows, judged = planted(40, 6, apart=3.0, seed=4)
@@ -289,7 +217,9 @@ def test_folds_say_how_sure_this_is_and_draw_their_figures(visit: Callable[..., 
     load(page, tmp_path / "set.jsonl", rows)
     page.locator(".pg-lab-sure summary").click()
     page.wait_for_selector(".pg-lab-sure [data-unseen=outside]")
-    assert "40 labelled queries" in page.locator(".pg-lab-sure").inner_text()
+    sure = page.locator(".pg-lab-sure").inner_text()
+    assert "40 labelled queries" in sure
+    assert "the same rule would mostly choose a threshold from" in sure
     page.locator("[data-fold=curves] summary").click()
     page.wait_for_function("() => document.querySelectorAll('[data-fold=curves] .js-plotly-plot').length === 3")
     dot = page.locator("[data-figure=roc] .pg-lab-over-dot")
@@ -306,6 +236,18 @@ def test_folds_say_how_sure_this_is_and_draw_their_figures(visit: Callable[..., 
     page.locator("[data-fold=calibration] summary").click()
     page.wait_for_selector("[data-probability]")
     assert f"n = {len(judged)} pairs of 40 queries" in page.locator("[data-probability]").inner_text()
+    # Every figure is a file, with the line of now in it.
+    for name, figure in (("threshold", "#threshold-panel .pg-lab-files"), ("roc", "[data-figure=roc]")):
+        for kind, start in (("png", b"\x89PNG"), ("svg", b"<svg")):
+            with page.expect_download() as download:
+                page.locator(f"{figure} [data-save={kind}]").click()
+            assert download.value.suggested_filename == f"{name}.{kind}"
+            assert Path(download.value.path()).read_bytes().startswith(start)
+        picture = Path(download.value.path()).read_text(encoding="utf-8")
+        assert "set · " in picture
+        assert "Threshold 3" in picture
+    drawn = page.locator("#threshold-tabs .js-plotly-plot:visible").count()
+    assert page.locator("#threshold-tabs [data-save=png]").count() == drawn >= 5
     # What belongs to the old line is greyed until the new numbers are there.
     page.wait_for_selector(".pg-lab-sure:not(.pg-lab-stale)")
     assert [found for found in serious(page) if "lab-" in found] == []

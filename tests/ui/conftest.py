@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,11 @@ from tests.ui import doubles
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Services:
+def services(tmp_path: Path) -> Iterator[Services]:
     settings = Settings(db=tmp_path / "history.db", offline=True)
-    return Services(settings, Engine(load_scorer=doubles.load()), HistoryStore(settings.db))
+    made = Services(settings, Engine(load_scorer=doubles.load()), HistoryStore(settings.db))
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from playground.core.scales import sigmoid
 from playground.core.types import RerankResult
 from playground.plots import find
 from playground.plots.words import Words
-from playground.ui.texts import Language, texts
+from playground.ui.texts import LANGUAGES, Language, texts
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -39,6 +39,12 @@ def as_plot(drawing: Figure) -> PlotData:
     # Only in this form does gradio pass plotly's own settings on; its mode bar would cover the bars.
     plot: Any = {**json.loads(drawing.to_json()), "config": CONFIG}
     return PlotData(type="plotly", plot=json.dumps(plot))
+
+
+def in_both(name: str, *values: Any) -> dict[str, str]:
+    """A plot as plotly's JSON in each language, for our own scripts."""
+    draw = find(name)
+    return {language: str(draw(*values, words=words(language)).to_json(engine="json")) for language in LANGUAGES}
 
 
 def words(language: Language) -> Words:

@@ -175,14 +175,12 @@ def as_page(figure: Figure, title: str) -> str:
 
 
 def caption(column: Column) -> str:
-    """Where the numbers of a figure come from, safe for plotly."""
-    from playground.plots.figure import safe
-
+    """Where the numbers of a figure come from."""
     assert column.result is not None
     spec = column.result.spec
     revision = f"@{spec.revision[:10]}" if spec.revision else ""
     name, device = f"{model_name(spec.model_id)}{revision}", spec.device.upper()
-    return safe(f"{name} · {device} {spec.precision} · {spec.max_length} tokens")
+    return f"{name} · {device} {spec.precision} · {spec.max_length} tokens"
 
 
 def to_csv(columns: Sequence[Column]) -> str:

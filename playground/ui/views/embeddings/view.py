@@ -132,7 +132,7 @@ def build(services: Services, localized: Localized) -> Widgets:
         container=False,
         visible=False,
         elem_id="embeddings-loader",
-        elem_classes=["pg-unseen", "pg-silent"],
+        elem_classes="pg-unseen",
     )
     download = download_part("embeddings-download")
     return Widgets(models, slots, run, stop, status, shown, loader, download, gr.State(first), gr.State(Visit()))
@@ -228,7 +228,9 @@ def on_export(services: Services, caller: Caller, visit: Visit) -> Any:
     figure = draw(column, name, order_of(visit.columns, visit.arrangement), visit.arrangement, caller.language)
     if figure is None:
         return gr.skip()
-    title = f"{texts.say(f'embeddings.{name}', caller.language)}<br><sup>{caption(column)}</sup>"
+    from playground.plots.figure import safe
+
+    title = f"{texts.say(f'embeddings.{name}', caller.language)}<br><sup>{safe(caption(column))}</sup>"
     return file(f"embeddings-{name}.html", "text/html;charset=utf-8", as_page(figure, title))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 EXAMPLE, TRAPS = ready_sets.NAMES
 MINE = "labels"
 PAGE = "page"
+# What each rule that suggests a threshold was last asked for, by its name.
+Parameters = Mapping[str, float]
 # Their names are texts of the page.
 READY = (EXAMPLE, TRAPS, MINE, PAGE)
 
@@ -37,7 +39,7 @@ class Selection:
         scorer: key of the scores shown; empty takes those of the most pairs, of several the oldest: what is on the page
             does not change because another model has finished.
         relevant_from: the lowest grade that counts as relevant.
-        nonce: tells this page's workspace from another's; a `Lab` with another workspace is made, not replaced.
+        nonce: tells this page's workspace from another's; a `Selection` with another workspace is made, not replaced.
     """
 
     set_id: str = EXAMPLE
@@ -70,14 +72,12 @@ class Frame:
     """What a part of the view is wired with.
 
     Attributes:
-        lab: the state that holds the `Lab`.
+        selection: the state that holds the `Selection`.
         refresh: makes an event (a `.then` or a component's event) show everything anew.
-        tab: the tabs inside the view, by name: panel, labelling, quality, saved.
     """
 
     selection: gr.State
     refresh: Callable[[Callable[..., Any]], Any]
-    tab: dict[str, gr.Tab]
 
 
 def labelled_set(services: Services, owner: str, selection: Selection) -> LabelledSet:

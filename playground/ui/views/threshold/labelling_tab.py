@@ -18,11 +18,21 @@ from playground.ui.components.localized import Localized
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase
-from playground.ui.views.threshold.labelled_set_in_view import PAGE, Frame, Selection, SetInView, labelled_set, open_set
+from playground.ui.views.threshold.labelled_set_in_view import (
+    PAGE,
+    Frame,
+    Parameters,
+    Selection,
+    SetInView,
+    labelled_set,
+    open_set,
+)
 from playground.ui.views.threshold.labelling_queue import Answer, LabellingQueue, borderline, shuffled
 from playground.ui.wiring import Caller, listen
 
 N_AHEAD = 25
+# The script that waits for pairs.
+TO = "playgroundLabelling"
 
 
 @dataclass(frozen=True)
@@ -38,11 +48,6 @@ class Widgets:
     def shown(self) -> list[Any]:
         """What `show` fills, in its order."""
         return [self.flow]
-
-    @property
-    def settings(self) -> list[Any]:
-        """The components whose values `show` gets."""
-        return []
 
 
 class Begun(NamedTuple):
@@ -62,12 +67,12 @@ class Answered(NamedTuple):
 def build(services: Services, localized: Localized) -> Widgets:
     """Layout only."""
     flow = html_part("threshold/labelling", asset("threshold/labelling.html"), elem_id="labelling-flow")
-    pairs = html_part("threshold/labelling_pairs", "<span></span>", elem_id="labelling-pairs", elem_classes="pg-unseen")
+    pairs = html_part("threshold/answer", "<span></span>", elem_id="labelling-pairs", elem_classes="pg-unseen")
     return Widgets(flow, pairs, labels.build("labelling-answers"), gr.State(LabellingQueue()))
 
 
 def show(
-    services: Services, caller: Caller, selection: Selection, in_view: SetInView, *settings: Any
+    services: Services, caller: Caller, selection: Selection, in_view: SetInView, parameters: Parameters
 ) -> tuple[Any, ...]:
     """What there is to label; one value for each component of `Widgets.shown`."""
     return (overview(selection, in_view.labelled, scored=in_view.scores is not None),)
@@ -116,6 +121,7 @@ def batch(walk: LabellingQueue, start: int) -> dict[str, object]:
     """Pairs for the page, their texts alone: scores, labels and places in the set stay here."""
     there = range(start, min(start + N_AHEAD, len(walk.order)))
     return {
+        "to": TO,
         "nonce": secrets.token_hex(4),
         "of": walk.id,
         "from": start,
@@ -138,7 +144,8 @@ def on_answer(services: Services, caller: Caller, walk: LabellingQueue) -> Answe
     own = walk.label(n)
     # What came with a set is not stored by itself: an example's or the workspace's own labels.
     was = before or (own if own is not None and own.source == "imported" else None)
-    answer = labels.answer(caller, n=n, label=[grade, "human"], before=labels.said(was))
+    n_labels = services.history.labels.count(caller.owner)
+    answer = labels.answer(caller, n=n, label=[grade, "human"], before=labels.said(was), n_labels=n_labels)
     return Answered(answer, replace(walk, answers=(*walk.answers, Answer(n, before))))
 
 
@@ -156,12 +163,13 @@ def on_undo(services: Services, caller: Caller, walk: LabellingQueue) -> Answere
     before = walk.answers[at].before
     services.history.labels.restore(caller.owner, *walk.pair(n), before)
     left = (*walk.answers[:at], *walk.answers[at + 1 :])
-    return Answered(labels.answer(caller, n=n, label=labels.said(before)), replace(walk, answers=left))
+    answer = labels.answer(caller, n=n, label=labels.said(before), n_labels=services.history.labels.count(caller.owner))
+    return Answered(answer, replace(walk, answers=left))
 
 
 def failed(said: Phrase) -> Begun:
     """No pairs, and the toast says why."""
-    return Begun({"nonce": secrets.token_hex(4), "failed": True})
+    return Begun({"to": TO, "nonce": secrets.token_hex(4), "failed": True})
 
 
 def refused(said: Phrase) -> Answered:

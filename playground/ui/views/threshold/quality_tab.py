@@ -17,7 +17,7 @@ from playground.ui.page import Page
 from playground.ui.page_turns import LruCache
 from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
-from playground.ui.views.threshold.labelled_set_in_view import PAGE, Frame, Selection, SetInView, open_set
+from playground.ui.views.threshold.labelled_set_in_view import PAGE, Frame, Parameters, Selection, SetInView, open_set
 from playground.ui.wiring import Caller, listen
 
 if TYPE_CHECKING:
@@ -43,11 +43,6 @@ class Widgets:
         """What `show` fills, in its order."""
         return [self.board]
 
-    @property
-    def settings(self) -> list[Any]:
-        """The components whose values `show` gets."""
-        return []
-
 
 def build(services: Services, localized: Localized) -> Widgets:
     """Layout only."""
@@ -59,7 +54,7 @@ def build(services: Services, localized: Localized) -> Widgets:
 
 
 def show(
-    services: Services, caller: Caller, selection: Selection, in_view: SetInView, *settings: Any
+    services: Services, caller: Caller, selection: Selection, in_view: SetInView, parameters: Parameters
 ) -> tuple[Any, ...]:
     """That there is something to measure, or why not. The page asks for the figures once the tab is in sight."""
     says = why_empty(in_view.labelled, len(in_view.scorers), selection.relevant_from)

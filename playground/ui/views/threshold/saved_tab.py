@@ -24,10 +24,11 @@ from playground.ui.components.localized import Localized
 from playground.ui.components.model_choices import model_name
 from playground.ui.page import Page
 from playground.ui.services import Services
-from playground.ui.views.threshold.labelled_set_in_view import READY, Frame, Selection, SetInView, open_set
+from playground.ui.texts import Phrase, phrase
+from playground.ui.views.threshold.labelled_set_in_view import READY, Frame, Parameters, Selection, SetInView, open_set
+from playground.ui.views.threshold.threshold_panel import BY_HAND, line_form
 from playground.ui.wiring import Caller, listen, tell
 
-BY_HAND: Method = "by-hand"
 LIBRARIES = [{"value": library, "label": snippets.NAMES[library]} for library in snippets.LIBRARIES]
 
 
@@ -36,10 +37,12 @@ class Widgets:
     """The components of the part.
 
     Attributes:
+        form: the present line under a name, as it also stands beside the line itself.
         upload: out of sight; the list's own button opens it.
         line: carries a threshold to the panel.
     """
 
+    form: gr.HTML
     saved: gr.HTML
     upload: gr.UploadButton
     download: gr.HTML
@@ -51,10 +54,12 @@ class Widgets:
         """What `show` fills, in its order."""
         return [self.saved]
 
-    @property
-    def settings(self) -> list[Any]:
-        """The components whose values `show` gets."""
-        return []
+
+class Kept(NamedTuple):
+    """The list after a line was saved, and what the form that asked says of it."""
+
+    saved: Any
+    form: dict[str, object]
 
 
 class Acted(NamedTuple):
@@ -66,26 +71,27 @@ class Acted(NamedTuple):
 
 def build(services: Services, localized: Localized) -> Widgets:
     """The line to be saved, then the list."""
-    saved = html_part("threshold/saved", asset("threshold/saved.html"), elem_id="lab_saved-list")
+    form = line_form("saved-line")
+    saved = html_part("threshold/saved", asset("threshold/saved.html"), elem_id="saved-list")
     upload = localized(
-        gr.UploadButton(file_types=[".json"], elem_id="saved-import", elem_classes=["pg-unseen", "pg-silent"]),
+        gr.UploadButton(file_types=[".json"], elem_id="saved-import", elem_classes="pg-unseen"),
         label="saved.import",
     )
     hidden: dict[str, Any] = {"elem_classes": "pg-unseen"}
-    download = download_part("lab_saved-download")
-    code = html_part("threshold/saved_code", "<span></span>", elem_id="lab_saved-code", **hidden)
-    line = html_part("threshold/saved_line", "<span></span>", elem_id="lab_saved-line", **hidden)
-    return Widgets(saved, upload, download, code, line)
+    download = download_part("saved-download")
+    code = html_part("threshold/saved_code", "<span></span>", elem_id="saved-code", **hidden)
+    line = html_part("threshold/answer", "<span></span>", elem_id="saved-loaded", **hidden)
+    return Widgets(form, saved, upload, download, code, line)
 
 
 def show(
-    services: Services, caller: Caller, selection: Selection, in_view: SetInView, *settings: Any
+    services: Services, caller: Caller, selection: Selection, in_view: SetInView, parameters: Parameters
 ) -> tuple[Any, ...]:
     """The visitor's thresholds, and which of them fit the scores in view."""
     return (listed(services, caller, in_view),)
 
 
-def on_save(services: Services, caller: Caller, selection: Selection) -> Any:
+def on_save(services: Services, caller: Caller, selection: Selection) -> Kept:
     """Keep the line under a name; how good it is on this set is counted anew.
 
     Raises:
@@ -95,8 +101,17 @@ def on_save(services: Services, caller: Caller, selection: Selection) -> Any:
     in_view = open_set(services, caller, selection)
     threshold = _made(caller, selection, in_view)
     services.history.thresholds.save(caller.owner, threshold)
-    tell(caller, texts.say("saved.saved", caller.language, name=threshold.name))
-    return listed(services, caller, in_view, fresh=True)
+    said = phrase("saved.saved", "good", name=threshold.name)
+    return _kept(listed(services, caller, in_view), said, kept=True)
+
+
+def refused(said: Phrase) -> Kept:
+    """What an error leaves in the form."""
+    return _kept(gr.skip(), said, kept=False)
+
+
+def _kept(saved: Any, said: Phrase, *, kept: bool) -> Kept:
+    return Kept(saved, {"said": said, "kept": kept, "nonce": secrets.token_hex(4)})
 
 
 def on_act(services: Services, caller: Caller, selection: Selection) -> Acted:
@@ -136,7 +151,8 @@ def on_load(services: Services, caller: Caller, selection: Selection) -> dict[st
     said = [texts.say("saved.loaded", caller.language, name=threshold.name)]
     said += [_in(caller, warning) for warning in threshold_files.warnings(threshold, shown.spec, shown.instruction)]
     tell(caller, " ".join(said))
-    return {"value": threshold.value, "name": threshold.name, "nonce": secrets.token_hex(4)}
+    answer = {"value": threshold.value, "name": threshold.name, "nonce": secrets.token_hex(4)}
+    return {"to": "playgroundThreshold"} | answer
 
 
 def on_upload(services: Services, caller: Caller, selection: Selection, path: str | None) -> Any:
@@ -181,13 +197,12 @@ def on_code(services: Services, caller: Caller) -> dict[str, object]:
 
 
 def listed(
-    services: Services, caller: Caller, in_view: SetInView, *, deleted: Threshold | None = None, fresh: bool = False
+    services: Services, caller: Caller, in_view: SetInView, *, deleted: Threshold | None = None
 ) -> dict[str, object]:
     """What the list draws.
 
     Args:
         deleted: may be brought back.
-        fresh: the line was saved just now, so that its name is needed no longer.
 
     Raises:
         HistoryError: the file cannot be read.
@@ -196,7 +211,6 @@ def listed(
         "ready": True,
         "saved": [row(each, in_view) for each in services.history.thresholds.list(caller.owner)],
         "deleted": None if deleted is None else {"id": deleted.id, "name": deleted.name},
-        "fresh": secrets.token_hex(4) if fresh else "",
         "libraries": LIBRARIES,
     }
 
@@ -329,10 +343,11 @@ def _in(caller: Caller, warning: str) -> str:
 def wire(page: Page, w: Widgets, frame: Frame) -> None:
     """Listeners of the part."""
     services, me = page.services, page.me
-    on_lab: dict[str, Any] = {"me": me, "inputs": [frame.selection]}
-    listen(w.saved.kept, partial(on_save, services), outputs=[w.saved], **on_lab)
-    listen(w.saved.acted, partial(on_act, services), outputs=[w.saved, w.download], trigger_mode="multiple", **on_lab)
-    listen(w.saved.lineasked, partial(on_load, services), outputs=[w.line], **on_lab)
+    selected: dict[str, Any] = {"me": me, "inputs": [frame.selection]}
+    for form in (page.views["threshold"].panel.form, w.form):
+        listen(form.kept, partial(on_save, services), outputs=[w.saved, form], on_error=refused, **selected)
+    listen(w.saved.acted, partial(on_act, services), outputs=[w.saved, w.download], trigger_mode="multiple", **selected)
+    listen(w.saved.lineasked, partial(on_load, services), outputs=[w.line], **selected)
     listen(w.upload.upload, partial(on_upload, services), me=me, inputs=[frame.selection, w.upload], outputs=[w.saved])
     for asking in (w.saved.codeasked, w.code.codeasked):
         listen(asking, partial(on_code, services), me=me, outputs=[w.code], trigger_mode="always_last")

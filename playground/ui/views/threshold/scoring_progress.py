@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from playground.core.errors import PlaygroundError
-from playground.core.types import Progress
+from playground.core.types import ModelSpec, Progress
 from playground.models import bm25
 from playground.ui import texts
 from playground.ui.components.model_choices import model_name
@@ -18,6 +18,11 @@ from playground.ui.texts import Phrase, phrase
 def name_of(model_id: str) -> str:
     """The model as people know it."""
     return bm25.NAME if model_id == bm25.MODEL_ID else model_name(model_id)
+
+
+def scorer_name(spec: ModelSpec) -> str:
+    """Whose scores these are: a model as people know it, or a file."""
+    return spec.model_id if spec.family == "file" else name_of(spec.model_id)
 
 
 def payload(jobs: Sequence[Job]) -> dict[str, object]:

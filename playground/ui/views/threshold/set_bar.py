@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -10,38 +10,33 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from playground.core.labels import UNSURE
-from playground.core.types import ModelChoice
-from playground.history.rows import ScorerRow
-from playground.inputs import labelled_sets, ready_sets
-from playground.models import bm25
-from playground.models.resolve import parse_choice
-from playground.ui import texts
+from playground.inputs import labelled_sets
 from playground.ui.components.asked import Asked, note_phrase
 from playground.ui.components.downloads import download_part
-from playground.ui.components.html_parts import asset, html_part
+from playground.ui.components.html_parts import asset, html_part, phrases
 from playground.ui.components.localized import Localized
-from playground.ui.components.model_choices import any_choices
-from playground.ui.components.model_rows import chosen, instruction_of
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
-from playground.ui.views.threshold import scoring_progress
+from playground.ui.views.threshold import scoring_progress, scoring_requests
 from playground.ui.views.threshold.labelled_set_in_view import (
     EXAMPLE,
-    MINE,
     PAGE,
     READY,
     Frame,
+    Parameters,
     Selection,
     SetInView,
     open_set,
 )
+from playground.ui.views.threshold.set_bar_payload import bar_payload
 from playground.ui.views.threshold.set_files import SUFFIXES, as_download, page_set, same_texts
 from playground.ui.wiring import Caller, listen
 
 TICK_SECONDS = 1.0
 RELEVANT_FROM = (1, 2, 3)
+# Fixed, as the one of the visitor's id: a random one would be another after every restart.
+STORAGE_KEY = "rerank-playground-labelled-set"
 
 
 @dataclass(frozen=True)
@@ -52,6 +47,7 @@ class Widgets:
         upload: out of sight; the strip's own button opens it.
         seen: numbers of the jobs that were over when this page looked last.
         ended: changes when a job of this visitor has ended since.
+        kept: what this browser looked at last, for the next page.
     """
 
     strip: gr.HTML
@@ -62,16 +58,12 @@ class Widgets:
     timer: gr.Timer
     seen: gr.State
     ended: gr.State
+    kept: gr.BrowserState
 
     @property
     def shown(self) -> list[Any]:
         """What `show` fills, in its order."""
-        return [self.strip, self.jobs, self.timer]
-
-    @property
-    def settings(self) -> list[Any]:
-        """The components whose values `show` gets."""
-        return []
+        return [self.strip, self.jobs, self.timer, self.kept]
 
 
 class Chosen(NamedTuple):
@@ -79,25 +71,6 @@ class Chosen(NamedTuple):
 
     selection: Any = gr.skip()
     notice: Any = gr.skip()
-
-
-class Asking(NamedTuple):
-    """The strip after scoring was asked for or stopped."""
-
-    strip: Any = gr.skip()
-    jobs: Any = gr.skip()
-    timer: Any = gr.skip()
-    seen: Any = gr.skip()
-    notice: Any = gr.skip()
-
-
-class Ticked(NamedTuple):
-    """Where the jobs stand."""
-
-    jobs: Any
-    timer: Any
-    seen: Any
-    ended: Any
 
 
 class Exported(NamedTuple):
@@ -111,9 +84,7 @@ def build(services: Services, localized: Localized) -> Widgets:
     """The set and its scores, then the models to score it with, then what is under way."""
     with gr.Column(elem_id="threshold-data", elem_classes="threshold-card"):
         strip = html_part("threshold/set_bar", asset("threshold/set_bar.html"), elem_id="threshold-strip")
-        notice = html_part(
-            "threshold/notice", '<div class="threshold-notice" hidden></div>', elem_id="threshold-notice"
-        )
+        notice = phrases(elem_id="threshold-notice")
         jobs = html_part(
             "threshold/scoring_progress", asset("threshold/scoring_progress.html"), elem_id="threshold-jobs"
         )
@@ -122,66 +93,56 @@ def build(services: Services, localized: Localized) -> Widgets:
                 file_count="multiple",
                 file_types=list(SUFFIXES),
                 elem_id="threshold-import",
-                elem_classes=["pg-unseen", "pg-silent"],
+                elem_classes="pg-unseen",
             ),
             label="labelled_set.import",
         )
         download = download_part("threshold-download")
     timer = gr.Timer(TICK_SECONDS, active=False)
-    return Widgets(strip, notice, jobs, upload, download, timer, gr.State(()), gr.State(0))
+    kept = gr.BrowserState({}, storage_key=STORAGE_KEY, secret=STORAGE_KEY)
+    return Widgets(strip, notice, jobs, upload, download, timer, gr.State(()), gr.State(0), kept)
 
 
 def show(
-    services: Services, caller: Caller, selection: Selection, in_view: SetInView, *settings: Any
+    services: Services, caller: Caller, selection: Selection, in_view: SetInView, parameters: Parameters
 ) -> tuple[Any, ...]:
     """The strip as the set in view is, and the jobs as they stand."""
     jobs = services.jobs.of(caller.owner)
     # Only the timer itself goes to sleep: a job may have begun since this answer was started.
     timer = gr.update(active=True) if any(job.active for job in jobs) else gr.skip()
-    return (bar_payload(services, caller, selection, in_view), scoring_progress.payload(jobs), timer)
+    kept = {"set_id": selection.set_id, "scorer": selection.scorer, "relevant_from": selection.relevant_from}
+    return (bar_payload(services, caller, selection, in_view), scoring_progress.payload(jobs), timer, kept)
 
 
-def bar_payload(services: Services, caller: Caller, selection: Selection, in_view: SetInView) -> dict[str, object]:
-    """What the strip draws.
+def on_enter(services: Services, caller: Caller, selection: Selection, kept: object, *values: Any) -> Chosen:
+    """What this browser looked at last, where the page shows nothing yet; the workspace anew where it is in view.
 
     Raises:
+        InvalidInput: the passages of the workspace cannot be split in the way chosen.
         HistoryError: the database cannot be read.
     """
-    counts = in_view.labelled.counts()
-    judged = {grade: n for grade, n in counts.items() if grade is not None and grade != UNSURE}
-    relevant = sum(n for grade, n in judged.items() if grade >= selection.relevant_from)
-    busy = any(job.active and job.set_id == selection.set_id for job in services.jobs.of(caller.owner))
-    return {
-        "sets": _sets(services, caller),
-        "set": selection.set_id,
-        "stored": selection.set_id not in READY,
-        "name": in_view.labelled.name,
-        "facts": {
-            "queries": len(in_view.labelled.queries),
-            "pairs": in_view.labelled.n_pairs,
-            "relevant": relevant,
-            "not": sum(judged.values()) - relevant,
-            "unsure": counts[UNSURE],
-            "none": counts[None],
-        },
-        "graded": any(grade > 1 for grade in judged),
-        "from": selection.relevant_from,
-        "scorers": [_scorer(row) for row in in_view.scorers],
-        "scorer": in_view.shown.key if in_view.shown is not None else "",
-        "busy": busy,
-        "choices": [{"value": value, "label": label} for label, value in any_choices(services)],
-        "first": services.first_model,
-        "kinds": list(labelled_sets.KINDS),
-    }
+    said: Any = gr.skip()
+    now = selection
+    if caller.owner and not services.turns.asked(caller.session):
+        now = _kept_selection(kept)
+        stored = {row.id for row in services.history.sets.list(caller.owner)}
+        if now.set_id not in stored.union(READY):
+            now, said = Selection(), [phrase("labelled_set.gone")]
+    if now.set_id == PAGE:
+        page = page_set(Asked(*values))
+        if not same_texts(now.page, page):
+            now = Selection(PAGE, page, now.scorer, now.relevant_from)
+    return Chosen(gr.skip() if now is selection else now, said)
 
 
-def on_enter(services: Services, caller: Caller, selection: Selection, *values: Any) -> Any:
-    """The workspace anew where it is in view and has changed since."""
-    if selection.set_id != PAGE:
-        return gr.skip()
-    page = page_set(Asked(*values))
-    return (
-        gr.skip() if same_texts(selection.page, page) else Selection(PAGE, page, relevant_from=selection.relevant_from)
+def _kept_selection(kept: object) -> Selection:
+    """From what the browser kept, where anything may stand."""
+    values = kept if isinstance(kept, dict) else {}
+    set_id, scorer, grade = values.get("set_id"), values.get("scorer"), values.get("relevant_from")
+    return Selection(
+        set_id if isinstance(set_id, str) and set_id else EXAMPLE,
+        scorer=scorer if isinstance(scorer, str) else "",
+        relevant_from=grade if isinstance(grade, int) and grade in RELEVANT_FROM else 1,
     )
 
 
@@ -193,7 +154,7 @@ def on_choose(services: Services, caller: Caller, selection: Selection, *values:
     """
     set_id = caller.text("set") or EXAMPLE
     page = page_set(Asked(*values)) if set_id == PAGE else None
-    return Chosen(Selection(set_id, page), None)
+    return Chosen(Selection(set_id, page), [])
 
 
 def on_pick(services: Services, caller: Caller, selection: Selection) -> Chosen:
@@ -226,14 +187,15 @@ def on_act(services: Services, caller: Caller, selection: Selection) -> Chosen:
     verb, set_id = caller.text("verb"), caller.text("id")
     if verb == "rename":
         sets.rename(owner, set_id, caller.text("name"))
-        return Chosen(notice=None)
+        return Chosen(notice=[])
     if verb == "delete":
         name = next((row.name for row in sets.list(owner) if row.id == set_id), "")
         sets.delete(owner, set_id)
-        return Chosen(Selection(), _notice(phrase("labelled_set.deleted", name=name), undo=set_id))
+        undo = phrase("history.undo") | {"act": {"verb": "restore", "id": set_id}}
+        return Chosen(Selection(), [phrase("labelled_set.deleted", name=name), undo])
     if verb == "restore":
         sets.restore(owner, set_id)
-        return Chosen(Selection(set_id), None)
+        return Chosen(Selection(set_id), [])
     return Chosen()
 
 
@@ -254,7 +216,7 @@ def on_import(services: Services, caller: Caller, paths: list[str] | str | None)
     if scores is not None:
         key = sets.scorer_key(scores.spec, scores.scale, "")
         said.append(phrase("labelled_set.scores_came"))
-    return Chosen(Selection(set_id, scorer=key), _notice(*said, *map(note_phrase, read.notes)))
+    return Chosen(Selection(set_id, scorer=key), [*said, *map(note_phrase, read.notes)])
 
 
 def on_export(services: Services, caller: Caller, selection: Selection) -> Exported:
@@ -270,156 +232,36 @@ def on_export(services: Services, caller: Caller, selection: Selection) -> Expor
     in_view = open_set(services, caller, selection)
     files = labelled_sets.write(in_view.labelled, kind, in_view.scores)
     lost = labelled_sets.losses(in_view.labelled, kind, in_view.scores)
-    return Exported(as_download(in_view.labelled, kind, files), _notice(*map(note_phrase, lost)))
-
-
-def on_score(services: Services, caller: Caller, selection: Selection, *values: Any) -> Asking:
-    """Score the set in view with the chosen models, behind the page.
-
-    Raises:
-        PlaygroundError: the set, a model or a setting cannot be used.
-    """
-    asked = Asked(*values)
-    wanted = caller.event.get("models")
-    models = [str(model) for model in wanted if str(model).strip()] if isinstance(wanted, list) else []
-    rows = [{"model": model, "precision": asked.precision} for model in models[1:]]
-    choices = chosen(services, asked._replace(model=models[0]), rows) if models else []
-    instruction = instruction_of(asked) if (asked.model or "").strip() else asked.instruction.strip() or None
-    return _start(services, caller, selection, choices, instruction)
-
-
-def on_continue(services: Services, caller: Caller, selection: Selection, *values: Any) -> Asking:
-    """Score the pairs that a model has not scored yet, with the settings it ran with.
-
-    Raises:
-        PlaygroundError: the set or the model cannot be used.
-    """
-    key = caller.text("scorer")
-    row = next((row for row in open_set(services, caller, selection).scorers if row.key == key), None)
-    if row is None or not _can_go_on(row):
-        return Asking()
-    spec = row.spec
-    name = f"{spec.model_id}@{spec.revision}" if spec.revision else spec.model_id
-    # The workspace's check of what may be opened on a public page.
-    Asked(*values)._replace(model=name, max_length=None, batch_tokens=None).choice(services)
-    choice = ModelChoice(bm25.MODEL_ID)
-    if spec.model_id != bm25.MODEL_ID:
-        choice = ModelChoice(
-            *parse_choice(name),
-            kind=spec.kind,
-            device=_device(spec.device),
-            precision=spec.precision,
-            max_length=spec.max_length or None,
-            truncation=spec.truncation,
-        )
-    return _start(services, caller, selection, [choice], row.instruction)
-
-
-def on_stop(services: Services, caller: Caller) -> Asking:
-    """Ask the visitor's jobs to end after the batch that is being computed."""
-    services.jobs.stop(caller.owner)
-    return Asking(jobs=scoring_progress.payload(services.jobs.of(caller.owner)))
-
-
-def on_dismiss(services: Services, caller: Caller) -> Asking:
-    """Take what is over from the list."""
-    services.jobs.forget(caller.owner)
-    return Asking(jobs=scoring_progress.payload(services.jobs.of(caller.owner)))
-
-
-def on_tick(services: Services, caller: Caller, seen: tuple[int, ...], ended: int) -> Ticked:
-    """Where the jobs stand; everything is shown anew once one more is over. Reads memory only."""
-    jobs = services.jobs.of(caller.owner)
-    over = tuple(job.number for job in jobs if not job.active)
-    news = bool(set(over) - set(seen))
-    timer = gr.skip() if any(job.active for job in jobs) else gr.update(active=False)
-    return Ticked(scoring_progress.payload(jobs), timer, over if news else gr.skip(), ended + 1 if news else gr.skip())
+    return Exported(as_download(in_view.labelled, kind, files), [*map(note_phrase, lost)])
 
 
 def failed(said: Phrase) -> Chosen:
     """What an error leaves under the strip."""
-    return Chosen(notice=_notice(said))
-
-
-def not_started(said: Phrase) -> Asking:
-    """What an error leaves under the strip, where nothing was started."""
-    return Asking(notice=_notice(said))
+    return Chosen(notice=[said])
 
 
 def not_exported(said: Phrase) -> Exported:
     """What an error leaves under the strip, where no file was made."""
-    return Exported(notice=_notice(said))
-
-
-def _start(
-    services: Services, caller: Caller, selection: Selection, choices: list[ModelChoice], instruction: str | None
-) -> Asking:
-    seen = tuple(job.number for job in services.jobs.of(caller.owner) if not job.active)
-    in_view = open_set(services, caller, selection)
-    services.jobs.start(caller.owner, in_view.labelled, choices, instruction)
-    return Asking(
-        bar_payload(services, caller, selection, in_view),
-        scoring_progress.payload(services.jobs.of(caller.owner)),
-        gr.update(active=True),
-        seen,
-        None,
-    )
-
-
-def _sets(services: Services, caller: Caller) -> list[dict[str, object]]:
-    examples = map(ready_sets.load, ready_sets.NAMES)
-    ready: list[dict[str, object]] = [
-        *({"id": each.id, "queries": len(each.queries), "pairs": each.n_pairs} for each in examples),
-        {"id": MINE, "pairs": services.history.labels.count(caller.owner)},
-        {"id": PAGE},
-    ]
-    rows = services.history.sets.list(caller.owner)
-    for row in rows:
-        ready.append({"id": row.id, "name": row.name, "queries": row.n_queries, "pairs": row.n_pairs})
-    return ready
-
-
-def _scorer(row: ScorerRow) -> dict[str, object]:
-    spec = row.spec
-    return {
-        "key": row.key,
-        "name": spec.model_id if spec.family == "file" else scoring_progress.name_of(spec.model_id),
-        "file": spec.family == "file",
-        "device": spec.device,
-        "precision": "" if spec.model_id == bm25.MODEL_ID or spec.family == "file" else spec.precision,
-        "max_length": spec.max_length,
-        "instruction": row.instruction,
-        "n": row.n_scored,
-        "goes_on": _can_go_on(row),
-        "warnings": [texts.both(warning) for warning in spec.replaced],
-    }
-
-
-def _can_go_on(row: ScorerRow) -> bool:
-    return row.spec.family != "file"
-
-
-def _device(name: str) -> Any:
-    return name if name in ("cuda", "mps", "cpu") else "auto"
-
-
-def _notice(*said: Phrase, undo: str = "") -> Mapping[str, object] | None:
-    return {"said": list(said), "undo": undo} if said else None
+    return Exported(notice=[said])
 
 
 def wire(page: Page, w: Widgets, frame: Frame) -> None:
     """Listeners of the strip."""
     services, me, asked = page.services, page.me, page.workspace.asked
-    on_desk: tuple[tuple[Any, Callable[..., Chosen], list[Any]], ...] = (
+    changing: tuple[tuple[Any, Callable[..., Chosen], list[Any]], ...] = (
         (w.strip.setchosen, on_choose, [frame.selection, *asked]),
         (w.strip.scorespicked, on_pick, [frame.selection]),
         (w.jobs.scoresshown, on_show, [frame.selection, *asked]),
         (w.strip.setacted, on_act, [frame.selection]),
-        (w.notice.undone, on_act, [frame.selection]),
+        (w.notice.acted, on_act, [frame.selection]),
         (w.upload.upload, on_import, [w.upload]),
     )
-    for event, handler, inputs in on_desk:
-        anew: dict[str, Any] = {"outputs": [frame.selection, w.notice], "on_error": failed, "concurrency_id": "lab"}
+    for event, handler, inputs in changing:
+        anew: dict[str, Any] = {
+            "outputs": [frame.selection, w.notice],
+            "on_error": failed,
+            "concurrency_id": "threshold",
+        }
         done = listen(event, partial(handler, services), me=me, inputs=inputs, **anew)
         frame.refresh(done.then)
     listen(
@@ -430,14 +272,5 @@ def wire(page: Page, w: Widgets, frame: Frame) -> None:
         outputs=[w.download, w.notice],
         on_error=not_exported,
     )
-    asking: dict[str, Any] = {"me": me, "outputs": [w.strip, w.jobs, w.timer, w.seen, w.notice]}
-    scoring: dict[str, Any] = {"inputs": [frame.selection, *asked], "on_error": not_started} | asking
-    listen(w.strip.scoreasked, partial(on_score, services), **scoring)
-    listen(w.strip.continued, partial(on_continue, services), **scoring)
-    quick: dict[str, Any] = {"concurrency_limit": None, "concurrency_id": "threshold-jobs"}
-    listen(w.jobs.halted, partial(on_stop, services), **asking, **quick)
-    listen(w.jobs.dismissed, partial(on_dismiss, services), **asking, **quick)
-    ticked = [w.jobs, w.timer, w.seen, w.ended]
-    listen(w.timer.tick, partial(on_tick, services), me=me, inputs=[w.seen, w.ended], outputs=ticked, **quick)
-    frame.refresh(w.ended.change)
+    scoring_requests.wire(page, w, frame)
     frame.refresh(w.strip.wanted)

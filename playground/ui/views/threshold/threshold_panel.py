@@ -13,6 +13,7 @@ import gradio as gr
 from gradio.components.plot import PlotData
 
 from playground.core.errors import InvalidInput
+from playground.core.thresholds import Method
 from playground.ui import texts
 from playground.ui.components.figures import CONFIG
 from playground.ui.components.html_parts import asset, html_part
@@ -20,15 +21,15 @@ from playground.ui.components.localized import Localized
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import phrase
-from playground.ui.views.threshold.labelled_set_in_view import Frame, Selection, SetInView, open_set
+from playground.ui.views.threshold.labelled_set_in_view import Frame, Parameters, Selection, SetInView, open_set
 from playground.ui.wiring import Caller, listen
 
 if TYPE_CHECKING:
-    from playground.ui.views.threshold.panel_payload import Held
+    from playground.ui.views.threshold.held_pairs import Held
 
 # Gradio fetches plotly when a page first shows a plot of its own; our scripts draw with it.
 EMPTY_PLOT = json.dumps({"data": [], "layout": {"height": 20, "width": 20}, "config": CONFIG})
-BY_HAND = "by-hand"
+BY_HAND: Method = "by-hand"
 
 
 @dataclass(frozen=True)
@@ -36,22 +37,18 @@ class Widgets:
     """The components of the part. `parameters` is what each rule was last asked for, by its name."""
 
     panel: gr.HTML
+    form: gr.HTML
     cards: gr.HTML
     sure: gr.HTML
     around: gr.HTML
-    more: gr.HTML
+    folds: gr.HTML
     loader: gr.Plot
     parameters: gr.State
 
     @property
     def shown(self) -> list[Any]:
         """What `show` fills, in its order."""
-        return [self.panel, self.cards, self.around, self.more, self.loader]
-
-    @property
-    def settings(self) -> list[Any]:
-        """The components whose values `show` gets."""
-        return [self.parameters]
+        return [self.panel, self.cards, self.around, self.folds, self.loader]
 
 
 class Shown(NamedTuple):
@@ -60,7 +57,7 @@ class Shown(NamedTuple):
     panel: Any
     cards: Any
     around: Any
-    more: Any
+    folds: Any
     loader: Any = gr.skip()
 
 
@@ -68,7 +65,7 @@ class Later(NamedTuple):
     """What takes longer; what did not change is skipped."""
 
     cards: Any = gr.skip()
-    more: Any = gr.skip()
+    folds: Any = gr.skip()
 
 
 class Asked(NamedTuple):
@@ -82,25 +79,31 @@ def build(services: Services, localized: Localized) -> Widgets:
     """Layout only."""
     return Widgets(
         panel=html_part("threshold/panel", asset("threshold/panel.html"), elem_id="threshold-panel"),
+        form=line_form("threshold-line"),
         cards=html_part(
             "threshold/suggestions", '<section class="pg-lab-cards" hidden></section>', elem_id="threshold-cards"
         ),
         sure=html_part("threshold/uncertainty", asset("threshold/uncertainty.html"), elem_id="threshold-sure"),
         around=html_part("threshold/pairs", asset("threshold/pairs.html"), elem_id="threshold-list"),
-        more=html_part("threshold/more", asset("threshold/more.html"), elem_id="threshold-more"),
+        folds=html_part("threshold/folds", asset("threshold/folds.html"), elem_id="threshold-folds"),
         loader=gr.Plot(
             show_label=False,
             container=False,
             visible=False,
             elem_id="threshold-loader",
-            elem_classes=["pg-unseen", "pg-silent"],
+            elem_classes="pg-unseen",
         ),
         parameters=gr.State({}),
     )
 
 
+def line_form(elem_id: str) -> gr.HTML:
+    """The present line under a name; `kept` fires with it."""
+    return html_part("threshold/save_line", asset("threshold/save_line.html"), elem_id=elem_id)
+
+
 def show(
-    services: Services, caller: Caller, selection: Selection, in_view: SetInView, *settings: Any
+    services: Services, caller: Caller, selection: Selection, in_view: SetInView, parameters: Parameters
 ) -> tuple[Any, ...]:
     """What the page shows of the set in view; one value for each component of `Widgets.shown`.
 
@@ -108,16 +111,15 @@ def show(
     """
     if in_view.judged is None or in_view.shown is None or not len(in_view.judged):
         return Shown({"says": _why_empty(in_view)}, None, None, None)
-    from playground.ui.views.threshold import panel_payload as numbers
+    from playground.ui.views.threshold import fold_payload, held_pairs, panel_payload
 
-    held = numbers.MEMORY.put(caller.owner, numbers.hold(in_view, selection.relevant_from))
-    parameters: Mapping[str, float] = settings[0] if settings and isinstance(settings[0], dict) else {}
+    held = held_pairs.keep(caller.owner, held_pairs.hold(in_view, selection.relevant_from))
     loader = gr.update(visible=True, value=PlotData(type="plotly", plot=EMPTY_PLOT))
     return Shown(
-        panel=numbers.panel(held, in_view, parameters),
-        cards={"token": held.token, "suggestions": numbers.cards(held, parameters)},
-        around={"token": held.token, "previews": numbers.all_previews(held), "whole": None},
-        more=numbers.quick(held),
+        panel=panel_payload.panel(held, in_view, parameters),
+        cards={"token": held.token, "suggestions": panel_payload.cards(held, parameters)},
+        around={"token": held.token, "previews": panel_payload.all_previews(held), "whole": None},
+        folds=fold_payload.quick(held),
         loader=loader,
     )
 
@@ -136,12 +138,12 @@ def on_later(
     held = _held(services, caller, selection, caller.text("token"))
     if held is None:
         return
-    from playground.ui.views.threshold import panel_payload as numbers
+    from playground.ui.views.threshold import fold_payload, panel_payload
 
-    for cards in numbers.with_bands(held, parameters):
+    for cards in panel_payload.with_bands(held, parameters):
         yield Later(cards={"token": held.token, "suggestions": cards})
-    for found in numbers.later(held):
-        yield Later(more=found)
+    for found in fold_payload.later(held):
+        yield Later(folds=found)
 
 
 def on_parameter(
@@ -154,7 +156,7 @@ def on_parameter(
         HistoryError: the set is gone, or the database cannot be read.
     """
     from playground.analysis.thresholds import METHODS
-    from playground.ui.views.threshold import panel_payload as numbers
+    from playground.ui.views.threshold import panel_payload
 
     yield Asked(gr.skip(), gr.skip())
     method, parameter = caller.text("method"), caller.event.get("parameter")
@@ -162,8 +164,8 @@ def on_parameter(
     if held is None or method not in METHODS or not isinstance(parameter, int | float):
         return
     asked = {**parameters, method: float(parameter)}
-    yield Asked({"token": held.token, "suggestions": numbers.cards(held, asked)}, asked)
-    for cards in numbers.with_bands(held, asked):
+    yield Asked({"token": held.token, "suggestions": panel_payload.cards(held, asked)}, asked)
+    for cards in panel_payload.with_bands(held, asked):
         yield Asked({"token": held.token, "suggestions": cards}, asked)
 
 
@@ -174,7 +176,7 @@ def on_line(services: Services, caller: Caller, selection: Selection) -> Any:
         HistoryError: the set is gone, or the database cannot be read.
     """
     from playground.analysis.thresholds import METHODS
-    from playground.ui.views.threshold import panel_payload as numbers
+    from playground.ui.views.threshold.uncertainty_payload import trust
 
     threshold, parameter, method = caller.event.get("threshold"), caller.event.get("parameter"), caller.text("method")
     held = _held(services, caller, selection, caller.text("token"))
@@ -182,7 +184,7 @@ def on_line(services: Services, caller: Caller, selection: Selection) -> Any:
         return gr.skip()
     chosen = float(parameter) if method in METHODS and isinstance(parameter, int | float) else None
     try:
-        return numbers.trust(held, float(threshold), method if chosen is not None else BY_HAND, chosen)
+        return trust(held, float(threshold), method if chosen is not None else BY_HAND, chosen)
     except InvalidInput as error:
         return {"token": held.token, "at": None, "reason": texts.of_error(error)}
 
@@ -193,14 +195,14 @@ def on_texts(services: Services, caller: Caller, selection: Selection) -> Any:
     Raises:
         HistoryError: the set is gone, or the database cannot be read.
     """
-    from playground.ui.views.threshold import panel_payload as numbers
+    from playground.ui.views.threshold import panel_payload
 
     held = _held(services, caller, selection, caller.text("token"))
     asked = caller.event.get("places")
     if held is None or not isinstance(asked, list):
         return gr.skip()
-    places = [place for place in asked[: numbers.MOST_ASKED] if _is_place(place, held)]
-    return {"token": held.token, "previews": numbers.previews(held, places), "whole": None}
+    places = [place for place in asked[: panel_payload.MOST_ASKED] if _is_place(place, held)]
+    return {"token": held.token, "previews": panel_payload.previews(held, places), "whole": None}
 
 
 def on_open(services: Services, caller: Caller, selection: Selection) -> Any:
@@ -209,23 +211,28 @@ def on_open(services: Services, caller: Caller, selection: Selection) -> Any:
     Raises:
         HistoryError: the set is gone, or the database cannot be read.
     """
-    from playground.ui.views.threshold import panel_payload as numbers
+    from playground.ui.views.threshold import panel_payload
 
     held = _held(services, caller, selection, caller.text("token"))
     place = caller.event.get("place")
     if held is None or not _is_place(place, held):
         return gr.skip()
     assert isinstance(place, int)
-    return {"token": held.token, "previews": None, "whole": numbers.whole(held, place)}
+    return {"token": held.token, "previews": None, "whole": panel_payload.whole(held, place)}
 
 
 def wire(page: Page, w: Widgets, frame: Frame) -> None:
     """Listeners of the part. None of them is needed to move the line."""
     services, me = page.services, page.me
-    quick: dict[str, Any] = {"me": me, "trigger_mode": "always_last", "concurrency_id": "lab", "concurrency_limit": 4}
+    quick: dict[str, Any] = {
+        "me": me,
+        "trigger_mode": "always_last",
+        "concurrency_id": "threshold",
+        "concurrency_limit": 4,
+    }
     slow = {**quick, "concurrency_id": "threshold-bands", "concurrency_limit": 2}
     both = [frame.selection, w.parameters]
-    listen(w.panel.shown, partial(on_later, services), inputs=both, outputs=[w.cards, w.more], **slow)
+    listen(w.panel.shown, partial(on_later, services), inputs=both, outputs=[w.cards, w.folds], **slow)
     listen(w.cards.asked, partial(on_parameter, services), inputs=both, outputs=[w.cards, w.parameters], **slow)
     listen(w.sure.asked, partial(on_line, services), inputs=[frame.selection], outputs=[w.sure], **slow)
     texts_of = {**quick, "trigger_mode": "multiple"}
@@ -234,16 +241,16 @@ def wire(page: Page, w: Widgets, frame: Frame) -> None:
 
 
 def _held(services: Services, caller: Caller, selection: Selection, token: str) -> Held | None:
-    """What the page shows; None where it shows something else by now, which brings its own numbers."""
-    from playground.ui.views.threshold import panel_payload as numbers
+    """What the page shows; None where it shows something else by now, which brings its own panel_payload."""
+    from playground.ui.views.threshold import held_pairs
 
-    held = numbers.MEMORY.get(caller.owner, token)
+    held = held_pairs.find(caller.owner, token)
     if held is not None:
         return held
     in_view = open_set(services, caller, selection)
     if in_view.judged is None or in_view.shown is None or not len(in_view.judged):
         return None
-    held = numbers.MEMORY.put(caller.owner, numbers.hold(in_view, selection.relevant_from))
+    held = held_pairs.keep(caller.owner, held_pairs.hold(in_view, selection.relevant_from))
     return held if held.token == token else None
 
 

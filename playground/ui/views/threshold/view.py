@@ -1,4 +1,4 @@
-"""The Threshold Lab: a labelled set, a threshold that can be moved, and what can be said for it."""
+"""The Threshold view: a labelled set, a threshold that can be moved, and what can be said for it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
 from playground.ui.views.threshold import labelling_tab, quality_tab, saved_tab, set_bar, threshold_panel
-from playground.ui.views.threshold.labelled_set_in_view import PAGE, Frame, Selection, SetInView, open_set
+from playground.ui.views.threshold.labelled_set_in_view import PAGE, Frame, Parameters, Selection, SetInView, open_set
 from playground.ui.wiring import Caller, listen
 
 TABS: dict[str, Any] = {
@@ -52,7 +52,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class Widgets:
-    """The parts of the view. `lab` is what this page looks at."""
+    """The parts of the view. `selection` is what this page looks at."""
 
     data: set_bar.Widgets
     panel: threshold_panel.Widgets
@@ -86,7 +86,7 @@ def build(services: Services, localized: Localized) -> Widgets:
 
 
 def on_refresh(
-    services: Services, parts: Sequence[Part], caller: Caller, selection: Selection, *settings: Any
+    services: Services, parts: Sequence[Part], caller: Caller, selection: Selection, parameters: Parameters
 ) -> Iterator[tuple[Any, ...]]:
     """The strip and the open tab anew, with what that draws on; the others once they are opened, since some of them
     take seconds.
@@ -104,7 +104,8 @@ def on_refresh(
     working = _working(parts, opened) if services.turns.turns_to(caller.session, _subject(selection, in_view)) else {}
     for name in ("data", *ALONG.get(opened, ()), opened):
         if services.turns.claim(caller.session, name, turn):
-            fresh = _shown(services, parts, name, caller, selection, in_view, settings, gone if name == "data" else [])
+            said = gone if name == "data" else []
+            fresh = _shown(services, parts, name, caller, selection, in_view, parameters, said)
             if not services.turns.is_last(caller.session, turn):
                 # Gradio sends what came last once more when a stream ends, over what a newer answer said meanwhile.
                 yield _outputs(parts, {})
@@ -114,17 +115,17 @@ def on_refresh(
 
 
 def on_arrived(
-    services: Services, parts: Sequence[Part], caller: Caller, selection: Selection, *settings: Any
+    services: Services, parts: Sequence[Part], caller: Caller, selection: Selection, parameters: Parameters
 ) -> Iterator[tuple[Any, ...]]:
     """Everything, for a visitor who opened the tab before the browser had an id."""
     if services.turns.asked(caller.session):
-        yield from on_refresh(services, parts, caller, selection, *settings)
+        yield from on_refresh(services, parts, caller, selection, parameters)
     else:
         yield _outputs(parts, {})
 
 
 def on_open(
-    services: Services, parts: Sequence[Part], name: str, caller: Caller, selection: Selection, *settings: Any
+    services: Services, parts: Sequence[Part], name: str, caller: Caller, selection: Selection, parameters: Parameters
 ) -> Iterator[tuple[Any, ...]]:
     """A tab that was opened; it is shown anew only where something changed since it was open last."""
     turn = services.turns.open(caller.session, name)
@@ -134,7 +135,7 @@ def on_open(
         return
     yield _outputs(parts, _working(parts, name) if name in names else {})
     in_view, _ = _set_in_view(services, caller, selection)
-    fresh = {each: _shown(services, parts, each, caller, selection, in_view, settings, []) for each in names}
+    fresh = {each: _shown(services, parts, each, caller, selection, in_view, parameters, []) for each in names}
     # Where the page asked again meanwhile, that answer shows this tab; the line over it must not come back.
     yield _outputs(parts, fresh if services.turns.is_last(caller.session, turn) else {})
 
@@ -166,23 +167,15 @@ def _shown(
     caller: Caller,
     selection: Selection,
     in_view: SetInView,
-    settings: Sequence[Any],
+    parameters: Parameters,
     said: list[Phrase],
 ) -> list[Any]:
-    """The outputs of one part.
-
-    Args:
-        settings: of all parts.
-    """
-    left = list(settings)
-    for part in parts:
-        own, left = left[: len(part.widgets.settings)], left[len(part.widgets.settings) :]
-        if part.name == name:
-            try:
-                return [said, *part.module.show(services, caller, selection, in_view, *own)]
-            except Exception as error:  # noqa: BLE001 - the other parts go on
-                return [[*said, _sentence(error)], *(gr.skip() for _ in part.widgets.shown)]
-    raise KeyError(name)
+    """The outputs of one part."""
+    part = next(part for part in parts if part.name == name)
+    try:
+        return [said, *part.module.show(services, caller, selection, in_view, parameters)]
+    except Exception as error:  # noqa: BLE001 - the other parts go on
+        return [[*said, _sentence(error)], *(gr.skip() for _ in part.widgets.shown)]
 
 
 def _outputs(parts: Sequence[Part], fresh: Mapping[str, Sequence[Any]]) -> tuple[Any, ...]:
@@ -206,21 +199,21 @@ def wire(page: Page) -> None:
     w: Widgets = page.views["threshold"]
     services, me = page.services, page.me
     outputs = [component for part in w.parts for component in part.outputs]
-    settings = [component for part in w.parts for component in part.widgets.settings]
-    shows: dict[str, Any] = {"me": me, "inputs": [w.selection, *settings], "outputs": outputs, "concurrency_id": "lab"}
+    inputs = [w.selection, w.panel.parameters]
+    shows: dict[str, Any] = {"me": me, "inputs": inputs, "outputs": outputs, "concurrency_id": "threshold"}
 
     def refresh(event: Callable[..., Any]) -> Any:
         answer = partial(on_refresh, services, w.parts)
         return listen(event, answer, trigger_mode="always_last", concurrency_limit=4, **shows)
 
-    frame = Frame(w.selection, refresh, w.tab)
+    frame = Frame(w.selection, refresh)
     page.arrivals.append(lambda event: listen(event, partial(on_arrived, services, w.parts), **shows))
     entered = listen(
         page.tab["threshold"].select,
         partial(set_bar.on_enter, services),
         me=me,
-        inputs=[w.selection, *page.workspace.asked],
-        outputs=[w.selection],
+        inputs=[w.selection, w.data.kept, *page.workspace.asked],
+        outputs=[w.selection, w.data.notice],
     )
     refresh(entered.then)
     for name, tab in w.tab.items():

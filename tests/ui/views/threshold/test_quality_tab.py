@@ -7,34 +7,22 @@ import io
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import pytest
 
 from playground.core.labels import Label, LabelledQuery, LabelledSet
 from playground.core.scales import TRAINED_LOGIT
 from playground.core.types import ModelSpec, Passage
-from playground.engine.engine import Engine
-from playground.history.store import HistoryStore
-from playground.settings import Settings
 from playground.ui.page_turns import LruCache
 from playground.ui.services import Services
 from playground.ui.views.threshold import quality_tab
 from playground.ui.views.threshold.labelled_set_in_view import PAGE, Selection, open_set
 from playground.ui.views.threshold.quality_table import settings_of
 from playground.ui.wiring import Caller
-from tests.ui import doubles
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 OWNER = "o" * 20
-
-
-@pytest.fixture
-def services(tmp_path: Path) -> Services:
-    settings = Settings(db=tmp_path / "history.db", offline=True)
-    return Services(settings, Engine(load_scorer=doubles.load()), HistoryStore(settings.db))
 
 
 def caller(**event: object) -> Caller:
@@ -79,7 +67,7 @@ def measured(services: Services, labelled: LabelledSet, **event: object) -> dict
 
 def shown(services: Services, labelled: LabelledSet, relevant_from: int = 1) -> dict[str, Any]:
     selection = Selection(PAGE, labelled, relevant_from=relevant_from)
-    (answer,) = quality_tab.show(services, caller(), selection, open_set(services, caller(), selection))
+    (answer,) = quality_tab.show(services, caller(), selection, open_set(services, caller(), selection), {})
     found: dict[str, Any] = answer
     return found
 
@@ -112,7 +100,7 @@ def test_a_new_label_gives_another_token(services: Services) -> None:
     selection = Selection(PAGE, TWELVE)
     tokens = []
     for grade in (1, 0):
-        (answer,) = quality_tab.show(services, caller(), selection, open_set(services, caller(), selection))
+        (answer,) = quality_tab.show(services, caller(), selection, open_set(services, caller(), selection), {})
         tokens.append(answer["token"])
         services.history.labels.put(OWNER, "question 0", "0.0", grade)
     assert tokens[0] != tokens[1]

@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 
 from playground.core.errors import HistoryError, InvalidInput
 from playground.core.labels import Label, LabelledQuery, LabelledSet
 from playground.core.types import ModelChoice, Passage
+from playground.ui import texts
 from playground.ui.services import Services
 from playground.ui.views.history import view as history
 from playground.ui.views.ranking import saved_thresholds
@@ -26,7 +28,7 @@ from playground.ui.views.threshold.labelled_set_in_view import Selection, SetInV
 from playground.ui.wiring import Caller
 from tests.engine.saved_thresholds import threshold
 from tests.ui.views.ranking.test_view import run
-from tests.ui.views.threshold.test_set_bar import part
+from tests.ui.views.threshold.test_view import part
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 MODEL = ModelChoice("built-in/mini-reranker")
@@ -74,12 +76,12 @@ def saving(caller: Caller, in_view: SetInView, **changes: Any) -> Caller:
 def save(services: Services, caller: Caller, selection: Selection, **changes: Any) -> dict[str, Any]:
     """The newest row after saving."""
     in_view = open_set(services, caller, selection)
-    row: dict[str, Any] = saved_tab.on_save(services, saving(caller, in_view, **changes), selection)["saved"][0]
+    row: dict[str, Any] = saved_tab.on_save(services, saving(caller, in_view, **changes), selection).saved["saved"][0]
     return row
 
 
 def test_a_line_is_saved_with_everything_that_says_where_it_holds(
-    services: Services, caller: Caller, selection: Selection, quiet: list[str]
+    services: Services, caller: Caller, selection: Selection
 ) -> None:
     row = save(services, caller, selection, threshold=0.1 + 0.2)
     assert (row["name"], row["value"], row["scale"], row["fits"]) == ("careful", 0.30000000000000004, "logit", True)
@@ -92,7 +94,16 @@ def test_a_line_is_saved_with_everything_that_says_where_it_holds(
     assert row["recall"] == (kept & judged.relevant).sum() / 3
     stored = services.history.thresholds.get(caller.owner, row["id"])
     assert (stored.spec.fingerprint, stored.scale.name) == ("0" * 63 + "1", "logit")
-    assert quiet == ["“careful” is saved."]
+
+
+def test_the_form_says_what_became_of_the_line(services: Services, caller: Caller, selection: Selection) -> None:
+    asked = saving(caller, open_set(services, caller, selection))
+    form = saved_tab.on_save(services, asked, selection).form
+    assert (form["kept"], texts.say("saved.saved", name="careful")) == (True, "“careful” is saved.")
+    assert form["said"] == {"key": "saved.saved", "values": {"name": "careful"}, "tone": "good"}
+    said = {"en": "A threshold needs a name. Type one.", "zh": "…", "tone": "bad"}
+    refused = saved_tab.refused(said)
+    assert (refused.saved, refused.form["said"], refused.form["kept"]) == (gr.skip(), said, False)
 
 
 def test_what_a_rule_chose_is_saved_with_its_parameter_and_its_band(
@@ -131,7 +142,7 @@ def test_a_line_that_its_rule_does_not_choose_is_saved_as_placed_by_hand(
         ({"scorer": "other"}, "another set or model by now"),
     ],
 )
-def test_what_is_no_threshold_of_this_desk_is_refused(
+def test_what_is_no_threshold_of_this_set_is_refused(
     services: Services, caller: Caller, selection: Selection, changes: dict[str, Any], said: str
 ) -> None:
     with pytest.raises(InvalidInput, match=said):
@@ -157,17 +168,17 @@ def test_the_panels_line_is_made_anew_with_the_list_that_saves_it(
     parts = [part(name, name) for name in ("data", "panel", "quality", "saved")]
 
     def sent(steps: Iterable[tuple[Any, ...]]) -> list[str]:
-        return [value[0] for step in steps for value in step if isinstance(value, tuple)]
+        return [value for step in steps for value in step if isinstance(value, str)]
 
-    assert sent(threshold_view.on_refresh(services, parts, caller, selection)) == ["data", "panel"]
-    assert sent(threshold_view.on_open(services, parts, "quality", caller, selection)) == ["quality"]
-    assert sent(threshold_view.on_refresh(services, parts, caller, Selection())) == ["data", "quality"]
-    assert sent(threshold_view.on_open(services, parts, "saved", caller, Selection())) == ["panel", "saved"]
-    assert sent(threshold_view.on_refresh(services, parts, caller, selection)) == ["data", "panel", "saved"]
-    assert sent(threshold_view.on_open(services, parts, "panel", caller, selection)) == []
+    assert sent(threshold_view.on_refresh(services, parts, caller, selection, {})) == ["data", "panel"]
+    assert sent(threshold_view.on_open(services, parts, "quality", caller, selection, {})) == ["quality"]
+    assert sent(threshold_view.on_refresh(services, parts, caller, Selection(), {})) == ["data", "quality"]
+    assert sent(threshold_view.on_open(services, parts, "saved", caller, Selection(), {})) == ["panel", "saved"]
+    assert sent(threshold_view.on_refresh(services, parts, caller, selection, {})) == ["data", "panel", "saved"]
+    assert sent(threshold_view.on_open(services, parts, "panel", caller, selection, {})) == []
 
 
-def test_a_threshold_of_the_desks_model_goes_onto_the_line(
+def test_a_threshold_of_this_model_goes_onto_the_line(
     services: Services, caller: Caller, selection: Selection, quiet: list[str]
 ) -> None:
     own = open_set(services, caller, selection).shown

@@ -6,10 +6,8 @@ import base64
 import io
 import json
 import zipfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -17,29 +15,23 @@ import pytest
 
 from playground.core.errors import HistoryError, InvalidInput
 from playground.core.labels import UNSURE, LabelledSet
-from playground.core.limits import PUBLIC
 from playground.core.types import Passage
-from playground.engine.engine import Engine
-from playground.history.store import HistoryStore
 from playground.inputs import ready_sets
-from playground.settings import Settings
 from playground.ui.components.asked import Asked
 from playground.ui.services import Services
-from playground.ui.views.threshold import set_bar
-from playground.ui.views.threshold import view as threshold
+from playground.ui.views.threshold import scoring_requests, set_bar
 from playground.ui.views.threshold.labelled_set_in_view import (
     EXAMPLE,
     MINE,
     PAGE,
     READY,
     Selection,
-    SetInView,
     open_set,
 )
 from playground.ui.views.threshold.set_bar import Chosen
+from playground.ui.views.threshold.set_bar_payload import bar_payload
 from playground.ui.views.threshold.set_files import as_download
 from playground.ui.wiring import Caller
-from tests.ui import doubles
 
 EXAMPLE_SET = ready_sets.load()
 N_PAIRS = EXAMPLE_SET.n_pairs
@@ -71,14 +63,6 @@ ROWS = [
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    settings = Settings(db=tmp_path / "history.db", offline=True)
-    made = Services(settings, Engine(load_scorer=doubles.load()), HistoryStore(settings.db))
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def jsonl(tmp_path: Path) -> Path:
     path = tmp_path / "animals.jsonl"
     path.write_text("".join(f"{json.dumps(row)}\n" for row in ROWS), encoding="utf-8")
@@ -90,22 +74,14 @@ def said(caller: Caller, **event: object) -> Caller:
 
 
 def strip(services: Services, caller: Caller, selection: Selection) -> dict[str, Any]:
-    return dict(set_bar.bar_payload(services, caller, selection, open_set(services, caller, selection)))
+    return dict(bar_payload(services, caller, selection, open_set(services, caller, selection)))
 
 
 def keys(notice: Any) -> list[object]:
-    return [phrase.get("key") or phrase.get("template") or phrase["en"] for phrase in notice["said"]]
+    return [phrase.get("key") or phrase["en"] for phrase in notice]
 
 
-def score(
-    services: Services, caller: Caller, selection: Selection, *models: str, asked: Asked = ASKED
-) -> set_bar.Asking:
-    asking = set_bar.on_score(services, said(caller, models=list(models)), selection, *asked)
-    assert services.jobs.wait(caller.owner, PATIENCE_SECONDS)
-    return asking
-
-
-def test_the_example_is_on_the_desk_of_a_new_visitor(services: Services, caller: Caller) -> None:
+def test_a_new_visitor_sees_the_example(services: Services, caller: Caller) -> None:
     shown = strip(services, caller, Selection())
     counts = EXAMPLE_SET.counts()
     assert shown["set"] == EXAMPLE
@@ -148,71 +124,22 @@ def test_this_page_is_the_workspace_with_its_labels(services: Services, caller: 
         "unsure": 0,
         "none": 0,
     }
-    assert set_bar.on_enter(services, caller, selection, *ASKED) == gr.skip()
-    later = set_bar.on_enter(services, caller, selection, *ASKED._replace(text="a red panda\nblue whale\na bear"))
+    services.turns.take(caller.session, ["data"])
+    assert set_bar.on_enter(services, caller, selection, {}, *ASKED) == Chosen()
+    asked = ASKED._replace(text="a red panda\nblue whale\na bear")
+    later = set_bar.on_enter(services, caller, selection, {}, *asked).selection
     assert strip(services, caller, later)["facts"]["pairs"] == 3
-    assert set_bar.on_enter(services, caller, Selection(), *ASKED) == gr.skip()
+    assert set_bar.on_enter(services, caller, Selection(), {}, *ASKED) == Chosen()
 
 
 def test_a_page_without_a_query_is_an_empty_set(services: Services, caller: Caller) -> None:
     selection = set_bar.on_choose(services, said(caller, set=PAGE), Selection(), *ASKED._replace(query=" ")).selection
     assert strip(services, caller, selection)["facts"]["pairs"] == 0
     with pytest.raises(InvalidInput, match="This set holds no pairs"):
-        set_bar.on_score(services, said(caller, models=[MODEL]), selection, *ASKED)
+        scoring_requests.on_score(services, said(caller, models=[MODEL]), selection, *ASKED)
 
 
-def test_a_set_is_scored_with_several_models_and_the_page_shows_it_once_each_is_over(
-    services: Services, caller: Caller
-) -> None:
-    asking = score(services, caller, Selection(), MODEL, "bm25")
-    assert asking.timer == gr.update(active=True)
-    assert asking.seen == ()
-    assert asking.strip["busy"] is True
-    ticked = set_bar.on_tick(services, caller, (), 0)
-    assert (ticked.ended, ticked.timer) == (1, gr.update(active=False))
-    assert [line["said"]["key"] for line in ticked.jobs["lines"]] == ["labelled_set.job_done"] * 2
-    assert set_bar.on_tick(services, caller, ticked.seen, 1).ended == gr.skip()
-    shown = strip(services, caller, Selection())
-    assert sorted((each["name"], each["n"]) for each in shown["scorers"]) == [
-        ("BM25 (keywords)", N_PAIRS),
-        (MODEL, N_PAIRS),
-    ]
-    assert shown["busy"] is False
-
-
-def test_what_is_shown_does_not_change_when_another_model_finishes(services: Services, caller: Caller) -> None:
-    score(services, caller, Selection(), MODEL)
-    first = strip(services, caller, Selection())["scorer"]
-    score(services, caller, Selection(), "bm25")
-    assert strip(services, caller, Selection())["scorer"] == first
-    line = set_bar.on_tick(services, caller, (), 0).jobs["lines"][1]
-    selection = set_bar.on_show(services, said(caller, scorer=line["key"], set=EXAMPLE), Selection(), *ASKED).selection
-    assert strip(services, caller, selection)["scorer"] == line["key"] != first
-
-
-def test_continue_runs_the_model_as_it_ran_before(services: Services, caller: Caller) -> None:
-    score(services, caller, Selection(), MODEL, asked=ASKED._replace(max_length=20.0))
-    (row,) = strip(services, caller, Selection())["scorers"]
-    query = EXAMPLE_SET.queries[0]
-    larger = LabelledSet("larger", "Larger", (query, replace(query, id="more", query="another question")))
-    selection = Selection(services.history.sets.save(caller.owner, larger))
-    n = len(query.passages)
-    assert [each["n"] for each in strip(services, caller, selection)["scorers"]] == [n]
-    set_bar.on_continue(services, said(caller, scorer=row["key"]), selection, *ASKED)
-    assert services.jobs.wait(caller.owner, PATIENCE_SECONDS)
-    assert [(each["key"], each["n"]) for each in strip(services, caller, selection)["scorers"]] == [(row["key"], 2 * n)]
-
-
-def test_a_folder_cannot_be_scored_with_on_a_public_page(tmp_path: Path, caller: Caller) -> None:
-    settings = Settings(db=tmp_path / "history.db", offline=True, public=True)
-    public = Services(settings, Engine(load_scorer=doubles.load(), limits=PUBLIC), HistoryStore(settings.db))
-    with pytest.raises(InvalidInput, match="Folders of this machine"):
-        set_bar.on_score(public, said(caller, models=[str(tmp_path)]), Selection(), *ASKED)
-    with pytest.raises(InvalidInput, match="No model is chosen"):
-        set_bar.on_score(public, said(caller, models=[]), Selection(), *ASKED)
-
-
-def test_an_import_is_on_the_desk_at_once_with_the_scores_of_its_file(
+def test_an_import_is_in_view_at_once_with_the_scores_of_its_file(
     services: Services, caller: Caller, jsonl: Path
 ) -> None:
     chosen = set_bar.on_import(services, caller, [str(jsonl)])
@@ -242,10 +169,11 @@ def test_a_set_is_renamed_deleted_and_taken_back(services: Services, caller: Cal
     set_bar.on_act(services, said(caller, verb="rename", id=selection.set_id, name="Beasts"), selection)
     assert strip(services, caller, selection)["name"] == "Beasts"
     deleted = set_bar.on_act(services, said(caller, verb="delete", id=selection.set_id), selection)
-    assert (deleted.selection.set_id, deleted.notice["undo"]) == (EXAMPLE, selection.set_id)
-    assert deleted.notice["said"][0]["values"] == {"name": "Beasts"}
+    said_of_it, undo = deleted.notice
+    assert (deleted.selection.set_id, said_of_it["values"]) == (EXAMPLE, {"name": "Beasts"})
+    assert undo["act"] == {"verb": "restore", "id": selection.set_id}
     assert len(strip(services, caller, deleted.selection)["sets"]) == len(READY)
-    back = set_bar.on_act(services, said(caller, verb="restore", id=selection.set_id), deleted.selection).selection
+    back = set_bar.on_act(services, said(caller, **undo["act"]), deleted.selection).selection
     assert strip(services, caller, back)["name"] == "Beasts"
     with pytest.raises(HistoryError, match="A set needs a name"):
         set_bar.on_act(services, said(caller, verb="rename", id=selection.set_id, name=" "), selection)
@@ -290,118 +218,53 @@ def test_a_file_takes_the_sets_name_without_what_a_file_system_refuses() -> None
     assert as_download(replace(named, name="../.."), "csv", {"labels.csv": "x"})["name"] == "labelled-set-csv.csv"
 
 
-def test_the_desk_is_opened_once_until_a_label_changes(services: Services, caller: Caller) -> None:
-    in_view = open_set(services, caller, Selection())
-    assert open_set(services, caller, Selection()) is in_view
-    query = EXAMPLE_SET.queries[0]
-    services.history.labels.put(caller.owner, query.query, query.passages[0].text, UNSURE)
-    assert open_set(services, caller, Selection()) is not in_view
-    assert open_set(services, replace(caller, owner="visitor-two"), Selection()).labelled.counts()[UNSURE] == 0
-
-
-class Shows:
-    """A part of the view with one component."""
-
-    def __init__(self, value: object) -> None:
-        self.value = value
-
-    def show(
-        self, services: Services, caller: Caller, selection: Selection, in_view: SetInView, *settings: Any
-    ) -> tuple[Any, ...]:
-        if isinstance(self.value, Exception):
-            raise self.value
-        return ((self.value, *settings),)
-
-
-def part(name: str, value: object, n_settings: int = 0) -> threshold.Part:
-    widgets: Any = SimpleNamespace(shown=[None], settings=[None] * n_settings)
-    trouble: Any = None
-    return threshold.Part(name, Shows(value), widgets, trouble)
-
-
-WORKING = {
-    "key": "labelled_set.working",
-    "values": {"done": 0, "total": 0},
-    "tone": "muted",
-    "bar": {"done": 0, "total": 0},
-}
-
-
-def opened(services: Services, parts: list[threshold.Part], name: str, caller: Caller, *settings: Any) -> list[Any]:
-    """What is sent when a tab is opened, step by step."""
-    return [fresh(each) for each in threshold.on_open(services, parts, name, caller, Selection(), *settings)]
-
-
-def fresh(step: tuple[Any, ...]) -> list[Any]:
-    return [each for each in step if each != gr.skip()]
-
-
-def test_the_strip_and_the_open_tab_are_shown_and_the_others_once_they_are_opened(
-    services: Services, caller: Caller
-) -> None:
-    parts = [part("data", "a", 1), part("panel", "b"), part("quality", "c", 2)]
-    steps = list(threshold.on_refresh(services, parts, caller, Selection(), 1, 2, 3))
-    assert [fresh(step) for step in steps] == [[], [[], ("a", 1), [WORKING]], [[], ("b",)]]
-    assert {len(step) for step in steps} == {6}
-    assert opened(services, parts, "quality", caller, 1, 2, 3) == [[[WORKING]], [[], ("c", 2, 3)]]
-    assert opened(services, parts, "panel", caller, 1, 2, 3) == [[]]
-    assert opened(services, parts, "quality", caller, 1, 2, 3) == [[]]
-    steps = list(threshold.on_refresh(services, parts, caller, Selection(), 1, 2, 3))
-    assert [fresh(step) for step in steps] == [[], [[], ("a", 1)], [[], ("c", 2, 3)]]
-    assert opened(services, parts, "panel", caller, 1, 2, 3)[-1] == [[], ("b",)]
-
-
-def test_a_tab_that_is_opened_before_anything_was_asked_for_waits(services: Services, caller: Caller) -> None:
-    assert opened(services, [part("panel", "b")], "panel", caller) == [[]]
-
-
-def test_a_visitor_who_was_quicker_than_the_page_sees_everything_once_there_is_an_id(
-    services: Services, caller: Caller
-) -> None:
-    parts = [part("data", "a"), part("panel", "b")]
-    early = replace(caller, owner="")
-    assert [fresh(step) for step in threshold.on_arrived(services, parts, caller, Selection())] == [[]]
-    assert [fresh(step) for step in threshold.on_refresh(services, parts, early, Selection())] == [[]]
-    steps = list(threshold.on_arrived(services, parts, caller, Selection()))
-    assert [fresh(step) for step in steps][1:] == [[[], ("a",), [WORKING]], [[], ("b",)]]
-
-
-def test_a_part_that_fails_says_so_in_its_place_and_the_others_are_shown(
-    services: Services, caller: Caller, caplog: pytest.LogCaptureFixture
-) -> None:
-    parts = [part("data", ZeroDivisionError()), part("panel", InvalidInput("No.")), part("quality", "c")]
-    steps = list(threshold.on_refresh(services, parts, caller, Selection()))
-    assert [fresh(step) for step in steps] == [
-        [],
-        [[{"key": "app.unexpected", "values": {}, "tone": "bad"}], [WORKING]],
-        [[{"en": "No.", "zh": "No.", "tone": "bad"}]],
-    ]
-    assert opened(services, parts, "quality", caller)[-1] == [[], ("c",)]
-    assert "ZeroDivisionError" in caplog.text
-
-
-def test_an_older_answer_ends_where_the_page_asked_again(services: Services, caller: Caller) -> None:
-    older = threshold.on_refresh(services, [part("data", "a"), part("panel", "b")], caller, Selection())
-    assert len([next(older), next(older)]) == 2
-    newer = threshold.on_refresh(services, [part("data", "c"), part("panel", "d")], caller, Selection(relevant_from=2))
-    next(newer)
-    assert list(older) == []
-    other_page = threshold.on_refresh(
-        services, [part("data", "e"), part("panel", "f")], replace(caller, session="other"), Selection()
-    )
-    next(other_page)
-    assert [fresh(step) for step in newer] == [[[], ("c",), [WORKING]], [[], ("d",)]]
-
-
-def test_a_set_that_is_gone_leaves_the_others_to_choose_from(services: Services, caller: Caller) -> None:
-    data = threshold.Part("data", set_bar, SimpleNamespace(shown=[None] * 3, settings=[]), None)  # type: ignore[arg-type]
-    _, (trouble, shown, *_), _ = threshold.on_refresh(
-        services, [data, part("panel", "b")], caller, Selection("nowhere")
-    )
-    assert trouble[0]["en"].startswith("There is no labelled set 'nowhere' of yours.")
-    assert [each["id"] for each in shown["sets"]] == list(READY)
-
-
 def test_an_unusable_file_leaves_its_sentence_under_the_strip() -> None:
     left = set_bar.failed({"en": "No.", "tone": "bad"})
-    assert left == Chosen(notice={"said": [{"en": "No.", "tone": "bad"}], "undo": ""})
+    assert left == Chosen(notice=[{"en": "No.", "tone": "bad"}])
+
+
+def kept(services: Services, caller: Caller, selection: Selection) -> Any:
+    """What the browser keeps of a page."""
+    return set_bar.show(services, caller, selection, open_set(services, caller, selection), {})[-1]
+
+
+def test_another_page_of_the_browser_shows_what_it_looked_at_last(
+    services: Services, caller: Caller, jsonl: Path
+) -> None:
+    chosen = replace(set_bar.on_import(services, caller, [str(jsonl)]).selection, relevant_from=2)
+    found = kept(services, caller, chosen)
+    assert json.loads(json.dumps(found)) == found
+    again = replace(caller, session="after a reload")
+    entered = set_bar.on_enter(services, again, Selection(), found, *ASKED)
+    now = entered.selection
+    assert (now.set_id, now.scorer, now.relevant_from) == (chosen.set_id, chosen.scorer, 2)
+    assert entered.notice == gr.skip()
+    # Once the page shows something, what another page of the browser chose is not for it.
+    services.turns.take(again.session, ["data"])
+    assert set_bar.on_enter(services, again, Selection(), found, *ASKED) == Chosen()
+
+
+def test_the_workspace_is_read_anew_after_a_reload(services: Services, caller: Caller) -> None:
+    chosen = set_bar.on_choose(services, said(caller, set=PAGE), Selection(), *ASKED).selection
+    again = replace(caller, session="after a reload")
+    asked = ASKED._replace(text="green tea")
+    now = set_bar.on_enter(services, again, Selection(), kept(services, caller, chosen), *asked).selection
+    assert strip(services, again, now)["facts"]["pairs"] == 1
+
+
+def test_a_set_that_is_gone_after_a_reload_gives_way_to_the_example_and_says_so(
+    services: Services, caller: Caller, jsonl: Path
+) -> None:
+    chosen = set_bar.on_import(services, caller, [str(jsonl)]).selection
+    found = kept(services, caller, chosen)
+    services.history.sets.delete(caller.owner, chosen.set_id)
+    entered = set_bar.on_enter(services, replace(caller, session="after a reload"), Selection(), found, *ASKED)
+    assert (entered.selection.set_id, keys(entered.notice)) == (EXAMPLE, ["labelled_set.gone"])
+    stranger = replace(caller, owner="visitor-two")
+    assert keys(set_bar.on_enter(services, stranger, Selection(), found, *ASKED).notice) == ["labelled_set.gone"]
+
+
+@pytest.mark.parametrize("wild", [None, [], {}, {"set_id": 3, "scorer": None, "relevant_from": "x"}, {"set_id": ""}])
+def test_what_a_browser_may_have_kept_otherwise_is_the_example(services: Services, caller: Caller, wild: Any) -> None:
+    now = set_bar.on_enter(services, caller, Selection(), wild, *ASKED).selection
+    assert (now.set_id, now.scorer, now.relevant_from) == (EXAMPLE, "", 1)

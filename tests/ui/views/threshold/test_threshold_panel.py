@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -21,27 +20,15 @@ from playground.core.errors import HistoryError, InvalidInput
 from playground.core.labels import UNSURE, Label, LabelledQuery, LabelledSet
 from playground.core.scales import LOGIT
 from playground.core.types import ModelSpec, Passage
-from playground.engine.engine import Engine
-from playground.history.store import HistoryStore
-from playground.settings import Settings
 from playground.ui import texts
 from playground.ui.services import Services
-from playground.ui.views.threshold import panel_payload, threshold_panel
+from playground.ui.views.threshold import held_pairs, panel_payload, threshold_panel
 from playground.ui.views.threshold.labelled_set_in_view import Selection, SetInView, open_set
 from playground.ui.wiring import Caller
-from tests.ui import doubles
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 SPEC = ModelSpec("m", None, "f", "reranker", "cross-encoder", "Bert", "cpu", "fp32", 512, "only_second", 1)
 ME = Caller("session", "somebody")
-
-
-@pytest.fixture
-def services(tmp_path: Path) -> Iterator[Services]:
-    settings = Settings(db=tmp_path / "history.db", offline=True)
-    made = Services(settings, Engine(load_scorer=doubles.load()), HistoryStore(settings.db))
-    yield made
-    made.close()
 
 
 def planted(n_queries: int = 24, n_passages: int = 6, apart: float = 4.0, places: int | None = 1, seed: int = 0) -> Any:
@@ -74,12 +61,12 @@ def stored(services: Services, grades: Sequence[Sequence[int | None]], logits: S
     return Selection(set_id=id)
 
 
-def desk_of(services: Services, selection: Selection) -> SetInView:
+def view_of(services: Services, selection: Selection) -> SetInView:
     return open_set(services, ME, selection)
 
 
 def shown(services: Services, selection: Selection) -> threshold_panel.Shown:
-    found = threshold_panel.show(services, ME, selection, desk_of(services, selection), {})
+    found = threshold_panel.show(services, ME, selection, view_of(services, selection), {})
     assert isinstance(found, threshold_panel.Shown)
     json.dumps(found[:4], allow_nan=False)
     return found
@@ -98,7 +85,7 @@ def decoded(panel: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
 def test_the_page_gets_every_score_exactly_with_its_label(services: Services) -> None:
     selection = stored(services, *planted(places=None))
     panel = shown(services, selection).panel
-    judged = desk_of(services, selection).judged
+    judged = view_of(services, selection).judged
     assert judged is not None
     scores, relevant = decoded(panel)
     assert scores.tolist() == sorted(judged.score.tolist())
@@ -120,7 +107,7 @@ def test_the_line_starts_at_the_first_suggestion_and_its_numbers_are_scikit_lear
 
 def test_suggestions_are_those_of_the_analysis_with_the_parameters_asked_for(services: Services) -> None:
     selection = stored(services, *planted(apart=3.0))
-    in_view = desk_of(services, selection)
+    in_view = view_of(services, selection)
     assert in_view.judged is not None
     asked = {"f-beta": 2.0, "precision": 0.75, "recall": 0.8, "cost": 3.0}
     cards = threshold_panel.show(services, ME, selection, in_view, asked)[1]["suggestions"]
@@ -207,7 +194,7 @@ def test_a_set_without_scores_asks_for_them(services: Services) -> None:
 
 def test_scores_that_cannot_be_compared_are_the_sentence(services: Services) -> None:
     selection = stored(services, *planted(n_queries=4))
-    broken = replace(desk_of(services, selection), judged=None, problem=InvalidInput("Every score is missing."))
+    broken = replace(view_of(services, selection), judged=None, problem=InvalidInput("Every score is missing."))
     assert threshold_panel.show(services, ME, selection, broken, {})[0]["says"][0]["en"] == "Every score is missing."
 
 
@@ -223,11 +210,11 @@ def test_pairs_left_out_are_counted(services: Services) -> None:
 def test_bands_come_later_and_are_those_of_the_analysis(services: Services) -> None:
     selection = stored(services, *planted())
     found = shown(services, selection)
-    judged = desk_of(services, selection).judged
+    judged = view_of(services, selection).judged
     assert judged is not None
     steps = list(threshold_panel.on_later(services, said(token=found.panel["token"]), selection, {}))
     cards = [step.cards["suggestions"] for step in steps if "suggestions" in step.cards]
-    folds = [step.more for step in steps if "curves" in step.more]
+    folds = [step.folds for step in steps if "curves" in step.folds]
     assert [sum(one["interval"] is not None for one in each) for each in cards] == [1, 2, 3, 4]
     band = uncertainty(judged, "f-beta", 1.0).threshold_band
     assert band is not None
@@ -240,8 +227,8 @@ def test_bands_come_later_and_are_those_of_the_analysis(services: Services) -> N
 def test_the_folds_have_the_areas_of_scikit_learn(services: Services) -> None:
     found = shown(services, stored(services, *planted(apart=2.0)))
     scores, relevant = decoded(found.panel)
-    assert found.more["curves"]["ap"] == pytest.approx(average_precision_score(relevant, scores))
-    assert found.more["curves"]["auc"] == pytest.approx(roc_auc_score(relevant, scores))
+    assert found.folds["curves"]["ap"] == pytest.approx(average_precision_score(relevant, scores))
+    assert found.folds["curves"]["auc"] == pytest.approx(roc_auc_score(relevant, scores))
 
 
 def test_another_parameter_changes_its_card_only(services: Services) -> None:
@@ -282,7 +269,7 @@ def test_a_suggested_line_is_tried_on_queries_it_did_not_see(services: Services)
 def test_texts_come_in_the_order_of_the_scores_and_whole_on_demand(services: Services) -> None:
     selection = stored(services, *planted(n_queries=3, n_passages=3, places=None))
     found = shown(services, selection)
-    judged = desk_of(services, selection).judged
+    judged = view_of(services, selection).judged
     assert judged is not None
     lowest = int(np.argmin(judged.score))
     name = f"passage {judged.passage[lowest]} of query {judged.query[lowest]}"
@@ -306,18 +293,19 @@ def test_one_owner_never_gets_the_pairs_of_another(services: Services) -> None:
     selection = stored(services, *planted())
     token = shown(services, selection).panel["token"]
     stranger = replace(said(token=token, place=0), owner="stranger")
-    assert panel_payload.MEMORY.get("stranger", token) is None
+    assert held_pairs.find("stranger", token) is None
     with pytest.raises(HistoryError):
         threshold_panel.on_open(services, stranger, selection)
 
 
 def test_the_memory_forgets_what_was_shown_longest_ago(services: Services) -> None:
-    memory = panel_payload.Memory(most=2)
-    held = [panel_payload.hold(desk_of(services, stored(services, *planted(seed=n))), 1) for n in range(3)]
+    held = [held_pairs.hold(view_of(services, stored(services, *planted(seed=n))), 1) for n in range(5)]
     for each in held:
-        memory.put("me", each)
-    assert memory.get("me", held[0].token) is None
-    assert memory.get("me", held[2].token) is held[2]
+        held_pairs.keep("me", each)
+    assert held_pairs.find("me", held[0].token) is None
+    assert held_pairs.find("me", held[4].token) is held[4]
+    again = held_pairs.hold(view_of(services, stored(services, *planted(seed=4))), 1)
+    assert held_pairs.keep("me", replace(again, token=held[4].token)) is held[4]
 
 
 def test_another_label_makes_another_token(services: Services) -> None:

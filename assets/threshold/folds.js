@@ -1,6 +1,7 @@
 // The folds under the list: curves, queries one by one, calibration, queries without a good answer. Drawn when opened.
 const pg = window.playground;
-const lab = () => window.playgroundThreshold;
+const figures = window.playgroundFigures;
+const panel = () => window.playgroundThreshold;
 const FOLDS = ["curves", "queries", "calibration", "abstention"];
 const chosen = { method: "platt" };
 const root = () => element.querySelector(".pg-lab-folds");
@@ -9,47 +10,49 @@ const inner = (name) => fold(name).querySelector(".pg-lab-fold-body");
 let drawnFor = {};
 let mine = null;
 const answer = () => {
-  mine = mine || lab()?.answers();
+  mine = mine || panel()?.answers();
   return mine ? mine(props.value) : null;
 };
 
 const paragraphs = (items, kind = "") => items.map((item) => pg.el("p", { class: kind, text: pg.phrase(item) }));
 const three = (value) => (value === null || value === undefined ? "–" : value.toFixed(3));
 
-// A plot with what our script lays over it: the dot or the line of the present threshold.
+// A plot with what our script lays over it, the dot or the line of the present threshold, and the buttons that save both.
 function figure(name, title, hint, drawing, over) {
   const node = pg.el("div", { class: "pg-plot", role: "img", "aria-label": title });
   const marks = pg.el("div", { class: `pg-lab-over pg-lab-over-${over}`, "aria-hidden": "true", hidden: true });
-  return { name, drawing, node, marks, card: pg.el("div", { class: "pg-lab-figure-card", data: { figure: name } }, pg.el("h4", { text: title }), hint ? pg.el("p", { class: "pg-hint", text: hint }) : null,
+  const save = (format) => figures.save(node, {
+    format, name: name.replaceAll("_", "-"), width: Math.max(560, node.clientWidth), title, caption: panel().caption(), mark: over === "none" ? null : markOf(name, figures.axes(node)),
+  });
+  const head = pg.el("div", { class: "pg-lab-figure-head" }, pg.el("h4", { text: title }), figures.buttons(title, save));
+  return { name, drawing, node, marks, card: pg.el("div", { class: "pg-lab-figure-card", data: { figure: name } }, head, hint ? pg.el("p", { class: "pg-hint", text: hint }) : null,
     pg.el("div", { class: "pg-lab-stage" }, node, marks)) };
 }
 
-let figures = [];
+let drawn = [];
 function plot(made) {
-  figures = figures.filter((one) => one.node.isConnected && one.name !== made.name);
-  figures.push(made);
-  lab().show(made.node, made.drawing, () => place(made));
+  drawn = drawn.filter((one) => one.node.isConnected && one.name !== made.name);
+  drawn.push(made);
+  figures.show(made.node, made.drawing, () => place(made));
 }
 
-// Where the present threshold is on a figure.
+// Where the present threshold is on a figure, in the units of its axes: {x, y} for a dot, one of them for a line.
+function markOf(name, full) {
+  const { threshold } = panel();
+  if (!full || threshold === null) return null;
+  const within = (axis) => Math.max(Math.min(...axis.range), Math.min(Math.max(...axis.range), threshold));
+  if (name === "first_relevant") return { y: within(full.yaxis) };
+  if (name !== "precision_recall" && name !== "roc") return { x: within(full.xaxis) };
+  const { fpr, recall, precision } = panel().ratios(panel().counts(threshold)), [x, y] = name === "roc" ? [fpr, recall] : [recall, precision];
+  return x === null || y === null ? null : { x, y };
+}
+
 function place({ name, node, marks }) {
-  const full = lab().axes(node), { threshold } = lab();
-  marks.hidden = true;
-  if (!full || threshold === null || !node.isConnected) return;
-  const { xaxis, yaxis } = full;
-  const x = (value) => xaxis._offset + xaxis.l2p(value), y = (value) => yaxis._offset + yaxis.l2p(value);
-  const within = (axis, value) => Math.max(Math.min(...axis.range), Math.min(Math.max(...axis.range), value));
-  if (name === "precision_recall" || name === "roc") {
-    const found = lab().ratios(lab().counts(threshold));
-    const [across, up] = name === "roc" ? [found.fpr, found.recall] : [found.recall, found.precision];
-    if (across === null || up === null) return;
-    Object.assign(marks.style, { left: `${x(across)}px`, top: `${y(up)}px` });
-  } else if (name === "first_relevant") {
-    Object.assign(marks.style, { left: `${xaxis._offset}px`, width: `${xaxis._length}px`, top: `${y(within(yaxis, threshold))}px` });
-  } else {
-    Object.assign(marks.style, { left: `${x(within(xaxis, threshold))}px`, top: `${yaxis._offset}px`, height: `${yaxis._length}px` });
-  }
-  marks.hidden = false;
+  const full = figures.axes(node), mark = node.isConnected && markOf(name, full);
+  marks.hidden = !mark;
+  if (!mark) return;
+  const { xaxis, yaxis } = full, left = mark.x === undefined ? null : `${xaxis._offset + xaxis.l2p(mark.x)}px`, top = mark.y === undefined ? null : `${yaxis._offset + yaxis.l2p(mark.y)}px`;
+  Object.assign(marks.style, left && top ? { left, top } : top ? { left: `${xaxis._offset}px`, width: `${xaxis._length}px`, top } : { left, top: `${yaxis._offset}px`, height: `${yaxis._length}px` });
 }
 
 // ---- curves ---------------------------------------------------------------------------------------------------------
@@ -59,7 +62,7 @@ function curves(found) {
   if (found.precision_recall) made.push(figure("precision_recall", pg.say("panel.pr_title", { area: three(found.ap) }), pg.say("panel.pr_hint"), found.precision_recall, "dot"));
   if (found.roc) made.push(figure("roc", pg.say("panel.roc_title", { area: three(found.auc) }), pg.say("panel.roc_hint"), found.roc, "dot"));
   if (found.first_relevant) made.push(figure("first_relevant", pg.say("panel.first_title"), pg.say("panel.first_hint"), found.first_relevant, "across"));
-  return { nodes: [...paragraphs(found.notes), pg.el("div", { class: "pg-lab-grid" }, ...made.map((one) => one.card))], made };
+  return { nodes: [...paragraphs(found.reason ? [found.reason] : []), pg.el("div", { class: "pg-lab-grid" }, ...made.map((one) => one.card))], made };
 }
 const curvesLine = (found) => (found.reason ? pg.phrase(found.reason) : pg.say("panel.curves_line", { ap: three(found.ap), auc: three(found.auc) }));
 
@@ -69,7 +72,7 @@ function rates(rows) {
   return pg.el("table", { class: "pg-lab-small" },
     pg.el("thead", {}, pg.el("tr", {}, pg.el("td", {}), ...["precision", "recall", "f1"].map((name) => pg.el("th", { scope: "col", text: pg.say(`panel.${name}`) })))),
     pg.el("tbody", {}, ...rows.map(([key, one]) => pg.el("tr", { data: { rates: key } }, pg.el("th", { scope: "row", text: pg.say(`panel.${key}`) }),
-      ...["precision", "recall", "f1"].map((name) => pg.el("td", { text: lab().share(one[name]) }))))));
+      ...["precision", "recall", "f1"].map((name) => pg.el("td", { text: panel().share(one[name]) }))))));
 }
 
 function queries(found) {
@@ -77,7 +80,7 @@ function queries(found) {
   const made = found.figure ? [figure("level_by_query", pg.say("panel.level_title"), pg.say("panel.level_hint"), found.figure, "down")] : [];
   return { nodes: [
     ...paragraphs(found.says), found.pooled && found.oracle ? rates([["one_for_all", found.pooled], ["one_each", found.oracle]]) : null,
-    found.pooled && found.oracle ? pg.el("p", { class: "pg-hint", text: pg.say("panel.oracle_hint", { cut: lab().exact(found.threshold) }) }) : null,
+    found.pooled && found.oracle ? pg.el("p", { class: "pg-hint", text: pg.say("panel.oracle_hint", { cut: panel().exact(found.threshold) }) }) : null,
     found.measures.length ? spreads(found.measures) : null, ...made.map((one) => one.card)].filter(Boolean), made };
 }
 function spreads(list) {
@@ -116,7 +119,7 @@ const calibrationLine = (both) => {
 
 // As the analysis: Platt's line through a sigmoid, or straight between the knots of the isotonic fit.
 function probability(found, score) {
-  if (found.slope !== null) return lab().sigmoid(found.slope * score + found.intercept);
+  if (found.slope !== null) return panel().sigmoid(found.slope * score + found.intercept);
   const { x, y } = found;
   if (!x.length) return null;
   if (score <= x[0]) return y[0];
@@ -128,10 +131,10 @@ function probability(found, score) {
 function tellProbability() {
   const line = root().querySelector("[data-probability]"), found = answer()?.calibration?.[chosen.method];
   if (!line || !found || found.reason) return;
-  const { threshold } = lab();
+  const { threshold } = panel();
   const value = threshold === null ? null : probability(found, threshold);
   line.textContent = value === null ? pg.say("panel.fitted_on", { n: found.n_pairs, queries: found.n_queries })
-    : pg.say("panel.probability_here", { value: lab().exact(threshold), percent: (100 * value).toFixed(0), n: found.n_pairs, queries: found.n_queries });
+    : pg.say("panel.probability_here", { value: panel().exact(threshold), percent: (100 * value).toFixed(0), n: found.n_pairs, queries: found.n_queries });
 }
 
 // ---- no good answer -------------------------------------------------------------------------------------------------
@@ -158,7 +161,7 @@ function drawFold(name) {
   box.querySelector(".pg-lab-fold-name").textContent = pg.say(TITLES[name]);
   box.querySelector(".pg-lab-fold-line").textContent = value ? MAKE[name][1](value) : pg.say("panel.computing");
   if (!box.open) return;
-  const key = `${lab().data.token} ${pg.language} ${chosen.method} ${Boolean(value)}`;
+  const key = `${panel().data.token} ${pg.language} ${chosen.method} ${Boolean(value)}`;
   if (drawnFor[name] === key) return;
   drawnFor[name] = key;
   if (!value) {
@@ -182,12 +185,12 @@ function draw() {
 }
 
 function moved() {
-  if (!lab()?.data || root().hidden) return;
-  for (const one of figures) if (one.node.isConnected && one.name.startsWith("reliability") === false) place(one);
+  if (!panel()?.data || root().hidden) return;
+  for (const one of drawn) if (one.node.isConnected && !one.name.startsWith("reliability")) place(one);
   if (fold("calibration").open) tellProbability();
 }
 
-for (const name of FOLDS) fold(name).addEventListener("toggle", () => { if (lab()?.data && !root().hidden) drawFold(name); });
+for (const name of FOLDS) fold(name).addEventListener("toggle", () => { if (panel()?.data && !root().hidden) drawFold(name); });
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-calibrate]");
   if (!button) return;
@@ -195,9 +198,7 @@ element.addEventListener("click", (event) => {
   drawFold("calibration");
   root().querySelector(`button[data-calibrate="${chosen.method}"]`).focus();
 });
-for (const [name, act] of [["playground:pairs", draw], ["playground:threshold", moved]]) {
-  const heard = () => (element.isConnected ? act() : document.removeEventListener(name, heard));
-  document.addEventListener(name, heard);
-}
+pg.hear(element, "playground:pairs", draw);
+pg.hear(element, "playground:threshold", moved);
 pg.redrawOnSwitch(element, draw);
 watch("value", draw);

@@ -1,2 +1,0 @@
-// More pairs for the labelling flow.
-watch("value", () => { if (props.value) window.playgroundLabelling?.take(props.value); });

@@ -1,0 +1,145 @@
+"""Scoring the set in view behind the page: asked for, gone on with, stopped, and looked at while it goes on."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import gradio as gr
+
+from playground.core.types import ModelChoice
+from playground.models import bm25
+from playground.models.resolve import parse_choice
+from playground.ui.components.asked import Asked
+from playground.ui.components.model_rows import chosen, instruction_of
+from playground.ui.page import Page
+from playground.ui.services import Services
+from playground.ui.texts import Phrase
+from playground.ui.views.threshold import scoring_progress
+from playground.ui.views.threshold.labelled_set_in_view import Frame, Selection, open_set
+from playground.ui.views.threshold.set_bar_payload import bar_payload, can_go_on
+from playground.ui.wiring import Caller, listen
+
+if TYPE_CHECKING:
+    from playground.ui.views.threshold import set_bar
+
+
+class Asking(NamedTuple):
+    """The strip after scoring was asked for or stopped."""
+
+    strip: Any = gr.skip()
+    jobs: Any = gr.skip()
+    timer: Any = gr.skip()
+    seen: Any = gr.skip()
+    notice: Any = gr.skip()
+
+
+class Ticked(NamedTuple):
+    """Where the jobs stand."""
+
+    jobs: Any
+    timer: Any
+    seen: Any
+    ended: Any
+
+
+def on_score(services: Services, caller: Caller, selection: Selection, *values: Any) -> Asking:
+    """Score the set in view with the chosen models, behind the page.
+
+    Raises:
+        PlaygroundError: the set, a model or a setting cannot be used.
+    """
+    asked = Asked(*values)
+    wanted = caller.event.get("models")
+    models = [str(model) for model in wanted if str(model).strip()] if isinstance(wanted, list) else []
+    rows = [{"model": model, "precision": asked.precision} for model in models[1:]]
+    choices = chosen(services, asked._replace(model=models[0]), rows) if models else []
+    instruction = instruction_of(asked) if (asked.model or "").strip() else asked.instruction.strip() or None
+    return _start(services, caller, selection, choices, instruction)
+
+
+def on_continue(services: Services, caller: Caller, selection: Selection, *values: Any) -> Asking:
+    """Score the pairs that a model has not scored yet, with the settings it ran with.
+
+    Raises:
+        PlaygroundError: the set or the model cannot be used.
+    """
+    key = caller.text("scorer")
+    row = next((row for row in open_set(services, caller, selection).scorers if row.key == key), None)
+    if row is None or not can_go_on(row):
+        return Asking()
+    spec = row.spec
+    name = f"{spec.model_id}@{spec.revision}" if spec.revision else spec.model_id
+    # The workspace's check of what may be opened on a public page.
+    Asked(*values)._replace(model=name, max_length=None, batch_tokens=None).choice(services)
+    choice = ModelChoice(bm25.MODEL_ID)
+    if spec.model_id != bm25.MODEL_ID:
+        choice = ModelChoice(
+            *parse_choice(name),
+            kind=spec.kind,
+            device=_device(spec.device),
+            precision=spec.precision,
+            max_length=spec.max_length or None,
+            truncation=spec.truncation,
+        )
+    return _start(services, caller, selection, [choice], row.instruction)
+
+
+def on_stop(services: Services, caller: Caller) -> Asking:
+    """Ask the visitor's jobs to end after the batch that is being computed."""
+    services.jobs.stop(caller.owner)
+    return Asking(jobs=scoring_progress.payload(services.jobs.of(caller.owner)))
+
+
+def on_dismiss(services: Services, caller: Caller) -> Asking:
+    """Take what is over from the list."""
+    services.jobs.forget(caller.owner)
+    return Asking(jobs=scoring_progress.payload(services.jobs.of(caller.owner)))
+
+
+def on_tick(services: Services, caller: Caller, seen: tuple[int, ...], ended: int) -> Ticked:
+    """Where the jobs stand; everything is shown anew once one more is over. Reads memory only."""
+    jobs = services.jobs.of(caller.owner)
+    over = tuple(job.number for job in jobs if not job.active)
+    news = bool(set(over) - set(seen))
+    timer = gr.skip() if any(job.active for job in jobs) else gr.update(active=False)
+    return Ticked(scoring_progress.payload(jobs), timer, over if news else gr.skip(), ended + 1 if news else gr.skip())
+
+
+def not_started(said: Phrase) -> Asking:
+    """What an error leaves under the strip, where nothing was started."""
+    return Asking(notice=[said])
+
+
+def _start(
+    services: Services, caller: Caller, selection: Selection, choices: list[ModelChoice], instruction: str | None
+) -> Asking:
+    seen = tuple(job.number for job in services.jobs.of(caller.owner) if not job.active)
+    in_view = open_set(services, caller, selection)
+    services.jobs.start(caller.owner, in_view.labelled, choices, instruction)
+    return Asking(
+        bar_payload(services, caller, selection, in_view),
+        scoring_progress.payload(services.jobs.of(caller.owner)),
+        gr.update(active=True),
+        seen,
+        None,
+    )
+
+
+def _device(name: str) -> Any:
+    return name if name in ("cuda", "mps", "cpu") else "auto"
+
+
+def wire(page: Page, w: set_bar.Widgets, frame: Frame) -> None:
+    """Listeners of the strip's buttons that score, and of the clock."""
+    services, me, asked = page.services, page.me, page.workspace.asked
+    asking: dict[str, Any] = {"me": me, "outputs": [w.strip, w.jobs, w.timer, w.seen, w.notice]}
+    scoring: dict[str, Any] = {"inputs": [frame.selection, *asked], "on_error": not_started} | asking
+    listen(w.strip.scoreasked, partial(on_score, services), **scoring)
+    listen(w.strip.continued, partial(on_continue, services), **scoring)
+    quick: dict[str, Any] = {"concurrency_limit": None, "concurrency_id": "threshold-jobs"}
+    listen(w.jobs.halted, partial(on_stop, services), **asking, **quick)
+    listen(w.jobs.dismissed, partial(on_dismiss, services), **asking, **quick)
+    ticked = [w.jobs, w.timer, w.seen, w.ended]
+    listen(w.timer.tick, partial(on_tick, services), me=me, inputs=[w.seen, w.ended], outputs=ticked, **quick)
+    frame.refresh(w.ended.change)
