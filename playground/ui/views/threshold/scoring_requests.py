@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import gradio as gr
 
@@ -20,8 +21,22 @@ from playground.ui.views.threshold.labelled_set_in_view import Frame, Selection,
 from playground.ui.views.threshold.set_bar_payload import bar_payload, can_go_on
 from playground.ui.wiring import Caller, listen
 
-if TYPE_CHECKING:
-    from playground.ui.views.threshold import set_bar
+
+@dataclass(frozen=True)
+class ScoringWidgets:
+    """The components that scoring needs.
+
+    Attributes:
+        seen: numbers of the jobs that were over when this page looked last.
+        ended: changes when a job of this visitor has ended since.
+    """
+
+    strip: gr.HTML
+    notice: gr.HTML
+    jobs: gr.HTML
+    timer: gr.Timer
+    seen: gr.State
+    ended: gr.State
 
 
 class Asking(NamedTuple):
@@ -130,7 +145,7 @@ def _device(name: str) -> Any:
     return name if name in ("cuda", "mps", "cpu") else "auto"
 
 
-def wire(page: Page, w: set_bar.Widgets, frame: Frame) -> None:
+def wire(page: Page, w: ScoringWidgets, frame: Frame) -> None:
     """Listeners of the strip's buttons that score, and of the clock."""
     services, me, asked = page.services, page.me, page.workspace.asked
     asking: dict[str, Any] = {"me": me, "outputs": [w.strip, w.jobs, w.timer, w.seen, w.notice]}

@@ -40,24 +40,16 @@ STORAGE_KEY = "rerank-playground-labelled-set"
 
 
 @dataclass(frozen=True)
-class Widgets:
+class Widgets(scoring_requests.ScoringWidgets):
     """The components of the strip.
 
     Attributes:
         upload: out of sight; the strip's own button opens it.
-        seen: numbers of the jobs that were over when this page looked last.
-        ended: changes when a job of this visitor has ended since.
         kept: what this browser looked at last, for the next page.
     """
 
-    strip: gr.HTML
-    notice: gr.HTML
-    jobs: gr.HTML
     upload: gr.UploadButton
     download: gr.HTML
-    timer: gr.Timer
-    seen: gr.State
-    ended: gr.State
     kept: gr.BrowserState
 
     @property
@@ -100,7 +92,7 @@ def build(services: Services, localized: Localized) -> Widgets:
         download = download_part("threshold-download")
     timer = gr.Timer(TICK_SECONDS, active=False)
     kept = gr.BrowserState({}, storage_key=STORAGE_KEY, secret=STORAGE_KEY)
-    return Widgets(strip, notice, jobs, upload, download, timer, gr.State(()), gr.State(0), kept)
+    return Widgets(strip, notice, jobs, timer, gr.State(()), gr.State(0), upload, download, kept)
 
 
 def show(
