@@ -46,7 +46,9 @@ def rerank(page: Any, query: str = "red panda", passages: tuple[str, ...] | str 
 
 
 def finished(page: Any, n: int) -> None:
-    page.wait_for_function(f"({ROWS})() === {n} && !document.querySelector('.pg-live')")
+    # Of a long list only some rows are in the page.
+    table = "document.querySelector('.pg-table')?.getAttribute('aria-rowcount')"
+    page.wait_for_function(f"() => {table} === '{n + 1}' && !document.querySelector('.pg-live')")
     page.wait_for_function("() => document.querySelectorAll('#ranking-plots .js-plotly-plot .main-svg').length > 1")
     page.wait_for_function("() => document.querySelector('#workspace-stop').disabled")
 
