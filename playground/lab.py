@@ -40,7 +40,7 @@ def report(labelled: LabelledSet, scores: SetScores, method: Method = "f-beta", 
 
 
 def _lines(labelled: LabelledSet, scores: SetScores, method: Method, parameter: float | None) -> Iterator[str]:
-    from playground.analysis import quality, thresholds, uncertainty, verdict
+    from playground.analysis import quality, thresholds, uncertainty, unseen, verdict
     from playground.analysis.curves import precision_recall
     from playground.analysis.judged import judged
 
@@ -69,13 +69,13 @@ def _lines(labelled: LabelledSet, scores: SetScores, method: Method, parameter: 
     )
     for name, estimate in (("precision", sure.precision), ("recall", sure.recall), ("F1", sure.f1)):
         yield f"    {name} {_estimate(estimate)}"
-    unseen = uncertainty.leave_one_query_out(pairs, method, chosen)
-    if unseen.inside is not None and unseen.outside is not None:
+    outside = unseen.leave_one_query_out(pairs, method, chosen)
+    if outside.inside is not None and outside.outside is not None:
         yield (
-            f"    on unseen queries ({unseen.n_folds} folds): precision {_number(unseen.outside.precision)}, "
-            f"recall {_number(unseen.outside.recall)}, F1 {_number(unseen.outside.f1)}"
+            f"    on unseen queries ({outside.n_folds} folds): precision {_number(outside.outside.precision)}, "
+            f"recall {_number(outside.outside.recall)}, F1 {_number(outside.outside.f1)}"
         )
-    for warning in (*best.warnings, *sure.warnings, *unseen.warnings):
+    for warning in (*best.warnings, *sure.warnings, *outside.warnings):
         yield f"    {warning}"
 
 

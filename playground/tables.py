@@ -23,7 +23,7 @@ from playground.engine.comparison_record import to_frame
 if TYPE_CHECKING:
     import pandas as pd
 
-    from playground.analysis.quality import Counting, Unscored
+    from playground.analysis.definitions import Counting, Unscored
 
 
 def scores(comparison: Comparison) -> pd.DataFrame:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
+
+# Workers that share the cores get one thread each, and ports of their own: gradio looks whether a port is free a while
+# before it takes it. Both are read at the first import.
+if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ["GRADIO_SERVER_PORT"] = str(7860 + 100 * int(worker.removeprefix("gw")))
 
 import pytest
 from hypothesis import settings
 
 from playground.paths import BUILT_IN_MODELS
+from tests.environments import Interpreter, python_with
 
 # No deadline: no test asserts a wall-clock time, and the first example may import scipy.
 settings.register_profile("playground", deadline=None)
@@ -36,20 +43,21 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, A
 
 
 def _no_silent_skip(report: Any, id: str) -> Any:
-    if report.skipped and os.environ.get("CI") and not hasattr(report, "wasxfail"):
-        if not any(fnmatch(id, pattern) for pattern in MAY_SKIP):
-            report.outcome = "failed"
-            report.longrepr = f"{id} was skipped ({report.longrepr}), and tests/conftest.py names no reason for it."
+    skipped = report.skipped and not hasattr(report, "wasxfail")
+    if skipped and os.environ.get("CI") and not any(fnmatch(id, pattern) for pattern in MAY_SKIP):
+        report.outcome = "failed"
+        report.longrepr = f"{id} was skipped ({report.longrepr}), and tests/conftest.py names no reason for it."
     return report
 
 
 @pytest.fixture(scope="session")
-def beside_flag_embedding() -> Path:
-    """The interpreter of an environment with FlagEmbedding, in the versions that our snippet names."""
+def beside_flag_embedding() -> Iterator[Interpreter]:
+    """An interpreter beside FlagEmbedding, in the versions that our snippet names."""
     from playground.engine.snippets.flag_embedding import VERSIONS
-    from tests.environments import python_with
 
-    return python_with([*VERSIONS, "torch>=2.6,<2.14"])
+    interpreter = Interpreter(python_with([*VERSIONS, "torch>=2.6,<2.14"]))
+    yield interpreter
+    interpreter.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
-import tempfile
 import venv
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from filelock import FileLock
 from platformdirs import user_cache_path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,30 +26,58 @@ def python_with(requirements: Sequence[str]) -> Path:
     """
     of = hashlib.sha256("\n".join((sys.version, *requirements)).encode()).hexdigest()[:16]
     folder = user_cache_path("rerank-playground-tests") / of
-    if not (folder / "complete").exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        # Half an environment, or one that another run builds at this moment, is never taken for a whole one.
-        made = Path(tempfile.mkdtemp(prefix=f"{of}-", dir=folder.parent))
-        venv.create(made, with_pip=True)
-        pip = [made / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, *requirements], check=True)
-        (made / "complete").touch()
-        try:
-            made.rename(folder)
-        except OSError:  # another run was faster
-            assert (folder / "complete").exists()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Half an environment is never taken for a whole one, and two runs at once do not build it twice.
+    with FileLock(folder.with_suffix(".lock")):
+        if not (folder / "complete").exists():
+            venv.create(folder, with_pip=True, clear=True)
+            pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*pip, *requirements], check=True)
+            (folder / "complete").touch()
     return folder / "bin" / "python"
 
 
-def run(python: Path, code: str, *arguments: object, **environ: str) -> str:
-    """What a program prints there. It finds this project, and no network.
+# Runs programs that come as lines of JSON, one after another: an import of torch and transformers takes seconds.
+LOOP = """
+import contextlib, json, os, sys, traceback
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+for line in sys.stdin:
+    asked = json.loads(line)
+    os.environ.update(asked["environ"])
+    names = {"__name__": "asked", "argv": asked["arguments"]}
+    try:
+        exec(compile(asked["code"], "<asked>", "exec"), names)
+        answer = {"value": names[asked["name"]]}
+    except Exception:
+        answer = {"error": traceback.format_exc()}
+    print(json.dumps(answer, default=float), file=answers, flush=True)
+"""
 
-    Raises:
-        OSError: it failed; with the end of what it said.
-    """
-    own = {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-    command = [str(python), "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, env=os.environ | own | environ, cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        raise OSError(done.stderr[-2000:])
-    return done.stdout
+
+class Interpreter:
+    """A running Python of such an environment. It finds this project, and no network."""
+
+    def __init__(self, python: Path) -> None:
+        own = {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+        pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        self._process = subprocess.Popen([python, "-c", LOOP], env=os.environ | own, cwd=ROOT, **pipes)
+
+    def run(self, code: str, name: str, *arguments: object, **environ: str) -> Any:
+        """What a program leaves under a name, as JSON brings it over. It finds its arguments in `argv`.
+
+        Raises:
+            OSError: it failed; with its traceback.
+        """
+        asked = {"code": code, "name": name, "arguments": [str(each) for each in arguments], "environ": environ}
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps(asked), file=self._process.stdin, flush=True)
+        answer = json.loads(self._process.stdout.readline() or '{"error": "The interpreter has ended."}')
+        if "error" in answer:
+            raise OSError(answer["error"])
+        return answer["value"]
+
+    def close(self) -> None:
+        """End it."""
+        self._process.communicate()

@@ -1,5 +1,6 @@
 // The comparison: what to see first, the passages the models fight over, and the ranked lists side by side.
 // One passage is the same passage everywhere: pointing at it lights it in every column and in both plots.
+// The scripts for the lists and the plots come before this one, in one scope.
 const pg = window.playground;
 const $ = (selector) => element.querySelector(selector);
 const FIRST_FIGHTS = 6;
@@ -8,56 +9,24 @@ const MORE_ROWS = 100;
 const PREVIEW_CHARS = 220;
 const INPUT = "input";
 const SYMBOLS = ["●", "◆", "■", "▲", "✚", "★", "▼", "✖"];
-const PLOTS = ["compare-shift", "compare-percentiles"];
-const DIM = "0.13";
 const labels = window.playgroundLabels;
 
 let data = null;
 const chosen = { baseline: null, touched: false, pinned: null, fights: FIRST_FIGHTS, rows: FIRST_ROWS, run: null };
-let marks = new Map();
+let lit = null;
 
 const preview = (place) => {
   const text = data.passages[place].text.replace(/\s+/gu, " ");
   const chars = text.length > PREVIEW_CHARS ? Array.from(text.slice(0, PREVIEW_CHARS * 2)) : null;
   return chars && chars.length > PREVIEW_CHARS ? `${chars.slice(0, PREVIEW_CHARS).join("")}…` : text;
 };
-const rowsOf = (column) => column.scored.map(([place, rank, tied, raw, percentile, tokens, cut]) => ({ place, rank, tied, raw, percentile, tokens, cut }));
+const rowsOf = (column) => JSON.parse(column.scored).map(([place, rank, tied, raw, percentile, tokens, cut]) => ({ place, rank, tied, raw, percentile, tokens, cut }));
 const comparable = () => data.columns.filter((column) => column.series !== null);
 const symbol = (column) => (column.series === null
   ? pg.el("span", { class: "pg-series", "aria-hidden": "true", text: "○" })
   : pg.el("span", { class: "pg-series", "aria-hidden": "true", text: SYMBOLS[column.series % SYMBOLS.length], style: { color: column.colour } }));
 const rawOf = (column, row) => `${pg.signed(row.raw, 3)} ${column.scale === "bm25" ? "BM25" : pg.say(`ranking.raw_${column.scale}`).toLowerCase()}`;
 const rankText = (row) => (row.tied ? `${row.rank}=` : String(row.rank));
-
-// ---- movement against the baseline ----------------------------------------------------------------------------------
-
-// Ranks among the passages that both have, ties sharing the smaller one: a passage that one lacks pushes nobody.
-function ranksAmong(rows, places) {
-  const raws = rows.filter((row) => places.has(row.place)).sort((a, b) => b.raw - a.raw);
-  const ranks = new Map();
-  raws.forEach((row, at) => ranks.set(row.place, at && row.raw === raws[at - 1].raw ? ranks.get(raws[at - 1].place) : at + 1));
-  return ranks;
-}
-
-// Places climbed (+) or fallen (-) by each passage of a column; null where there is nothing to hold it against.
-function movements(column) {
-  if (column.series === null || chosen.baseline === column.at) return null;
-  const { rows } = column;
-  if (chosen.baseline === INPUT) return new Map(rows.map((row) => [row.place, row.place + 1 - row.rank]));
-  const other = data.columns[chosen.baseline];
-  if (!other || other.series === null) return null;
-  const both = new Set(rows.map((row) => row.place).filter((place) => other.byPlace.has(place)));
-  const before = ranksAmong(other.rows, both), now = ranksAmong(rows, both);
-  return new Map([...both].map((place) => [place, before.get(place) - now.get(place)]));
-}
-
-function badge(n, name) {
-  if (n === undefined) return null;
-  const key = n > 0 ? "compare.up" : n < 0 ? "compare.down" : "compare.level";
-  const said = pg.say(key, { n: Math.abs(n), model: name });
-  return pg.el("span", { class: `pg-move ${n > 0 ? "pg-up" : n < 0 ? "pg-down" : ""}`, title: said },
-    pg.el("span", { "aria-hidden": "true", text: n > 0 ? `▲${n}` : n < 0 ? `▼${-n}` : "–" }), pg.el("span", { class: "pg-hidden", text: said }));
-}
 
 // ---- parts ----------------------------------------------------------------------------------------------------------
 
@@ -69,13 +38,6 @@ function pick(place, ...more) {
     pg.el("span", { class: "pg-number-chip", title: pg.say("compare.input_place", { n: place + 1 }), text: String(place + 1) }),
     pg.el("span", { class: "pg-pick-text", dir: "auto", text: preview(place) }),
     more.some(Boolean) ? pg.el("span", { class: "pg-pick-badges" }, ...more) : null);
-}
-
-function remember(node, place) {
-  node.dataset.place = place;
-  if (!marks.has(place)) marks.set(place, []);
-  marks.get(place).push(node);
-  return node;
 }
 
 function fold(box, shown, total, more) {
@@ -139,74 +101,14 @@ function drawFights() {
     pg.el("th", { scope: "col", class: "pg-spread", text: pg.say("compare.spread"), title: pg.say("compare.spread_title") }),
     ...columns.map((column) => pg.el("th", { scope: "col", class: "pg-rank", title: column.name }, symbol(column), pg.el("span", { class: "pg-rank-name", text: column.name })))));
   const n = found.rows.length;
-  part.querySelector("tbody").replaceChildren(...found.rows.slice(0, chosen.fights).map((row) => remember(pg.el("tr", {},
+  part.querySelector("tbody").replaceChildren(...found.rows.slice(0, chosen.fights).map((row) => pg.el("tr", { data: { place: row.place } },
     pg.el("th", { scope: "row" }, pick(row.place, label(row.place))),
     pg.el("td", { class: "pg-spread" }, pg.el("strong", { text: row.spread === null ? "–" : String(row.spread) })),
-    ...row.ranks.map((_, at) => rankCell(row, at, n))), row.place)));
+    ...row.ranks.map((_, at) => rankCell(row, at, n)))));
   fold(part.querySelector(".pg-fold"), chosen.fights, n, () => { chosen.fights += MORE_ROWS; drawMarked(); });
 }
 
-// ---- the lists ------------------------------------------------------------------------------------------------------
-
-function drawBaseline() {
-  const box = $(".pg-baseline"), select = box.querySelector("select");
-  const options = [...data.columns.map((column, at) => [column, at]).filter(([column]) => column.series !== null).map(([column, at]) => [String(at), column.name]), [INPUT, pg.say("compare.input_order")]];
-  box.hidden = data.running || options.length < 2;
-  box.querySelector("span").textContent = pg.say("compare.baseline");
-  const values = options.map(([value]) => value);
-  // Nobody's choice: the first model, or the input as long as there is only one.
-  if (!chosen.touched || !values.includes(String(chosen.baseline))) chosen.baseline = values.length > 2 ? Number(values[0]) : INPUT;
-  select.replaceChildren(...options.map(([value, text]) => pg.el("option", { value, text })));
-  select.value = String(chosen.baseline);
-}
-
-function baselineName() {
-  return chosen.baseline === INPUT ? pg.say("compare.input_order") : data.columns[chosen.baseline]?.name || "";
-}
-
-function drawItem(column, row, moves) {
-  const title = `${rawOf(column, row)} · ${pg.say("plot.at_percentile", { percentile: Math.round(row.percentile) })} · ${pg.say("ranking.tokens_read", { n: row.tokens })}${row.cut ? ` · ${pg.say("ranking.cut", { n: row.cut })}` : ""}`;
-  return remember(pg.el("li", { class: "pg-item", title },
-    pg.el("span", { class: "pg-item-rank" }, pg.el("span", { text: rankText(row), title: row.tied ? pg.say("ranking.tied") : null }),
-      moves ? badge(moves.get(row.place), baselineName()) : null),
-    pick(row.place, row.cut ? pg.el("span", { class: "pg-badge pg-cut", text: pg.say("ranking.cut", { n: row.cut }) }) : null),
-    labels.control(pairOf(row.place))), row.place);
-}
-
-function under(column) {
-  const scale = column.scale && column.scale !== "bm25" ? pg.say(`ranking.raw_${column.scale}`).toLowerCase() : "";
-  const parts = [pg.say(`compare.kind_${column.kind}`), scale, [column.device.toUpperCase(), column.precision].filter(Boolean).join(" ")];
-  return parts.filter(Boolean).join(" · ");
-}
-
-function drawColumn(column) {
-  const moves = data.running ? null : movements(column);
-  const { rows } = column;
-  const isBaseline = !data.running && chosen.baseline === column.at && comparable().length > 1;
-  return pg.el("section", { class: `pg-column pg-state-${column.state}${column.earlier ? " pg-column-earlier" : ""}` },
-    pg.el("header", {}, pg.el("h3", { title: column.id }, symbol(column), pg.el("span", { text: column.name })),
-      pg.el("p", { text: under(column) }),
-      isBaseline ? pg.el("span", { class: "pg-badge", text: pg.say("compare.is_baseline") }) : null,
-      column.state === "done" ? null : pg.el("p", { class: `pg-column-state pg-${column.state === "failed" ? "bad" : "muted"}`, text: pg.say(`compare.state_${column.state}`) })),
-    pg.el("div", {},
-      pg.el("div", { class: "pg-column-said" }, ...column.said.map((item) => pg.el("p", { class: `pg-${item.tone || "warn"}`, text: pg.phrase(item) }))),
-      rows.length ? pg.el("ol", {}, ...rows.slice(0, chosen.rows).map((row) => drawItem(column, row, moves))) : null));
-}
-
-function drawLists() {
-  const part = $(".pg-lists");
-  part.querySelector("h2").textContent = pg.say("compare.lists");
-  part.querySelector(".pg-hint").textContent = pg.say("compare.lists_hint");
-  part.querySelector(".pg-scroller").setAttribute("aria-label", pg.say("compare.lists"));
-  drawBaseline();
-  part.querySelector(".pl-mode-here").replaceChildren(labels.modes(data.passages.map((passage, place) => pairOf(place))));
-  part.querySelector(".pg-columns").replaceChildren(...data.columns.map(drawColumn));
-  const longest = Math.max(0, ...data.columns.map((column) => column.rows.length));
-  fold(part.querySelector(".pg-fold"), chosen.rows, longest, () => { chosen.rows += MORE_ROWS; drawMarked(); });
-}
-
 function drawMarked() {
-  marks = new Map();
   drawFights();
   drawLists();
   light(chosen.pinned);
@@ -214,11 +116,10 @@ function drawMarked() {
 
 // ---- one passage everywhere -----------------------------------------------------------------------------------------
 
-let lit = null;
 function light(place) {
-  if (lit !== null) for (const node of marks.get(lit) || []) node.classList.remove("pg-lit");
+  for (const node of element.querySelectorAll(".pg-lit")) node.classList.remove("pg-lit");
   lit = place;
-  if (lit !== null) for (const node of marks.get(lit) || []) node.classList.add("pg-lit");
+  if (lit !== null) for (const node of element.querySelectorAll(`.pg-item[data-place="${lit}"], tr[data-place="${lit}"]`)) node.classList.add("pg-lit");
   for (const id of PLOTS) isolate(find(id), lit);
 }
 
@@ -255,72 +156,6 @@ function unpin() {
   element.querySelector(`.pg-pick[data-place="${place}"]`)?.focus();
 }
 
-// ---- the plots ------------------------------------------------------------------------------------------------------
-
-function find(id) {
-  const plot = document.querySelector(`#${id} .js-plotly-plot`);
-  return plot && plot._fullData && window.Plotly ? plot : null;
-}
-
-// By opacity and in the drawing itself: redrawing the figure would take away what the pointer is on.
-function isolate(plot, place) {
-  if (!plot) return;
-  for (const node of plot.querySelectorAll(".scatterlayer > .trace")) {
-    const trace = node.__data__?.[0]?.trace;
-    if (!trace) continue;
-    if (plot.layout.meta?.width) {
-      node.style.opacity = place === null || trace.customdata?.[0] === place ? "" : DIM;
-    } else {
-      node.querySelectorAll(".points path").forEach((point, at) => { point.style.opacity = place === null || trace.customdata?.[at] === place ? "" : DIM; });
-    }
-  }
-}
-
-// A figure does not know its width: many models scroll inside their card, and a phone shows numbers without texts.
-function fit(plot) {
-  const names = plot.layout.meta?.names;
-  const box = plot.closest("#compare-shift, #compare-percentiles");
-  if (!names || !box) return;
-  const narrow = box.clientWidth < 520, changes = {};
-  if (narrow) changes["yaxis.ticktext"] = plot.layout.yaxis.ticktext.map((text) => text.split(" ")[0]);
-  if (box.id === "compare-shift") {
-    const wanted = names.length * (narrow ? 96 : 130) + (narrow ? 50 : 230);
-    box.style.setProperty("--plot-width", wanted > box.clientWidth ? `${wanted}px` : "100%");
-    if (narrow) Object.assign(changes, { "annotations[0].x": 0, "annotations[0].xanchor": "left", "annotations[0].align": "left" });
-  } else if (narrow) {
-    // The names stand below each other there, and would take their room from the marks.
-    changes.height = plot.layout.height + Math.max(0, names.length - 2) * 20;
-  }
-  window.Plotly.relayout(plot, changes).then(() => window.Plotly.Plots.resize(plot)).then(() => isolate(plot, lit));
-}
-
-function bind(plot) {
-  fit(plot);
-  plot.on("plotly_hover", (event) => light(event.points[0].customdata));
-  plot.on("plotly_unhover", () => light(chosen.pinned));
-  plot.on("plotly_click", (event) => { if (chosen.pinned !== event.points[0].customdata) pin(event.points[0].customdata); });
-  plot.on("plotly_afterplot", () => isolate(plot, lit));
-}
-
-// Gradio mounts a plot anew whenever its figure changes.
-let pending = 0;
-const fresh = () => PLOTS.map(find).filter((plot) => plot && !plot.playgroundSeen);
-const observer = new MutationObserver(() => {
-  if (!element.isConnected) {
-    observer.disconnect();
-    return;
-  }
-  if (pending || !fresh().length) return;
-  pending = setTimeout(() => {
-    pending = 0;
-    for (const plot of fresh()) {
-      plot.playgroundSeen = true;
-      bind(plot);
-    }
-  }, 60);
-});
-observer.observe(document.documentElement, { childList: true, subtree: true });
-
 // ---- everything -----------------------------------------------------------------------------------------------------
 
 function drawEmpty() {
@@ -336,14 +171,17 @@ function draw() {
   $(".pg-empty").hidden = there;
   $(".pg-compared").hidden = !there;
   const before = data && chosen.pinned !== null ? data.passages[chosen.pinned]?.text : null;
-  data = there ? { ...value, columns: value.columns.map((column, at) => {
-    const rows = rowsOf(column);
-    return { ...column, at, rows, byPlace: new Map(rows.map((row) => [row.place, row])) };
-  }) } : null;
   if (!there) {
+    data = null;
     drawEmpty();
     return;
   }
+  const columns = value.columns.map((column, at) => {
+    const rows = rowsOf(column);
+    return { ...column, at, rows, byPlace: new Map(rows.map((row) => [row.place, row])) };
+  });
+  const disagreement = value.disagreement && { ...value.disagreement, rows: JSON.parse(value.disagreement.rows) };
+  data = { ...value, columns, disagreement, passages: JSON.parse(value.passages) };
   labels.take(data.query, data.passages.map((passage) => passage.text), data.passages.map((passage) => passage.said), !data.running);
   if (chosen.run !== value.nonce) Object.assign(chosen, { run: value.nonce, fights: FIRST_FIGHTS, rows: FIRST_ROWS });
   if (chosen.pinned !== null && data.passages[chosen.pinned]?.text !== before) chosen.pinned = null;
@@ -352,6 +190,7 @@ function draw() {
   drawVerdict();
   drawMarked();
   drawOne();
+  window.playgroundFind.changed(element);
 }
 
 function exported(button) {
@@ -401,7 +240,19 @@ function setRight(right) {
   data.right = right;
   drawVerdict();
 }
-labels.attach(element, (message) => trigger("graded", message), (value) => setRight(value.right));
+labels.attach(element, (message) => trigger("graded", message), {
+  answered: (value) => setRight(value.right),
+  pairAt: (of, place) => (data?.of === of ? pairOf(place) : null),
+});
+window.playgroundFind.over(element, {
+  isLong: () => Boolean(data && firstList()) && data.passages.length > FIRST_ROWS,
+  texts: () => firstList().rows.map((row) => data.passages[row.place].text),
+  go: goTo,
+  reveal: (node) => { if (chosen.pinned !== Number(node.dataset.place)) pin(Number(node.dataset.place)); },
+  leave: (n) => goTo(n).querySelector(".pg-pick").focus(),
+  where: ".pg-pick-text, .pg-one-text",
+});
+watchPlots();
 
 // Other parts of the view read what is compared, and light a passage, through this.
 window.playgroundCompare = {
@@ -416,4 +267,5 @@ window.playgroundCompare = {
 };
 
 pg.redrawOnSwitch(element, draw);
-watch("value", draw);
+// A comparison ends with its last message once more.
+watch("value", () => { if (!props.value?.nonce || props.value.nonce !== chosen.run) draw(); });

@@ -3,7 +3,9 @@ const pg = window.playground;
 const $ = (selector) => element.querySelector(selector);
 const STAR = "M12 3.5l2.6 5.3 5.9.9-4.3 4.1 1 5.8-5.2-2.7-5.2 2.7 1-5.8L3.5 9.7l5.9-.9L12 3.5Z";
 const MOST_MARKS = 3;
+const KINDS = ["runs", "labels", "sets", "scores", "thresholds"];
 let editing = null;
+let forgetting = false;
 
 function when(iso) {
   const date = new Date(iso);
@@ -60,9 +62,46 @@ function drawRun(run) {
       action("delete", run.id, "history.delete", { class: "pg-danger" })));
 }
 
+// "12 runs · 40 labels": of each kind that there is.
+function counts(kept) {
+  const some = KINDS.filter((kind) => kept[kind]).map((kind) => pg.say(`history.n_${kind}`, { n: kept[kind] }));
+  return some.join(" · ") || pg.say("history.n_nothing");
+}
+
+// Said before it is a number that looks full: 49.96 of 50 is not 50 of 50.
+const megabytes = (room) => pg.say("history.room", { used: room.used < 10 ? room.used.toFixed(1) : Math.floor(room.used), most: room.most });
+
+function ask(open) {
+  forgetting = open;
+  draw();
+  $(open ? ".history-forget button" : ".history-kept button")?.focus();
+}
+
+function drawKept(value) {
+  const kept = value.kept;
+  const any = kept && KINDS.some((kind) => kept[kind]);
+  forgetting = forgetting && any;
+  $(".history-kept").hidden = !any && !value.room;
+  $(".history-kept").replaceChildren(...(kept ? [
+    pg.el("p", { text: [pg.say("history.kept", { counts: counts(kept) }), ...(value.room ? [megabytes(value.room)] : [])].join(" · ") }),
+    any && !forgetting ? action("", "", "history.forget", { class: "pg-danger", click: () => ask(true) }) : null,
+  ] : []));
+  $(".history-forget").hidden = !forgetting;
+  $(".history-forget").replaceChildren(...(forgetting ? [
+    pg.el("p", { text: pg.say("history.forget_what", { counts: counts(kept) }) }),
+    pg.el("div", { class: "history-forget-tools" },
+      action("", "", "history.export_first", { class: "pg-primary", click: () => trigger("exportasked", {}) }),
+      action("", "", "history.forget_now", { class: "history-forget-now", click: () => { forgetting = false; trigger("acted", { verb: "forget" }); } }),
+      action("", "", "history.keep", { click: () => ask(false) })),
+  ] : []));
+  $(".history-done").hidden = !value.done;
+  $(".history-done").textContent = value.done ? pg.say(`history.${value.done.verb}`, { counts: counts(value.done) }) : "";
+}
+
 function draw() {
   const value = props.value || {};
   const runs = value.runs || [];
+  drawKept(value);
   $(".pg-undo").hidden = !value.deleted;
   $(".pg-undo").replaceChildren(...(value.deleted ? [
     pg.el("span", { text: pg.say("history.deleted", { query: value.deleted.query.slice(0, 80) }) }),

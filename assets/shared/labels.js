@@ -89,8 +89,9 @@ window.playgroundLabels = (() => {
         if (!onItsWay(pair)) set(pair, value.label);
         repaint(pair);
         // A row that was labelled while it streamed showed only the beginning of its text.
-        for (const other of placed(pair)) {
-          if (same(other, pair)) continue;
+        for (const { pairAt } of roots.values()) {
+          const other = pairAt(pair.of, pair.place);
+          if (!other || same(other, pair)) continue;
           set(other, value.label);
           repaint(other);
         }
@@ -188,8 +189,6 @@ window.playgroundLabels = (() => {
   // Without grades, any grade over 0 is "relevant".
   const pressed = (now) => (!now ? null : !graded && now.grade > 0 ? 1 : now.grade);
 
-  const placed = (pair) => [...roots.keys()].flatMap((root) => [...labelsIn(root)]).map((node) => node.playgroundPair)
-    .filter((other) => other.of === pair.of && other.place === pair.place);
   const labelsIn = (root) => root.querySelectorAll(".pl-label, .pl-badge");
   function repaint(pair) {
     for (const root of roots.keys()) {
@@ -215,8 +214,7 @@ window.playgroundLabels = (() => {
       choose(root, node, grade);
     } else if (move) focusOn(group, [...group.children].indexOf(document.activeElement) + move);
     else if (row) {
-      const all = [...root.querySelectorAll(".pl-control")], next = all[all.indexOf(group) + row];
-      if (next) next.querySelector("[tabindex='0']").focus();
+      window.playgroundLists.beside(group, row)?.querySelector(".pl-control [tabindex='0']").focus();
     } else return;
     event.preventDefault();
     event.stopPropagation();
@@ -227,9 +225,10 @@ window.playgroundLabels = (() => {
     next.focus();
   }
 
-  // A part of the page with controls in it: `out` hands its messages to the server, `heard` gets each answer.
-  function attach(root, out, heard) {
-    roots.set(root, { send: out, answered: heard });
+  // A part of the page with controls in it: `send` hands its messages to the server, `answered` gets each answer, and
+  // `pairAt(of, place)` is the pair that stands there now, drawn or not.
+  function attach(root, send, { answered, pairAt }) {
+    roots.set(root, { send, answered, pairAt });
     root.classList.toggle("pl-graded", graded);
     root.addEventListener("click", (event) => {
       const button = event.target.closest(".pl-b");

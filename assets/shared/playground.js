@@ -26,10 +26,15 @@ window.playground = (() => {
     return item[language] || item.text || item.en || "";
   }
 
-  const number = (value, digits = 0) =>
-    new Intl.NumberFormat(language === "zh" ? "zh-CN" : "en-US", {
-      minimumFractionDigits: digits, maximumFractionDigits: digits || (Number.isInteger(value) ? 0 : 2),
-    }).format(value);
+  // One that is made anew for each number costs as much as the row around it.
+  const formats = new Map();
+  function number(value, digits = 0) {
+    const most = digits || (Number.isInteger(value) ? 0 : 2), key = `${language} ${digits} ${most}`;
+    if (!formats.has(key)) {
+      formats.set(key, new Intl.NumberFormat(language === "zh" ? "zh-CN" : "en-US", { minimumFractionDigits: digits, maximumFractionDigits: most }));
+    }
+    return formats.get(key).format(value);
+  }
 
   const signed = (value, digits) => {
     const text = Math.abs(value).toFixed(digits);

@@ -19,7 +19,6 @@ EVERY_QUERY = "All queries ({n}) have a relevant passage. Label some queries for
 NO_QUERY = "None of the {n} queries has a relevant passage. Label some that have."
 LEFT_OUT = "{n} passages without a label or a score do not count here; the true top of a query may be among them."
 FEW = "Only {n} of {n_queries} queries are of the rarer kind, so the curve says little."
-REASONS = (EVERY_QUERY, NO_QUERY, LEFT_OUT, FEW)
 
 FEWEST = 5
 

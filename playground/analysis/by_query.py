@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from playground.analysis.curves import Floats, Ints, confusion, undefined
 from playground.analysis.judged import Judged
 from playground.analysis.thresholds import suggest
-from playground.analysis.uncertainty import ONE_QUERY, Rates
+from playground.analysis.unseen import ONE_QUERY, Rates
 
 ORACLE = (
     "With one threshold F1 is {one} %. With the best threshold for each query it would be {oracle} %; only an oracle "
@@ -36,18 +36,6 @@ FEW_QUERIES = "Drift needs at least {least} queries with pairs of this class, no
 FEW_WITHIN = "Drift needs several pairs of this class in one query; there are {n} pairs in {n_queries} queries."
 NO_SPREAD = "All scores of this class are equal."
 FEW_BOTH = "At least {least} queries with both classes are needed, not {n}."
-REASONS = (
-    ORACLE,
-    HOLDS,
-    DRIFTS,
-    DIFFERS,
-    APART,
-    STEADY,
-    FEW_QUERIES,
-    FEW_WITHIN,
-    NO_SPREAD,
-    FEW_BOTH,
-)
 
 FEWEST_QUERIES = 5
 FEWEST_WITHIN = 10

@@ -33,7 +33,6 @@ ONE_SIDED = (
 FALLS = "The probability falls as the score grows: on these labels the model ranks the wrong way round."
 STEEP = "Scores separate the classes completely, so the labels do not say how steep the curve is."
 CERTAIN = "{n} pairs got a probability of exactly 0 or 1 and the opposite label; the log loss is huge for that reason."
-REASONS = (FEW_OF_A_CLASS, FEW_QUERIES, ONE_SIDED, FALLS, STEEP, CERTAIN)
 
 FEWEST_OF_A_CLASS = 10
 FEWEST_QUERIES = 3

@@ -22,7 +22,6 @@ Ints = NDArray[np.int64]
 NO_PAIRS = "No pair has both a label and a score yet. Label some pairs and score the set."
 NONE_RELEVANT = "None of the {n} labelled pairs is relevant. Label some that are."
 ALL_RELEVANT = "All {n} labelled pairs are relevant. Label some that are not."
-REASONS = (NO_PAIRS, NONE_RELEVANT, ALL_RELEVANT)
 
 # 10.0**22 is the last power of ten that float64 holds exactly, and 17 digits tell any two apart.
 MOST_DECIMALS = 22

@@ -17,7 +17,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from playground.analysis.curves import REASONS as CURVE_REASONS
 from playground.analysis.curves import Confusion, Floats, finite, points, ratio, undefined
 from playground.analysis.judged import Judged
 from playground.core.errors import InvalidInput
@@ -32,7 +31,6 @@ OUT_OF_REACH = (
 KEEPS_ALL = "Keeping every pair is the best cut by this rule: no threshold improves on it."
 DROPS_ALL = "Dropping every pair is the best cut by this rule: what it would keep costs more than it is worth."
 TIED = "All {n} scores are equal, so a threshold can only keep all or drop all."
-REASONS = (*CURVE_REASONS, OUT_OF_REACH, KEEPS_ALL, DROPS_ALL, TIED)
 
 # Two different fractions of counts up to 100,000 are further apart than this; rounding errors are smaller.
 EQUAL = 1e-12

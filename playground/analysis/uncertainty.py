@@ -8,18 +8,17 @@ give bands that are too narrow. Bands are percentile intervals (2.5 to 97.5 %) o
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from playground.analysis.curves import Confusion, Floats, Ints, between, confusion, points, undefined
+from playground.analysis.curves import Floats, between, confusion, undefined
 from playground.analysis.judged import Judged
-from playground.analysis.thresholds import EQUAL, Method, best, check, suggest
+from playground.analysis.resampling import band_of, n_resamples_for, quantiles, resamples, runs_of
+from playground.analysis.thresholds import Method, best, check, suggest
+from playground.analysis.unseen import ONE_QUERY
 
-ONE_QUERY = "All labelled pairs are of one query, so nothing can be said of others. Label more queries."
 FEW_QUERIES = "Too few labelled queries have a relevant passage: {n}, and at least {least} are needed."
 FEW_RELEVANT = "Only {n} labelled pairs are relevant; at least {least} are needed."
 FEW_NOT = "Only {n} labelled pairs are not relevant; at least {least} are needed."
@@ -30,37 +29,12 @@ NO_SPREAD = (
     "one for {n} queries."
 )
 OFTEN_WITHOUT = "In {percent} % of the resamples no threshold meets the demand; the band is over the others."
-GROUPED = "{n} queries were left out in {n_folds} groups, not one by one."
-SOME_WITHOUT = "Without {n} of the groups left out, no threshold meets the demand; their pairs are not counted."
 NO_BAND = "There is no band to narrow."
 NO_WIDTH = "The half-width wanted lies over 0 and under 0.5, not at {value}."
-REASONS = (
-    ONE_QUERY,
-    FEW_QUERIES,
-    FEW_RELEVANT,
-    FEW_NOT,
-    NOTHING_KEPT,
-    ONE_COUNTS,
-    NO_SPREAD,
-    OFTEN_WITHOUT,
-    GROUPED,
-    SOME_WITHOUT,
-    NO_BAND,
-    NO_WIDTH,
-)
 
 FEWEST_QUERIES = 5
 FEWEST_RELEVANT = 10
 FEWEST_NOT = 10
-MOST_RESAMPLES = 2000
-FEWEST_RESAMPLES = 300
-# Resamples times pairs: about four seconds on one core of 2024.
-MOST_WORK = 120_000_000
-# Cells of one block of resamples: about 4 MiB, which stay in the processor's cache.
-BLOCK = 500_000
-EACH_UP_TO = 200
-GROUPS = 50
-TAIL = 0.025
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,56 +79,6 @@ class Uncertainty:
     n_without: int
     n_queries: int
     n_relevant: int
-    warnings: tuple[str, ...] = ()
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Rates:
-    """Counts of pairs, pooled over queries that need not share a threshold."""
-
-    tp: int
-    fp: int
-    fn: int
-    tn: int
-
-    @property
-    def precision(self) -> float | None:
-        """None where nothing is kept."""
-        return self.tp / (self.tp + self.fp) if self.tp + self.fp else None
-
-    @property
-    def recall(self) -> float | None:
-        """None where nothing is relevant."""
-        return self.tp / (self.tp + self.fn) if self.tp + self.fn else None
-
-    @property
-    def f1(self) -> float | None:
-        """None where nothing is relevant."""
-        return 2 * self.tp / (2 * self.tp + self.fp + self.fn) if self.tp + self.fn else None
-
-
-@dataclass(frozen=True, slots=True)
-class Unseen:
-    """How the rule does on queries that it did not see.
-
-    Attributes:
-        inside: the threshold chosen on all queries, applied to the same.
-        outside: each query (or group) by the threshold chosen on all others, pooled.
-        n_folds: how many times a threshold was chosen.
-        grouped: several queries were left out at a time, because there are more than 200.
-        n_without: folds in which the rule found no threshold; their pairs are in neither count of `outside`.
-        thresholds: the lowest and the highest that were chosen.
-        reason: an English sentence; empty where both are there.
-    """
-
-    inside: Rates | None
-    outside: Rates | None
-    n_folds: int
-    n_queries: int
-    grouped: bool
-    n_without: int
-    thresholds: tuple[float, float] | None
     warnings: tuple[str, ...] = ()
     reason: str = ""
 
@@ -242,7 +166,7 @@ def uncertainty_at(judged: Judged, threshold: float, n_resamples: int | None = N
         ],
         axis=1,
     ).astype(np.float64)
-    tp, fp, fn = np.concatenate([weights @ parts for weights in _weights(len(queries), n, seed, 1)]).T
+    tp, fp, fn = np.concatenate([weights @ parts for weights in resamples(len(queries), n, seed, 1)]).T
     tp_q, fp_q, fn_q = parts.T
     precision = _estimate(at.precision, tp, tp + fp, int(np.sum(tp_q + fp_q > 0)))
     recall = _estimate(at.recall, tp, tp + fn, int(np.sum(tp_q + fn_q > 0)))
@@ -259,39 +183,6 @@ def uncertainty_at(judged: Judged, threshold: float, n_resamples: int | None = N
         n_queries=len(queries),
         n_relevant=judged.n_relevant,
         warnings=tuple(said),
-    )
-
-
-def leave_one_query_out(judged: Judged, method: Method, parameter: float, seed: int = 0) -> Unseen:
-    """The rule on queries that it did not see, beside those that it saw.
-
-    Up to 200 queries are left out one by one; more than that in 50 random groups.
-
-    Raises:
-        InvalidInput: the parameter is out of range.
-    """
-    chosen = suggest(judged, method, parameter)
-    queries, place = np.unique(judged.query, return_inverse=True)
-    if chosen.confusion is None or len(queries) < 2:
-        return Unseen(None, None, 0, len(queries), False, 0, None, reason=chosen.reason or ONE_QUERY)
-    grouped = len(queries) > EACH_UP_TO
-    n_folds = GROUPS if grouped else len(queries)
-    fold = np.random.default_rng(seed).permutation(len(queries)) % n_folds if grouped else np.arange(len(queries))
-    left_out = [_left_out(judged, fold[place] == one, method, parameter) for one in range(n_folds)]
-    found = [one for one in left_out if one is not None]
-    n_without = n_folds - len(found)
-    return Unseen(
-        inside=_rates([chosen.confusion]),
-        outside=_rates(found) if found else None,
-        n_folds=n_folds,
-        n_queries=len(queries),
-        grouped=grouped,
-        n_without=n_without,
-        thresholds=(min(one.threshold for one in found), max(one.threshold for one in found)) if found else None,
-        warnings=(
-            *((GROUPED.format(n=len(queries), n_folds=n_folds),) if grouped else ()),
-            *((SOME_WITHOUT.format(n=n_without),) if n_without else ()),
-        ),
     )
 
 
@@ -330,96 +221,22 @@ def auc(judged: Judged, n_resamples: int | None = None, seed: int = 0) -> Estima
     """Share of (relevant, not relevant) pairs over all queries that stand in the right order, ties as half."""
     if reason := undefined(judged):
         return Estimate(None, None, None, reason)
-    runs = _runs(judged)
+    runs = runs_of(judged)
     value = float(_areas(*runs.kept(np.ones((1, runs.n_queries))))[0])
     if runs.n_queries < 2:
         return Estimate(value, None, None, ONE_QUERY)
     n = n_resamples or n_resamples_for(judged)
-    drawn = _weights(runs.n_queries, n, seed, len(runs.threshold))
+    drawn = resamples(runs.n_queries, n, seed, len(runs.threshold))
     areas = np.concatenate([_areas(*runs.kept(weights)) for weights in drawn])
-    return Estimate(value, *_band(value, areas[np.isfinite(areas)], runs.n_queries)[:2])
-
-
-def n_resamples_for(judged: Judged) -> int:
-    """2,000, or fewer where they would take many seconds; 300 at least."""
-    return int(np.clip(MOST_WORK // max(1, len(judged)), FEWEST_RESAMPLES, MOST_RESAMPLES))
-
-
-def quantiles(n_queries: int) -> tuple[float, float]:
-    """Which quantiles of the resamples make a 95 % band: further out for few queries, whose resamples vary too little.
-
-    Source: the expanded percentile interval of Hesterberg (2015).
-    """
-    from scipy import stats
-
-    if n_queries < 2:
-        return 0.0, 1.0
-    t = stats.t.ppf(1 - TAIL, n_queries - 1)
-    tail = float(stats.norm.cdf(-math.sqrt(n_queries / (n_queries - 1)) * t))
-    return tail, 1 - tail
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Runs:
-    """Pairs by ascending score, joined into runs of one class: inside a run no cut is better than at its ends.
-
-    Attributes:
-        threshold: (n_runs + 1,) the cut under each run, then "drop all".
-        relevant, not_relevant: scipy CSR (n_runs, n_queries), pairs of each query in each run.
-    """
-
-    threshold: Floats
-    relevant: Any
-    not_relevant: Any
-    n_queries: int
-
-    def kept(self, weights: Floats) -> tuple[Floats, Floats]:
-        """(rows, n_runs + 1) twice: tp and fp of each cut where query q counts `weights[row, q]` times."""
-        return self._kept(self.relevant, weights), self._kept(self.not_relevant, weights)
-
-    def _kept(self, pairs: Any, weights: Floats) -> Floats:
-        in_run = np.asarray(pairs @ weights.T, dtype=np.float64)
-        kept = np.zeros((len(in_run) + 1, len(weights)))
-        np.cumsum(in_run[::-1], axis=0, out=kept[1:])
-        return np.ascontiguousarray(kept[::-1].T)
-
-
-def _runs(judged: Judged) -> _Runs:
-    from scipy.sparse import csr_array
-
-    _, group = np.unique(judged.score, return_inverse=True)
-    n_groups = int(group.max()) + 1
-    n_relevant = np.bincount(group[judged.relevant], minlength=n_groups)
-    n_not = np.bincount(group[~judged.relevant], minlength=n_groups)
-    kind = np.where(n_not == 0, 1, np.where(n_relevant == 0, 0, 2))
-    starts = np.append(True, (kind[1:] != kind[:-1]) | (kind[1:] == 2))
-    run = np.cumsum(starts) - 1
-    cuts = points(judged).threshold[np.append(np.flatnonzero(starts), n_groups)]
-    queries, place = np.unique(judged.query, return_inverse=True)
-    shape = (int(run[-1]) + 1, len(queries))
-
-    def counted(which: NDArray[np.bool_]) -> Any:
-        return csr_array((np.ones(int(which.sum())), (run[group[which]], place[which])), shape=shape)
-
-    return _Runs(cuts, counted(judged.relevant), counted(~judged.relevant), len(queries))
-
-
-def _weights(n_queries: int, n: int, seed: int, width: int) -> Iterator[Floats]:
-    """How often each query is drawn in each resample: (rows, n_queries) in blocks, the same for the same seed."""
-    rng = np.random.default_rng(seed)
-    rows = max(1, BLOCK // max(n_queries, width))
-    for start in range(0, n, rows):
-        here = min(rows, n - start)
-        drawn = rng.integers(0, n_queries, size=(here, n_queries)) + n_queries * np.arange(here)[:, None]
-        yield np.bincount(drawn.ravel(), minlength=here * n_queries).reshape(here, n_queries).astype(np.float64)
+    return Estimate(value, *band_of(value, areas[np.isfinite(areas)], runs.n_queries)[:2])
 
 
 def _chosen(judged: Judged, method: Method, parameter: float, n: int, seed: int) -> Floats:
     """The threshold that `suggest` would choose on each resample written out, of those that have one."""
     check(method, parameter)
-    runs = _runs(judged)
+    runs = runs_of(judged)
     chosen = [np.zeros(0)]
-    for weights in _weights(runs.n_queries, n, seed, len(runs.threshold)):
+    for weights in resamples(runs.n_queries, n, seed, len(runs.threshold)):
         tp, fp = runs.kept(weights)
         places, found = best(tp, fp, method, parameter)
         chosen.append(_thresholds(judged, weights[found] > 0, runs.threshold[places[found]]))
@@ -469,56 +286,14 @@ def _estimate(value: float | None, part: Floats, whole: Floats, n_queries: int) 
     if n_queries < 2:
         return Estimate(value, None, None, ONE_COUNTS), ""
     defined = whole > 0
-    low, high, exact = _band(value, part[defined] / whole[defined], n_queries)
+    low, high, exact = band_of(value, part[defined] / whole[defined], n_queries)
     return Estimate(value, low, high), NO_SPREAD.format(percent=round(100 * value), n=n_queries) if exact else ""
-
-
-def _band(value: float, resampled: Floats, n_queries: int) -> tuple[float, float, bool]:
-    """95 % band of a share, and whether it is the exact binomial one because all resamples are the same.
-
-    Source: Clopper and Pearson, "The use of confidence or fiducial limits", Biometrika 26(4), 1934.
-    """
-    from scipy.stats import beta
-
-    low, high = np.quantile(resampled, quantiles(n_queries)) if len(resampled) else (value, value)
-    if high - low > EQUAL:
-        return float(low), float(high), False
-    hits = value * n_queries
-    low = beta.ppf(TAIL, hits, n_queries - hits + 1) if value > 0 else 0.0
-    high = beta.ppf(1 - TAIL, hits + 1, n_queries - hits) if value < 1 else 1.0
-    return float(low), float(high), True
 
 
 def _nothing(judged: Judged, reason: str) -> Uncertainty:
     none = Estimate(None, None, None, reason)
     return Uncertainty(
         None, None, none, none, none, 0, 0, len(np.unique(judged.query)), judged.n_relevant, reason=reason
-    )
-
-
-def _left_out(judged: Judged, out: NDArray[np.bool_], method: Method, parameter: float) -> Confusion | None:
-    chosen = suggest(subset(judged, ~out), method, parameter)
-    return None if chosen.value is None else confusion(subset(judged, out), chosen.value)
-
-
-def subset(judged: Judged, which: NDArray[np.bool_] | Ints) -> Judged:
-    """Some of the pairs, under their old numbers."""
-    return replace(
-        judged,
-        query=judged.query[which],
-        passage=judged.passage[which],
-        score=judged.score[which],
-        grade=judged.grade[which],
-        relevant=judged.relevant[which],
-    )
-
-
-def _rates(counted: list[Confusion]) -> Rates:
-    return Rates(
-        tp=sum(one.tp for one in counted),
-        fp=sum(one.fp for one in counted),
-        fn=sum(one.fn for one in counted),
-        tn=sum(one.tn for one in counted),
     )
 
 

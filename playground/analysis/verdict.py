@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from playground.analysis.curves import Floats, Ints, points, undefined
 from playground.analysis.judged import Judged
 from playground.analysis.thresholds import TIED
-from playground.analysis.uncertainty import Estimate, auc, subset, too_few
+from playground.analysis.uncertainty import Estimate, auc, too_few
+from playground.analysis.unseen import subset
 
 Kind = Literal["separates", "overlaps", "does-not-separate", "too-few", "one-class", "all-tied"]
 
@@ -56,7 +57,6 @@ REVERSED = (
     "Relevant passages stand above wrong ones only {pooled} % of the time, which is less often than by chance: on "
     "these labels the model's order is the wrong way round."
 )
-REASONS = (CLEAN, NEARLY, OVERLAPS, DOES_NOT, DOES_NOT_BUT, TOO_FEW, OVERLAP, LEVEL, REVERSED)
 
 ERRORS_ALLOWED = 100
 SET_ASIDE = 20

@@ -49,10 +49,6 @@ class OutOfMemory(ModelError):
     """Not even one passage fits in memory."""
 
 
-class BackendError(PlaygroundError):
-    """A remote server that answered badly or not at all."""
-
-
 class HistoryError(PlaygroundError):
     """The database could not be read or written. What is on the screen stays there."""
 

@@ -14,7 +14,6 @@ from playground.core.types import ModelSpec, Passage
 LabelSource = Literal["human", "imported"]
 
 UNSURE = -1
-NOT_RELEVANT = 0
 RELEVANT = 1
 GRADES = (0, 1, 2, 3)
 

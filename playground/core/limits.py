@@ -24,6 +24,8 @@ PUBLIC_MAX_TOTAL_CHARS = 2_000_000
 PUBLIC_MAX_MODELS = 8
 PUBLIC_MAX_PAIRS = 5_000
 PUBLIC_MAX_SET_CHARS = 5_000_000
+# What one visitor of a public page may keep in the history, over all tables; on one's own machine there is no limit.
+PUBLIC_MAX_KEPT_BYTES = 50_000_000
 
 NUL_REMOVED = "NUL characters were removed from {n} texts."
 SURROGATES_REPLACED = "Broken characters (lone surrogates) in {n} texts were replaced by �."

@@ -41,21 +41,6 @@ def sigmoid(logit: float) -> float:
     return growth / (1.0 + growth)
 
 
-def logit_of(score: float) -> float:
-    """The logit whose sigmoid is `score`; -inf at 0, inf at 1.
-
-    Raises:
-        ValueError: `score` is outside [0, 1].
-    """
-    if not 0.0 <= score <= 1.0:
-        raise ValueError(f"{score} is not a sigmoid score")
-    if score == 0.0:
-        return -math.inf
-    if score == 1.0:
-        return math.inf
-    return math.log(score) - math.log1p(-score)
-
-
 LOGIT = Scale("logit", -math.inf, math.inf, level=False, activation="sigmoid")
 TRAINED_LOGIT = Scale("logit", -math.inf, math.inf, level=True, activation="sigmoid")
 PLAIN_LOGIT = Scale("logit", -math.inf, math.inf, level=True, activation="identity")

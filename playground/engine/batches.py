@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from playground.core.errors import OutOfMemory
-from playground.core.types import EncodedPair, ModelChoice
-from playground.engine.budget import Budgets
-from playground.engine.pool import Lease, ModelPool
+from playground.core.types import EncodedPair
+from playground.engine.pool import Lease
 from playground.models.batching import plan
 
 Output = TypeVar("Output")
@@ -23,10 +22,7 @@ def in_batches(
     encoded: Mapping[int, EncodedPair],
     forward: Callable[[Sequence[int]], Output],
     *,
-    choice: ModelChoice,
     lease: Lease,
-    pool: ModelPool,
-    budgets: Budgets,
     passage_id: Callable[[int], str | None],
 ) -> Iterator[tuple[list[int], Output]]:
     """Each batch, as keys of `encoded`, with its output; longest first.
@@ -38,7 +34,8 @@ def in_batches(
     Raises:
         OutOfMemory: not even one text fits.
     """
-    batches = _planned(encoded, list(encoded), budgets.get(lease.spec, choice.batch_tokens))
+    budget = lease.budgets.get(lease.spec, lease.choice.batch_tokens)
+    batches = _planned(encoded, list(encoded), budget)
     others_unloaded = False
     while batches:
         try:
@@ -46,10 +43,10 @@ def in_batches(
         except OutOfMemory as error:
             lengths = [len(encoded[key].input_ids) for key in batches[0]]
             if len(lengths) > 1:
-                budget = budgets.shrink(lease.spec, len(lengths) * max(lengths))
+                budget = lease.budgets.shrink(lease.spec, len(lengths) * max(lengths))
                 batches = _planned(encoded, [key for batch in batches for key in batch], budget)
             elif not others_unloaded:
-                pool.unload_idle()
+                lease.make_room()
                 others_unloaded = True
             else:
                 raise _alone_too_big(passage_id(batches[0][0]), lengths[0], lease) from error

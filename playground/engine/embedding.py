@@ -9,7 +9,6 @@ from playground.core.errors import ModelBroken
 from playground.core.types import (
     EmbeddingResult,
     EncodedPair,
-    ModelChoice,
     Phase,
     Progress,
     RerankRequest,
@@ -18,12 +17,11 @@ from playground.core.types import (
     cosines,
 )
 from playground.engine.batches import chunks, in_batches
-from playground.engine.budget import Budgets
 from playground.engine.cache import VectorCache, score_key
-from playground.engine.pool import Lease, ModelPool
+from playground.engine.pool import Lease
 from playground.engine.ranking import ranked
 from playground.engine.run import Latest, Stopwatch
-from playground.engine.warnings import about_equal_scores, about_query, about_request
+from playground.engine.warnings import about_equal_scores, about_query
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,18 +36,13 @@ QUERY = -1
 class Vectors:
     """Vectors by key, growing batch by batch; known ones come from the cache, copies share one forward pass."""
 
-    def __init__(
-        self, choice: ModelChoice, lease: Lease, pool: ModelPool, cache: VectorCache, budgets: Budgets
-    ) -> None:
+    def __init__(self, lease: Lease, cache: VectorCache) -> None:
         self.known: dict[int, NDArray[np.float32]] = {}
         self.cached: set[int] = set()
         self.n_tokens = 0
         self._made: dict[bytes, NDArray[np.float32]] = {}
-        self._choice = choice
         self._lease = lease
-        self._pool = pool
         self._cache = cache
-        self._budgets = budgets
 
     def make(self, encoded: dict[int, EncodedPair], passage_id: PassageId) -> Iterator[None]:
         """Makes the vectors of these texts; yields after the look into the cache and after every batch.
@@ -73,10 +66,7 @@ class Vectors:
         for batch, vectors in in_batches(
             {texts[0]: encoded[texts[0]] for texts in copies.values() if texts[0] not in self.known},
             lambda batch: self._forward(batch, encoded, passage_id),
-            choice=self._choice,
             lease=self._lease,
-            pool=self._pool,
-            budgets=self._budgets,
             passage_id=passage_id,
         ):
             self._cache.put((keys[text], vector) for text, vector in zip(batch, vectors, strict=True))
@@ -104,25 +94,22 @@ class EmbedRun:
 
     Args:
         request: its instruction goes before the query: None takes the model's own, an empty text none.
+        warnings: what is known before the first vector.
     """
 
     def __init__(
         self,
         request: RerankRequest,
-        choice: ModelChoice,
         lease: Lease,
-        pool: ModelPool,
         cache: VectorCache,
-        budgets: Budgets,
-        languages: Sequence[str],
-        notes: tuple[str, ...],
+        warnings: tuple[str, ...],
     ) -> None:
         self.request = request
         self.watch = Stopwatch()
         self.instruction = lease.query_instruction if request.instruction is None else request.instruction
         self._lease = lease
-        self._vectors = Vectors(choice, lease, pool, cache, budgets)
-        self._remarks = notes + about_request(request, lease.spec, languages)
+        self._vectors = Vectors(lease, cache)
+        self._warnings = warnings
         self._encoded: dict[int, EncodedPair] = {}
         self._cosines: dict[int, float] = {}
         self._latest = Latest(self.result, self.watch, len(request.passages))
@@ -169,7 +156,7 @@ class EmbedRun:
             n_tokens=self._vectors.n_tokens,
             n_cached=len(cached),
             warnings=(
-                *self._remarks,
+                *self._warnings,
                 *about_query(self._encoded.get(QUERY)),
                 *about_equal_scores(len(pairs), scored),
             ),
@@ -196,7 +183,7 @@ class EmbedRun:
             seconds=self.watch.seconds,
             n_tokens=self._vectors.n_tokens,
             n_cached=len(self._vectors.cached),
-            warnings=self._remarks + about_query(query),
+            warnings=self._warnings + about_query(query),
         )
 
     def _take_cosines(self) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Never, TypeVar, cast
 
 # First of all, because it imports `spaces`, which must come before torch.
-from playground.engine import gpu_worker  # noqa: F401  isort: skip
+from playground.engine import gpu_worker  # isort: skip
 from playground.core.errors import InvalidInput
 from playground.core.labels import LabelledSet
 from playground.core.limits import LOCAL, Limits, clean, validate
@@ -22,7 +21,6 @@ from playground.core.types import (
     Kind,
     Language,
     ModelChoice,
-    Phase,
     Progress,
     RerankRequest,
     SpeedRatio,
@@ -31,19 +29,15 @@ from playground.core.types import (
 )
 from playground.engine import background, comparison_run, set_scoring, speed
 from playground.engine.batches import chunks
-from playground.engine.budget import Budgets
 from playground.engine.cache import ScoreCache, VectorCache
 from playground.engine.embedding import EmbedRun, Vectors
 from playground.engine.keyword import KeywordRun
-from playground.engine.pool import Lease, LoadedModel, LoadEmbedder, LoadScorer, ModelPool, OnProgress
-from playground.engine.run import Run, until
+from playground.engine.pool import Lease, Load, LoadedModel, ModelPool
+from playground.engine.run import Run, steps_of
+from playground.engine.set_runs import EmbeddedPairs, KeywordPairs, RerankedPairs, SetRun
 from playground.engine.set_scoring import Known, Ready, SetStep
+from playground.engine.warnings import about_request
 from playground.models import bm25, catalog
-
-# How soon a waiting visitor hears of the load's progress or is let go by Stop.
-POLL_SECONDS = 0.05
-
-S = TypeVar("S")
 
 AnyRun = Run | EmbedRun | KeywordRun
 
@@ -67,8 +61,8 @@ class Engine:
         *,
         offline: bool = False,
         memory_limit_mib: float | None = None,
-        load_scorer: LoadScorer | None = None,
-        load_embedder: LoadEmbedder | None = None,
+        load_scorer: Load[Scorer] | None = None,
+        load_embedder: Load[Embedder] | None = None,
         max_cached_scores: int = 200_000,
         max_cached_vectors_mib: float = 128,
         limits: Limits = LOCAL,
@@ -77,14 +71,13 @@ class Engine:
         self.limits = limits
         self._offline = offline
         self._pool = ModelPool(
-            load_scorer or _load_scorer,
-            load_embedder or _load_embedder,
+            load_scorer or gpu_worker.load,
+            load_embedder or gpu_worker.load,
             offline=offline,
             memory_limit_mib=memory_limit_mib,
         )
         self._scores = ScoreCache(max_cached_scores)
         self._vectors = VectorCache(max_cached_vectors_mib)
-        self._budgets = Budgets()
         self._backgrounds = background.Store(cache_folder)
 
     def rerank(
@@ -154,7 +147,7 @@ class Engine:
         known: Known | None = None,
         stop: threading.Event | None = None,
     ) -> Iterator[SetStep]:
-        """Loads the model if need be, then scores the set query by query; the new scores after every query.
+        """Loads the model if need be, then scores the set; the new scores after every batch.
 
         Args:
             instruction: what goes before the queries; None takes an embedder's own, and none for a reranker.
@@ -276,37 +269,28 @@ class Engine:
         self, request: RerankRequest, notes: tuple[str, ...], choice: ModelChoice, stop: threading.Event
     ) -> Iterator[Progress]:
         if choice.model_id == bm25.MODEL_ID:
-            yield from _ranking(KeywordRun(request, notes), stop)
+            yield (yield from _scoring(KeywordRun(request, notes), stop))
             return
-        lease = yield from self._lease(choice, stop)
+        lease = yield from self._pool.lease(choice, stop, Progress)
         if lease is None:
             yield Progress("stopped", 0, len(request.passages))
             return
         with lease:
-            run: AnyRun
-            if choice.kind == "embedder":
-                run = self._embed_run(request, notes, choice, lease)
-            else:
-                languages = _languages(choice)
-                run = Run(request, choice, lease, self._pool, self._scores, self._budgets, languages, notes)
-            result = yield from _scoring(run, stop)
-        yield result
+            last = yield from _scoring(self._run(request, lease, notes), stop)
+        yield last
 
     def _embed(
         self, request: RerankRequest, notes: tuple[str, ...], choice: ModelChoice, stop: threading.Event
     ) -> Iterator[Step[EmbeddingResult]]:
         n = len(request.passages)
-        lease = yield from _as_steps(self._lease(choice, stop))
+        lease = yield from self._pool.lease(choice, stop, Step)
         if lease is None:
             yield Step("stopped", 0, n)
             return
         with lease:
-            run = self._embed_run(request, notes, choice, lease)
-            for steps in (run.encode(), run.embed()):
-                for progress in until(stop, steps):
-                    run.watch.pause()
-                    yield Step(progress.phase, progress.done, progress.total)
-                    run.watch.go_on()
+            run = EmbedRun(request, lease, self._vectors, _known_of(request, lease, notes))
+            for progress in steps_of(run, run.embed(), stop):
+                yield Step(progress.phase, progress.done, progress.total)
             result = run.embedding()
         yield Step("stopped", 0, n) if result is None else Step("done", n, n, result)
 
@@ -319,12 +303,10 @@ class Engine:
         stop: threading.Event,
     ) -> Iterator[SetStep]:
         if choice.model_id == bm25.MODEL_ID:
-            ready = Ready(
-                set_scoring.keyword_spec(parts), BM25, "", lambda request: KeywordRun(request, ()), whole=True
-            )
+            ready = Ready(set_scoring.keyword_spec(parts), BM25, "", KeywordPairs, whole=True)
             yield (yield from set_scoring.steps(parts, ready, None, stop))
             return
-        lease = yield from _as_set_steps(self._lease(choice, stop))
+        lease = yield from self._pool.lease(choice, stop, SetStep)
         if lease is None:
             yield SetStep("stopped", 0, sum(len(part.request.passages) for part in parts))
             return
@@ -335,10 +317,10 @@ class Engine:
         yield last
 
     def _ready(self, choice: ModelChoice, instruction: str | None, lease: Lease) -> Ready:
-        def run(request: RerankRequest) -> AnyRun:
+        def run(requests: Sequence[RerankRequest]) -> SetRun:
             if choice.kind == "embedder":
-                return EmbedRun(request, choice, lease, self._pool, self._vectors, self._budgets, (), ())
-            return Run(request, choice, lease, self._pool, self._scores, self._budgets, (), ())
+                return EmbeddedPairs(requests, lease, self._vectors)
+            return RerankedPairs(requests, lease, self._scores)
 
         used = (
             lease.query_instruction if instruction is None and choice.kind == "embedder" else clean(instruction or "")
@@ -348,24 +330,24 @@ class Engine:
     def _speed(
         self, request: RerankRequest, choices: tuple[ModelChoice, ModelChoice], rounds: int, stop: threading.Event
     ) -> Iterator[Step[SpeedRatio]]:
-        first = yield from _as_steps(self._lease(choices[0], stop))
+        first = yield from self._pool.lease(choices[0], stop, Step)
         if first is None:
             yield Step("stopped", 0, rounds)
             return
         with first:
-            second = yield from _as_steps(self._lease(choices[1], stop))
+            second = yield from self._pool.lease(choices[1], stop, Step)
             if second is None:
                 yield Step("stopped", 0, rounds)
                 return
             with second:
-                yield from speed.steps(request, choices, (first, second), self._pool, self._budgets, rounds, stop)
+                yield from speed.steps(request, (first, second), rounds, stop)
 
     def _background(
         self, choice: ModelChoice, language: Language | None, instruction: str | None, stop: threading.Event
     ) -> Iterator[Step[Background]]:
         entry = catalog.find(choice.model_id)
         language = language or ("zh" if entry is not None and entry.languages == ("zh",) else "en")
-        lease = yield from _as_steps(self._lease(choice, stop))
+        lease = yield from self._pool.lease(choice, stop, Step)
         if lease is None:
             yield Step("stopped", 0, 0)
             return
@@ -374,93 +356,29 @@ class Engine:
             known = self._backgrounds.get(lease.spec, language, used)
             if known is None:
                 # A cache of its own: the pool's texts are embedded once, and would push out the user's.
-                vectors = Vectors(choice, lease, self._pool, VectorCache(0), self._budgets)
+                vectors = Vectors(lease, VectorCache(0))
                 known = yield from background.measured(lease, vectors, language, used, stop)
                 if known is not None:
                     self._backgrounds.put(known)
         yield Step("stopped", 0, 0) if known is None else Step("done", 1, 1, known)
 
-    def _embed_run(self, request: RerankRequest, notes: tuple[str, ...], choice: ModelChoice, lease: Lease) -> EmbedRun:
-        return EmbedRun(request, choice, lease, self._pool, self._vectors, self._budgets, _languages(choice), notes)
-
-    def _lease(self, choice: ModelChoice, stop: threading.Event) -> Generator[Progress, None, Lease | None]:
-        """The model, with the progress of its load; None where the user stopped first."""
-        if stop.is_set():
-            return None
-        job = self._pool.ask(choice)
-        said = None
-        taken = False
-        try:
-            while not job.over.wait(POLL_SECONDS if said else 0):
-                if job.progress != said:
-                    said = job.progress
-                    yield Progress(*said)
-                if stop.is_set():
-                    return None
-            taken = True
-        finally:
-            # Also where the caller drops the generator while it waits.
-            if not taken:
-                self._pool.abandon(job)
-        return self._pool.take(job, choice)
+    def _run(self, request: RerankRequest, lease: Lease, notes: tuple[str, ...]) -> AnyRun:
+        warnings = _known_of(request, lease, notes)
+        if lease.choice.kind == "embedder":
+            return EmbedRun(request, lease, self._vectors, warnings)
+        return Run(request, lease, self._scores, warnings)
 
 
-def _ranking(run: AnyRun, stop: threading.Event) -> Iterator[Progress]:
-    last = yield from _scoring(run, stop)
-    yield last
+def _known_of(request: RerankRequest, lease: Lease, notes: tuple[str, ...]) -> tuple[str, ...]:
+    """What is known before the first score."""
+    return (*notes, *lease.spec.replaced, *about_request(request, lease.choice.model_id))
 
 
 def _scoring(run: AnyRun, stop: threading.Event) -> Generator[Progress, None, Progress]:
     """The steps of a run; returns the last one, to be said once the model is free."""
-    for steps in (run.encode(), run.score()):
-        for progress in until(stop, steps):
-            run.watch.pause()
-            yield progress
-            run.watch.go_on()
+    yield from steps_of(run, run.score(), stop)
     result = run.result()
     return Progress("done" if result.complete else "stopped", len(result), len(run.request.passages), result)
-
-
-def _as_steps(leasing: Generator[Progress, None, Lease | None]) -> Generator[Step[Never], None, Lease | None]:
-    """The same progress for work that ends in something else than a ranking."""
-    return _said_as(Step, leasing)
-
-
-def _as_set_steps(leasing: Generator[Progress, None, Lease | None]) -> Generator[SetStep, None, Lease | None]:
-    """The same progress for the scoring of a set."""
-    return _said_as(SetStep, leasing)
-
-
-def _said_as(
-    make: Callable[[Phase, int, int], S], leasing: Generator[Progress, None, Lease | None]
-) -> Generator[S, None, Lease | None]:
-    try:
-        while True:
-            progress = next(leasing)
-            yield make(progress.phase, progress.done, progress.total)
-    except StopIteration as end:
-        return cast("Lease | None", end.value)
-    finally:
-        leasing.close()
-
-
-def _load_scorer(choice: ModelChoice, *, offline: bool, on_progress: OnProgress | None) -> Scorer:
-    # At the first load only: torch takes seconds to import, and the page is up before.
-    from playground.models.loading import load_scorer
-
-    return load_scorer(choice, offline=offline, on_progress=on_progress)
-
-
-def _load_embedder(choice: ModelChoice, *, offline: bool, on_progress: OnProgress | None) -> Embedder:
-    from playground.models.loading import load_embedder
-
-    return load_embedder(choice, offline=offline, on_progress=on_progress)
-
-
-def _languages(choice: ModelChoice) -> tuple[str, ...]:
-    """What the catalogue says the model reads; empty for a model it does not know."""
-    entry = catalog.find(choice.model_id)
-    return () if entry is None else entry.languages
 
 
 def _refuse_vectors_of_bm25(choice: ModelChoice) -> None:

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from playground.core.errors import PlaygroundError
 from playground.core.protocols import Embedder, Scorer
-from playground.core.types import EncodedPair, ModelChoice
+from playground.core.types import EncodedPair, ModelChoice, Phase
 
 # Seconds asked of ZeroGPU for one batch; a short lease gets a better place in the queue.
 DURATION = 20
@@ -55,11 +55,21 @@ def forward(key: str, choice: ModelChoice, offline: bool, encoded: Sequence[Enco
     return answer
 
 
+def load(choice: ModelChoice, *, offline: bool, on_progress: Callable[[Phase, int, int], None] | None) -> Any:
+    """The reranker or embedder that is chosen, from the Hub, a folder or the built-ins.
+
+    Raises:
+        PlaygroundError: it cannot be found or loaded.
+    """
+    # At the first load only: torch takes seconds to import, and the page is up before.
+    loading = import_module("playground.models.loading")
+    make = loading.load_embedder if choice.kind == "embedder" else loading.load_scorer
+    return make(choice, offline=offline, on_progress=on_progress)
+
+
 def _forward(key: str, choice: ModelChoice, offline: bool, encoded: Sequence[EncodedPair]) -> Any:
     try:
         if key not in _models:
-            loading = import_module("playground.models.loading")
-            load = loading.load_embedder if choice.kind == "embedder" else loading.load_scorer
             _models[key] = load(choice, offline=offline, on_progress=None)
         if choice.kind == "embedder":
             return cast(Embedder, _models[key]).vectors(encoded)

@@ -7,47 +7,41 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, cast
-
-import psutil
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from playground.core.errors import OutOfMemory, PlaygroundError
 from playground.core.protocols import Embedder, Scorer
 from playground.core.scales import COSINE, Scale
 from playground.core.types import Check, EncodedPair, ModelChoice, ModelSpec, Phase
 from playground.engine import gpu_worker
+from playground.engine.budget import Budgets
 from playground.engine.warnings import of_checks
-from playground.models.memory import gpu_memory_mib
+from playground.models.memory import memory_mib
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-MIB = 1024 * 1024
 # The rest is for activations, the page, the system and whatever else runs here.
 SHARE_OF_MEMORY = 0.5
 
+# How soon a waiting visitor hears of the load's progress or is let go by Stop.
+POLL_SECONDS = 0.05
+
 OnProgress = Callable[[Phase, int, int], None]
 Model = Scorer | Embedder
+S = TypeVar("S")
+M = TypeVar("M", covariant=True)
 
 log = logging.getLogger(__name__)
 
 
-class LoadScorer(Protocol):
-    """How a choice becomes a loaded reranker: `playground.models.loading.load_scorer`."""
+class Load(Protocol[M]):
+    """How a choice becomes a loaded model: `playground.models.loading`."""
 
-    def __call__(self, choice: ModelChoice, *, offline: bool, on_progress: OnProgress | None) -> Scorer: ...
-
-
-class LoadEmbedder(Protocol):
-    """How a choice becomes a loaded embedder: `playground.models.loading.load_embedder`."""
-
-    def __call__(self, choice: ModelChoice, *, offline: bool, on_progress: OnProgress | None) -> Embedder: ...
+    def __call__(self, choice: ModelChoice, *, offline: bool, on_progress: OnProgress | None) -> M: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +80,8 @@ class Lease:
     def __init__(self, pool: ModelPool, entry: _Entry, choice: ModelChoice, replaced: tuple[str, ...]) -> None:
         self._pool = pool
         self._entry: _Entry | None = entry
-        self._choice = _weights(choice)
+        self.choice = choice
+        self.budgets = pool.budgets
         try:
             self._model = _limited(entry.model, choice)
         except BaseException:
@@ -122,7 +117,11 @@ class Lease:
         if entry is None:
             raise RuntimeError("this lease was released")
         with entry.busy:
-            return gpu_worker.forward(entry.worker_key, self._choice, self._pool.offline, encoded)
+            return gpu_worker.forward(entry.worker_key, _weights(self.choice), self._pool.offline, encoded)
+
+    def make_room(self) -> None:
+        """Drops every model that nobody uses."""
+        self._pool.unload_idle()
 
     def release(self) -> None:
         entry, self._entry = self._entry, None
@@ -132,10 +131,11 @@ class Lease:
     def __enter__(self) -> Lease:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *raised: object) -> None:
         self.release()
 
 
+@dataclass(eq=False)
 class Loading:
     """One load under way, or over. Everyone who waits for it gets the model or the same error.
 
@@ -143,15 +143,14 @@ class Loading:
         kept: goes on when nobody waits for it any more.
     """
 
-    def __init__(self, choice: ModelChoice) -> None:
-        self.choice = choice
-        self.kept = False
-        self.progress: tuple[Phase, int, int] = ("resolve", 0, 0)
-        self.over = threading.Event()
-        self.n_waiting = 0
-        self.entry: _Entry | None = None
-        self.replaced: tuple[str, ...] = ()
-        self.error: BaseException | None = None
+    choice: ModelChoice
+    kept: bool = False
+    progress: tuple[Phase, int, int] = ("resolve", 0, 0)
+    over: threading.Event = field(default_factory=threading.Event)
+    n_waiting: int = 0
+    entry: _Entry | None = None
+    replaced: tuple[str, ...] = ()
+    error: BaseException | None = None
 
 
 class ModelPool:
@@ -164,13 +163,14 @@ class ModelPool:
 
     def __init__(
         self,
-        load_scorer: LoadScorer,
-        load_embedder: LoadEmbedder,
+        load_scorer: Load[Scorer],
+        load_embedder: Load[Embedder],
         *,
         offline: bool = False,
         memory_limit_mib: float | None = None,
     ) -> None:
         self.offline = offline
+        self.budgets = Budgets()
         self._load_scorer = load_scorer
         self._load_embedder = load_embedder
         self._limit_mib = memory_limit_mib
@@ -180,36 +180,49 @@ class ModelPool:
         self._loading: dict[ModelChoice, Loading] = {}
         self._turn = 0
 
-    def ask(self, choice: ModelChoice) -> Loading:
-        """Starts to load the model, or joins the load under way, or finds it loaded. End with `take` or `abandon`."""
+    def lease(
+        self, choice: ModelChoice, stop: threading.Event, step: Callable[[Phase, int, int], S]
+    ) -> Generator[S, None, Lease | None]:
+        """The model, loaded if need be; None where the user stopped first.
+
+        A load that is under way is joined. A download that nobody waits for any more ends; a load goes on, and its
+        model stays in the pool.
+
+        Args:
+            step: what the progress of the load becomes.
+
+        Raises:
+            PlaygroundError: why it could not be loaded, or not with this length limit.
+        """
+        if stop.is_set():
+            return None
         with self._lock:
             job = self._job(choice)
             job.n_waiting += 1
             if job.entry is not None:
                 job.entry.n_users += 1
-        return job
-
-    def take(self, job: Loading, choice: ModelChoice) -> Lease:
-        """The model that `ask` asked for, once the job is over.
-
-        Raises:
-            PlaygroundError: why it could not be loaded, or not with this length limit.
-        """
+        said = None
+        taken = False
+        try:
+            while not job.over.wait(POLL_SECONDS if said else 0):
+                if job.progress != said:
+                    said = job.progress
+                    yield step(*said)
+                if stop.is_set():
+                    return None
+            taken = True
+        finally:
+            # Also where the caller drops the generator while it waits.
+            if not taken:
+                self._abandon(job)
         if job.error is not None:
             # Each waiter raises its own copy: a traceback belongs to one thread.
             error = copy.copy(job.error) if isinstance(job.error, PlaygroundError) else job.error
             raise error from job.error.__cause__
         assert job.entry is not None
-        self._touch(job.entry)
-        return Lease(self, job.entry, choice, job.replaced)
-
-    def abandon(self, job: Loading) -> None:
-        """Waits no longer. A download that nobody waits for ends; a load goes on and its model stays in the pool."""
         with self._lock:
-            job.n_waiting -= 1
-            entry = job.entry
-        if entry is not None:
-            self._release(entry)
+            self._mark_used(job.entry)
+        return Lease(self, job.entry, choice, job.replaced)
 
     def preload(self, choice: ModelChoice) -> None:
         """Loads in the background. An error shows when the model is used."""
@@ -292,6 +305,13 @@ class ModelPool:
                 self._forget(job)
             job.over.set()
 
+    def _abandon(self, job: Loading) -> None:
+        with self._lock:
+            job.n_waiting -= 1
+            entry = job.entry
+        if entry is not None:
+            self._release(entry)
+
     def _nobody_waits(self, job: Loading) -> bool:
         with self._lock:
             if job.n_waiting or job.kept:
@@ -314,7 +334,7 @@ class ModelPool:
 
     def _keep(self, job: Loading, model: Model) -> None:
         spec = model.spec
-        limit_mib = self._memory_limit_mib(spec.device)
+        limit_mib = memory_mib(spec.device) * SHARE_OF_MEMORY if self._limit_mib is None else self._limit_mib
         with self._lock:
             # `auto` and the device it settles on are two choices of one model.
             entry = next((entry for entry in self._entries if _same(entry.model.spec, spec)), None)
@@ -350,16 +370,9 @@ class ModelPool:
             if entry.unload_asked and entry.n_users == 0 and entry in self._entries:
                 self._drop(entry)
 
-    def _touch(self, entry: _Entry) -> None:
-        with self._lock:
-            self._mark_used(entry)
-
     def _mark_used(self, entry: _Entry) -> None:
         self._turn += 1
         entry.turn, entry.last_used = self._turn, time.time()
-
-    def _memory_limit_mib(self, device: str) -> float:
-        return memory_mib(device) * SHARE_OF_MEMORY if self._limit_mib is None else self._limit_mib
 
 
 class _NobodyWaitsError(Exception):
@@ -385,17 +398,3 @@ def _scale(model: Model) -> Scale:
 def _same(one: ModelSpec, other: ModelSpec) -> bool:
     """Whether two specs run the same numbers, whatever was asked for."""
     return replace(one, replaced=()) == replace(other, replaced=())
-
-
-def memory_mib(device: str) -> float:
-    """Memory of the device that the models of this process may share; a container's own limit counts."""
-    if device == "cuda" and (on_gpu := gpu_memory_mib()) is not None:
-        return on_gpu
-    return min(psutil.virtual_memory().total, _container_limit()) / MIB
-
-
-def _container_limit() -> float:
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with suppress(OSError, ValueError):
-            return float(Path(path).read_text(encoding="ascii"))
-    return float("inf")

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Protocol, TypeVar
 
-from playground.core.errors import ModelBroken
-from playground.core.types import EncodedPair, ModelChoice, Phase, Progress, RerankRequest, RerankResult
-from playground.engine.batches import chunks, in_batches
-from playground.engine.budget import Budgets
-from playground.engine.cache import ScoreCache, score_key
-from playground.engine.pool import Lease, ModelPool
-from playground.engine.ranking import float32, ranked
-from playground.engine.warnings import about_request, about_scores
+from playground.core.types import EncodedPair, Phase, Progress, RerankRequest, RerankResult
+from playground.engine.batches import chunks
+from playground.engine.cache import ScoreCache
+from playground.engine.logits import Logits
+from playground.engine.pool import Lease
+from playground.engine.ranking import ranked
+from playground.engine.warnings import about_scores
+
+T = TypeVar("T")
 
 # A partial result of thousands of passages takes milliseconds to build; up to this many it is built after each batch.
 SMALL_RUN = 200
@@ -60,41 +62,54 @@ class Latest:
         return replace(self._result, seconds=self._watch.seconds)
 
 
-def until(stop: threading.Event, steps: Iterator[Progress]) -> Iterator[Progress]:
+def until(stop: threading.Event, steps: Iterator[T]) -> Iterator[T]:
     """The steps until Stop; a step that is under way is finished."""
     while not stop.is_set():
-        step = next(steps, None)
-        if step is None:
+        try:
+            step = next(steps)
+        except StopIteration:
             return
         yield step
 
 
+class Watched(Protocol):
+    """A run of any kind, as far as its steps go."""
+
+    @property
+    def watch(self) -> Stopwatch: ...
+
+    def encode(self) -> Iterator[Progress]: ...
+
+
+def steps_of(run: Watched, work: Iterator[Progress], stop: threading.Event) -> Iterator[Progress]:
+    """Encoding, then the work, until Stop; the run's watch stands while the caller looks."""
+    for steps in (run.encode(), work):
+        for progress in until(stop, steps):
+            run.watch.pause()
+            yield progress
+            run.watch.go_on()
+
+
 class Run:
-    """Scores by input index, growing batch by batch."""
+    """Scores by input index, growing batch by batch.
+
+    Args:
+        warnings: what is known before the first score.
+    """
 
     def __init__(
         self,
         request: RerankRequest,
-        choice: ModelChoice,
         lease: Lease,
-        pool: ModelPool,
         cache: ScoreCache,
-        budgets: Budgets,
-        languages: Sequence[str],
-        notes: tuple[str, ...],
+        warnings: tuple[str, ...],
     ) -> None:
         self.request = request
         self.watch = Stopwatch()
-        self._choice = choice
         self._lease = lease
-        self._pool = pool
-        self._cache = cache
-        self._budgets = budgets
-        self._remarks = notes + about_request(request, lease.spec, languages)
+        self._logits = Logits(lease, cache)
+        self._warnings = warnings
         self._pairs: list[EncodedPair | None] = [None] * len(request.passages)
-        self._logits: dict[int, float] = {}
-        self._cached: set[int] = set()
-        self._n_tokens = 0
         self._latest = Latest(self.result, self.watch, len(request.passages))
 
     def encode(self) -> Iterator[Progress]:
@@ -112,64 +127,27 @@ class Run:
             ModelBroken: an output is not finite.
             OutOfMemory: not even one passage fits.
         """
-        pairs = [pair for pair in self._pairs if pair is not None]
-        keys = [score_key(self._lease.spec, pair) for pair in pairs]
-        copies: dict[bytes, list[int]] = {}
-        for index, key in enumerate(keys):
-            copies.setdefault(key, []).append(index)
-        self._take_cached(copies)
-        waiting = [indexes[0] for indexes in copies.values() if indexes[0] not in self._logits]
-        yield self._progress("score", len(self._logits), self._latest.get() if self._logits else None)
-        for _, batch in in_batches(
-            {index: pairs[index] for index in waiting},
-            lambda batch: self._forward(batch, pairs),
-            choice=self._choice,
-            lease=self._lease,
-            pool=self._pool,
-            budgets=self._budgets,
-            passage_id=lambda index: self.request.passages[index].id,
-        ):
-            for index, logit in batch.items():
-                self._logits |= dict.fromkeys(copies[keys[index]], logit)
-                self._n_tokens += len(pairs[index].input_ids)
-            self._cache.put((keys[index], logit) for index, logit in batch.items())
-            yield self._progress("score", len(self._logits), self._latest.get())
+        pairs = {index: pair for index, pair in enumerate(self._pairs) if pair is not None}
+        for _ in self._logits.make(pairs, lambda index: self.request.passages[index].id):
+            known = self._logits.known
+            yield self._progress("score", len(known), self._latest.get() if known else None)
 
     def result(self) -> RerankResult:
         """Everything scored so far, best first."""
-        scored = ranked(self.request.passages, self._pairs, self._logits, self._lease.scale, self._cached)
+        logits, cached = self._logits.known, self._logits.cached
+        scored = ranked(self.request.passages, self._pairs, logits, self._lease.scale, cached)
         return RerankResult(
             request=self.request,
             spec=self._lease.spec,
             scale=self._lease.scale,
             scored=scored,
-            missing=tuple(index for index in range(len(self.request.passages)) if index not in self._logits),
+            missing=tuple(index for index in range(len(self.request.passages)) if index not in logits),
             seconds=self.watch.seconds,
-            n_tokens=self._n_tokens,
-            n_cached=len(self._cached),
-            warnings=self._remarks + about_scores(self._pairs, scored),
+            n_tokens=self._logits.n_tokens,
+            n_cached=len(cached),
+            warnings=self._warnings + about_scores(self._pairs, scored),
             instruction=self.request.instruction or "",
         )
-
-    def _take_cached(self, copies: dict[bytes, list[int]]) -> None:
-        known = self._cache.get(list(copies))
-        for indexes, logit in zip(copies.values(), known, strict=True):
-            if logit is not None:
-                self._logits |= dict.fromkeys(indexes, logit)
-                self._cached.update(indexes)
-
-    def _forward(self, batch: Sequence[int], pairs: Sequence[EncodedPair]) -> dict[int, float]:
-        logits = [float32(logit) for logit in self._lease.logits([pairs[index] for index in batch])]
-        for index, logit in zip(batch, logits, strict=True):
-            if not math.isfinite(logit):
-                raise ModelBroken(
-                    "{model} gave {logit} for passage {id}, which cannot be ranked. Try precision fp32; if that does "
-                    "not help, its weights are damaged.",
-                    model=self._lease.spec.model_id,
-                    logit=logit,
-                    id=self.request.passages[index].id,
-                )
-        return dict(zip(batch, logits, strict=True))
 
     def _progress(self, phase: Phase, done: int, result: RerankResult | None = None) -> Progress:
         return Progress(phase, done, len(self.request.passages), result)

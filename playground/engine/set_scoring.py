@@ -1,4 +1,4 @@
-"""A labelled set through one model, query by query; only the pairs that have no score yet."""
+"""A labelled set through one model, in full batches over its queries; only the pairs that have no score yet."""
 
 from __future__ import annotations
 
@@ -8,20 +8,25 @@ import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Protocol
+from types import MappingProxyType
 
 from playground.core.errors import InvalidInput, PlaygroundError
 from playground.core.labels import LabelledQuery, LabelledSet, SetScores
 from playground.core.limits import Limits, validate
 from playground.core.scales import Scale
-from playground.core.types import ModelSpec, Passage, Phase, Progress, RerankRequest, RerankResult
+from playground.core.types import ModelSpec, Passage, Phase, RerankRequest
 from playground.engine.run import Stopwatch, until
+from playground.engine.set_runs import SetRun
 from playground.models import bm25
 
 Known = Callable[[ModelSpec, Scale, str], SetScores | None]
 Pair = tuple[str, str]
 
 MOST_CHARS_SHOWN = 60
+# Planned into batches together: many times what goes through a model at once, and tokenised within a second or so.
+GROUP_PAIRS = 4_096
+GROUP_CHARS = 1_000_000
+NOTHING: Mapping[int, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +61,24 @@ class Part:
     request: RerankRequest
 
 
-class AnyRun(Protocol):
-    """What a set needs of the run of one query."""
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """One query of the set, and the places of its passages that have no score yet."""
+
+    part: Part
+    indexes: tuple[int, ...]
 
     @property
-    def request(self) -> RerankRequest: ...
+    def request(self) -> RerankRequest:
+        """The query with these passages only."""
+        request = self.part.request
+        return replace(request, passages=tuple(request.passages[index] for index in self.indexes))
 
     @property
-    def watch(self) -> Stopwatch: ...
-
-    def encode(self) -> Iterator[Progress]: ...
-
-    def score(self) -> Iterator[Progress]: ...
-
-    def result(self) -> RerankResult: ...
+    def own_pairs(self) -> list[Pair]:
+        """Their texts as the set has them: a cleaned text must not become a pair of its own."""
+        own = self.part.own
+        return [(own.query, own.passages[index].text) for index in self.indexes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +86,14 @@ class Ready:
     """A model that is loaded.
 
     Attributes:
-        run: of one request; the request may lack passages that have a score.
-        whole: scores of a query depend on all of its passages, so that no known one is taken.
+        run: of some requests; these may lack passages that have a score.
+        whole: scores of a query depend on all of its passages, so that it runs alone, and no known score is taken.
     """
 
     spec: ModelSpec
     scale: Scale
     instruction: str
-    run: Callable[[RerankRequest], AnyRun]
+    run: Callable[[Sequence[RerankRequest]], SetRun]
     whole: bool = False
     warnings: tuple[str, ...] = ()
 
@@ -130,43 +139,43 @@ def keyword_spec(parts: Sequence[Part]) -> ModelSpec:
 def steps(
     parts: Sequence[Part], ready: Ready, known: SetScores | None, stop: threading.Event
 ) -> Generator[SetStep, None, SetStep]:
-    """A step after every batch, with the new scores after every query; returns the last one.
+    """A step after every batch, with its scores; returns the last one.
 
     Args:
         known: scores that exist, in step with the queries of the set; those without passages are not in `parts`.
 
     Raises:
-        PlaygroundError: the model failed; the sentence names the query.
+        PlaygroundError: the model failed; the sentence names the query where one is to blame.
     """
     total = sum(len(part.request.passages) for part in parts)
-    waiting = [(part, _waiting(part, logits)) for part, logits in zip(parts, _rows(parts, ready, known), strict=True)]
-    n_done = total - sum(len(indexes) for _, indexes in waiting)
-    pace = _Pace()
+    rows = _rows(parts, ready, known)
+    waiting = [Waiting(part, _unscored(part, logits)) for part, logits in zip(parts, rows, strict=True)]
+    n_done = total - sum(len(each.indexes) for each in waiting)
+    watch, n_ran = Stopwatch(), 0
 
-    def step(phase: Phase, done: int, scored: tuple[tuple[str, str, float], ...] = ()) -> SetStep:
-        left = 0.0 if done == total else pace.left(total - done)
-        return SetStep(phase, done, total, left, ready.spec, ready.scale, ready.instruction, scored, ready.warnings)
+    def step(phase: Phase, scored: tuple[tuple[str, str, float], ...] = ()) -> SetStep:
+        left = 0.0 if n_done == total else (total - n_done) * watch.seconds / n_ran if n_ran else None
+        return SetStep(phase, n_done, total, left, ready.spec, ready.scale, ready.instruction, scored, ready.warnings)
 
-    yield step("score", n_done)
-    for part, indexes in waiting:
-        if stop.is_set():
-            return step("stopped", n_done)
-        if not indexes:
-            continue
-        run = ready.run(_only(part.request, indexes))
+    watch.pause()
+    yield step("score")
+    watch.go_on()
+    for group in _groups(waiting, alone=ready.whole):
+        run = ready.run([each.request for each in group])
+        own = [pair for each in group for pair in each.own_pairs]
+        n_before, n_after = n_ran, n_done + len(own)
         try:
-            for progress in _progress(run, stop):
-                yield step("score", n_done + (progress.done if progress.phase == "score" else 0))
-            result = run.result()
+            for fresh in chain((NOTHING for _ in until(stop, run.encode())), until(stop, run.score())):
+                n_done += len(fresh)
+                n_ran = n_before + run.n_ran
+                watch.pause()
+                yield step("score", _each_once(own, fresh))
+                watch.go_on()
         except PlaygroundError as error:
-            raise about(part.own, error) from error
-        n_done += len(result)
-        pace.took(run.watch.seconds, len(result) - result.n_cached)
-        scored = _new(part, indexes, result)
-        if not result.complete:
-            return step("stopped", n_done, scored)
-        yield step("score", n_done, scored)
-    return step("done", n_done)
+            raise error if run.failed_at is None else about(group[run.failed_at].part.own, error) from error
+        if n_done < n_after:
+            return step("stopped")
+    return step("done")
 
 
 def collected(labelled: LabelledSet, steps: Iterator[SetStep]) -> SetScores | None:
@@ -187,20 +196,21 @@ def in_step(labelled: LabelledSet, found: Mapping[Pair, float]) -> tuple[tuple[f
     )
 
 
-class _Pace:
-    """Seconds per pair, of those that went through the model."""
-
-    def __init__(self) -> None:
-        self._seconds = 0.0
-        self._n_pairs = 0
-
-    def took(self, seconds: float, n_pairs: int) -> None:
-        if n_pairs:
-            self._seconds += seconds
-            self._n_pairs += n_pairs
-
-    def left(self, n_pairs: int) -> float | None:
-        return n_pairs * self._seconds / self._n_pairs if self._n_pairs else None
+def _groups(waiting: Sequence[Waiting], *, alone: bool) -> Iterator[list[Waiting]]:
+    """Queries whose pairs are planned into batches together."""
+    group: list[Waiting] = []
+    n_pairs = n_chars = 0
+    for each in waiting:
+        if not each.indexes:
+            continue
+        group.append(each)
+        n_pairs += len(each.indexes)
+        n_chars += sum(len(passage.text) for passage in each.request.passages)
+        if alone or n_pairs >= GROUP_PAIRS or n_chars >= GROUP_CHARS:
+            yield group
+            group, n_pairs, n_chars = [], 0, 0
+    if group:
+        yield group
 
 
 def _rows(parts: Sequence[Part], ready: Ready, known: SetScores | None) -> list[tuple[float | None, ...]]:
@@ -209,29 +219,14 @@ def _rows(parts: Sequence[Part], ready: Ready, known: SetScores | None) -> list[
     return [row for row in known.logits if row]
 
 
-def _waiting(part: Part, logits: Sequence[float | None]) -> tuple[int, ...]:
+def _unscored(part: Part, logits: Sequence[float | None]) -> tuple[int, ...]:
     """Places of the passages without a score."""
     if len(logits) != len(part.request.passages):
         raise ValueError(f"{len(logits)} known scores for {len(part.request.passages)} passages")
     return tuple(index for index, logit in enumerate(logits) if logit is None)
 
 
-def _only(request: RerankRequest, indexes: Sequence[int]) -> RerankRequest:
-    if len(indexes) == len(request.passages):
-        return request
-    return RerankRequest(request.query, tuple(request.passages[index] for index in indexes), request.instruction)
-
-
-def _progress(run: AnyRun, stop: threading.Event) -> Iterator[Progress]:
-    for progress in chain.from_iterable(until(stop, steps) for steps in (run.encode(), run.score())):
-        run.watch.pause()
-        yield progress
-        run.watch.go_on()
-
-
-def _new(part: Part, indexes: Sequence[int], result: RerankResult) -> tuple[tuple[str, str, float], ...]:
-    """The scores under the set's own texts: a cleaned text must not become a pair of its own."""
-    own = part.own
-    in_order = sorted(result.scored, key=lambda one: one.index)
-    by_text = {own.passages[indexes[one.index]].text: one.logit for one in in_order}
-    return tuple((own.query, text, logit) for text, logit in by_text.items())
+def _each_once(own: Sequence[Pair], fresh: Mapping[int, float]) -> tuple[tuple[str, str, float], ...]:
+    """New scores with the texts of their pairs, in the order of the set."""
+    by_pair = {own[place]: fresh[place] for place in sorted(fresh)}
+    return tuple((*pair, logit) for pair, logit in by_pair.items())

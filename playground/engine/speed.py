@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from playground.core.errors import InvalidInput
 from playground.core.types import EncodedPair, ModelChoice, RerankRequest, SpeedRatio, Step
 from playground.engine.batches import in_batches
-from playground.engine.budget import Budgets
-from playground.engine.pool import Lease, ModelPool
+from playground.engine.pool import Lease
 from playground.models import bm25
 
 ROUNDS = 5
@@ -33,15 +32,12 @@ def check(first: ModelChoice, second: ModelChoice, rounds: int) -> None:
 
 def steps(
     request: RerankRequest,
-    choices: Sequence[ModelChoice],
     leases: tuple[Lease, Lease],
-    pool: ModelPool,
-    budgets: Budgets,
     rounds: int,
     stop: threading.Event,
 ) -> Iterator[Step[SpeedRatio]]:
     """One warm-up round of each, then `rounds` of both in alternation; the caches are neither read nor filled."""
-    encoded = [dict(enumerate(_encoded(request, choice, lease))) for choice, lease in zip(choices, leases, strict=True)]
+    encoded = [dict(enumerate(_encoded(request, lease))) for lease in leases]
     seconds: tuple[list[float], list[float]] = ([], [])
     for turn in range(rounds + 1):
         # Who goes first changes, so that neither always runs on what the other left in the processor's cache.
@@ -49,7 +45,7 @@ def steps(
             if stop.is_set():
                 yield Step("stopped", turn, rounds)
                 return
-            taken = _round(request, choices[side], leases[side], pool, budgets, encoded[side])
+            taken = _round(request, leases[side], encoded[side])
             if turn:
                 seconds[side].append(taken)
         yield Step("score", turn, rounds)
@@ -58,31 +54,21 @@ def steps(
     yield Step("done", rounds, rounds, ratio)
 
 
-def _encoded(request: RerankRequest, choice: ModelChoice, lease: Lease) -> list[EncodedPair]:
+def _encoded(request: RerankRequest, lease: Lease) -> list[EncodedPair]:
     texts = [passage.text for passage in request.passages[:MOST_PASSAGES]]
-    if choice.kind == "embedder":
+    if lease.choice.kind == "embedder":
         return lease.encode_texts(texts)
     return lease.encode(request.query, texts, request.instruction)
 
 
-def _round(
-    request: RerankRequest,
-    choice: ModelChoice,
-    lease: Lease,
-    pool: ModelPool,
-    budgets: Budgets,
-    encoded: Mapping[int, EncodedPair],
-) -> float:
+def _round(request: RerankRequest, lease: Lease, encoded: Mapping[int, EncodedPair]) -> float:
     """Seconds of all forward passes over these texts."""
-    forward = lease.vectors if choice.kind == "embedder" else lease.logits
+    forward = lease.vectors if lease.choice.kind == "embedder" else lease.logits
     start = time.perf_counter()
     for _ in in_batches(
         encoded,
         lambda batch: forward([encoded[key] for key in batch]),
-        choice=choice,
         lease=lease,
-        pool=pool,
-        budgets=budgets,
         passage_id=lambda key: request.passages[key].id,
     ):
         pass

@@ -29,7 +29,6 @@ OTHER_TRUNCATION = (
     "This threshold was chosen with the truncation {was}, here it is {now}: scores of long texts may differ."
 )
 OTHER_INSTRUCTION = "This threshold was chosen with another instruction before the query: all scores may differ."
-TEMPLATES = (OTHER_PRECISION, OTHER_DEVICE, OTHER_LENGTH, OTHER_TRUNCATION, OTHER_INSTRUCTION)
 
 
 def refusal(threshold: Threshold, spec: ModelSpec, scale: Scale) -> PlaygroundError | None:

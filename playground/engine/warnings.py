@@ -1,16 +1,15 @@
 """Lasting warnings on a result: true sentences that a reader of its numbers should have seen.
 
-Each is an English template filled with values, as the errors are. A result carries the filled sentence;
-`template_of` finds the template again, so that the page can say it in another language.
+Each is an English template filled with values, as the errors are. A result carries the filled sentence; the page finds
+the template again to say it in another language.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from playground.core.limits import NUL_REMOVED, SURROGATES_REPLACED
-from playground.core.types import Check, EncodedPair, ModelSpec, RerankRequest, ScoredPassage
+from playground.core.types import Check, EncodedPair, RerankRequest, ScoredPassage
+from playground.models import catalog
 
 CHECK_WARNED = "The check {name!r} at load is off: {detail}"
 QUERY_CUT = "The query is longer than this model can read beside a passage: its last {n} tokens were cut."
@@ -20,16 +19,6 @@ NOT_ENGLISH = (
     "This model reads English, and {percent} % of the letters in the {where} are not Latin. Expect poor scores."
 )
 ALL_EQUAL = "All {n} scores are equal, so the order says nothing."
-TEMPLATES = (
-    NUL_REMOVED,
-    SURROGATES_REPLACED,
-    CHECK_WARNED,
-    QUERY_CUT,
-    QUERY_CUT_ALONE,
-    INSTRUCTION_LEFT_OUT,
-    NOT_ENGLISH,
-    ALL_EQUAL,
-)
 
 # Above this share of letters outside the Latin script a text is hardly English with a name or a formula in it.
 FOREIGN_SHARE = 0.3
@@ -38,13 +27,10 @@ SAMPLE_CHARS = 200_000
 LAST_LATIN_EXTENDED = 0x24F
 
 
-def about_request(request: RerankRequest, spec: ModelSpec, languages: Sequence[str]) -> tuple[str, ...]:
-    """What is known before the first score.
-
-    Args:
-        languages: what the catalogue says of the model; empty where it says nothing.
-    """
-    return (*spec.replaced, *(_not_english(request) if tuple(languages) == ("en",) else ()))
+def about_request(request: RerankRequest, model_id: str) -> tuple[str, ...]:
+    """Said where the catalogue knows that the model reads English only, and the request is in another language."""
+    entry = catalog.find(model_id)
+    return tuple(_not_english(request)) if entry is not None and entry.languages == ("en",) else ()
 
 
 def of_checks(checks: Sequence[Check]) -> tuple[str, ...]:
@@ -72,17 +58,10 @@ def about_equal_scores(n_passages: int, scored: Sequence[ScoredPassage]) -> tupl
     return ()
 
 
-def template_of(warning: str) -> tuple[str, dict[str, str]] | None:
-    """The template that a warning was filled from and its values as text; None for a sentence of a model's own."""
-    for template in TEMPLATES:
-        pattern = re.sub(r"\\\{(\w+)(?:!r)?\\\}", r"(?P<\1>.*)", re.escape(template))
-        if match := re.fullmatch(pattern, warning, re.DOTALL):
-            return template, match.groupdict()
-    return None
-
-
 def foreign_share(texts: Sequence[str]) -> float:
     """Share of the letters outside the Latin script, in the beginnings of the texts; 0 without letters."""
+    if all(map(str.isascii, texts)):
+        return 0.0
     letters = [char for text in texts for char in text[: SAMPLE_CHARS // len(texts)] if char.isalpha()]
     return sum(not _is_latin(char) for char in letters) / len(letters) if letters else 0.0
 

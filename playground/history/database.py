@@ -5,10 +5,11 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from sqlite_utils import Database
 
@@ -20,6 +21,8 @@ SUFFIXES = (".db", ".sqlite", ".sqlite3")
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 READ_ONLY = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
+
+T = TypeVar("T")
 
 
 def known_migrations() -> frozenset[str]:
@@ -33,10 +36,12 @@ class HistoryFile:
 
     Args:
         busy_seconds: how long to wait while another connection writes.
+        check: what is asked before what was written for an owner is kept; raises where it may not be.
     """
 
-    def __init__(self, path: Path, busy_seconds: float) -> None:
+    def __init__(self, path: Path, busy_seconds: float, check: Callable[[Database, str], None] | None = None) -> None:
         self.path = path
+        self._check_room = check
         self.notices: tuple[str, ...] = ()
         self._busy_seconds = busy_seconds
         self._known = known_migrations()
@@ -56,15 +61,34 @@ class HistoryFile:
             yield db
 
     @contextmanager
-    def writing(self) -> Iterator[Database]:
+    def writing(self, adds_for: str | None = None) -> Iterator[Database]:
         """One transaction: all of it is on the disk afterwards, or after any error nothing of it.
 
+        Args:
+            adds_for: whose things become more by it.
         Raises:
             HistoryError: as `reading`, or the file cannot be written.
         """
         # Threads queue here without a limit; the busy timeout is for other processes.
         with self._writing, self._translated(), closing(self._open()) as db, _immediate(db):
             yield db
+            if adds_for is not None and self._check_room is not None:
+                self._check_room(db, adds_for)
+
+    def write_slices(self, slices: Iterable[T], write: Callable[[Database, T], None]) -> None:
+        """Each slice in a transaction of its own; what takes long to make is made between them.
+
+        Raises:
+            HistoryError: as `writing`; the slices before are written.
+        """
+        took = 0.0
+        for part in slices:
+            # SQLite's queue is no queue: who waits looks again now and then, and must find the file free.
+            time.sleep(took)
+            with self.writing() as db:
+                began = time.monotonic()
+                write(db, part)
+            took = time.monotonic() - began
 
     def _open(self) -> Database:
         with self._lock:

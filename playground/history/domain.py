@@ -43,6 +43,14 @@ def threshold_of(body: str) -> Threshold:
     return Threshold(**values)
 
 
+def sound_threshold(body: str) -> Threshold | None:
+    """As `threshold_of`; None where the body is damaged."""
+    try:
+        return threshold_of(body)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
 def scorer_key(spec: ModelSpec, scale: Scale, instruction: str) -> str:
     """What makes two scores of one pair comparable, as a hex digest.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import cast
 
@@ -14,12 +14,27 @@ from playground.core.labels import Label, LabelSource
 from playground.history import pairs
 from playground.history.pairs import Pair
 from playground.history.records import stamp
-from playground.history.rows import Taken
 
 UPSERT = """
     INSERT INTO labels (owner, pair, grade, source, at, kept) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (pair, owner) DO UPDATE
     SET grade = excluded.grade, source = excluded.source, at = excluded.at, kept = max(kept, excluded.kept)
+"""
+# What a person said stands; a label that is said again keeps its time.
+FROM_A_SET = """
+    INSERT INTO labels (owner, pair, grade, source, at, kept) VALUES (?, ?, ?, 'imported', ?, 0)
+    ON CONFLICT (pair, owner) DO UPDATE
+    SET at = iif(grade = excluded.grade, at, excluded.at), grade = excluded.grade WHERE source <> 'human'
+"""
+# What a person said stands over what a file said; else what was said last.
+FROM_AN_EXPORT = """
+    INSERT INTO labels (owner, pair, grade, source, at, kept) VALUES (:owner, :pair, :grade, :source, :at, NOT EXISTS (
+        SELECT 1 FROM set_pairs JOIN sets ON sets.number = set_number
+        WHERE pair = :pair AND owner = :owner AND origin NOT NULL
+    ))
+    ON CONFLICT (pair, owner) DO UPDATE
+    SET grade = excluded.grade, source = excluded.source, at = excluded.at, kept = max(kept, excluded.kept)
+    WHERE (excluded.source = 'human', excluded.at) > (source = 'human', at)
 """
 # CROSS JOIN keeps the order of the tables: the planner would look through the list once per label.
 FIND = """
@@ -27,12 +42,9 @@ FIND = """
     CROSS JOIN pairs ON pairs.hash = asked.value
     CROSS JOIN labels ON labels.pair = pairs.id AND labels.owner = :owner
 """
-STANDING = """
-    SELECT pair, grade, source, at FROM json_each(:pairs) AS asked
-    CROSS JOIN labels ON labels.pair = asked.value AND labels.owner = :owner
-"""
 IS_IN_A_SET = """
-    SELECT EXISTS (SELECT 1 FROM set_pairs JOIN sets ON sets.number = set_number WHERE pair = :pair AND owner = :owner)
+    SELECT EXISTS (SELECT 1 FROM set_pairs JOIN sets ON sets.number = set_number
+        WHERE pair = :pair AND owner = :owner AND origin NOT NULL)
 """
 RELEASE_LABELS = """
     DELETE FROM labels WHERE pair IN (SELECT value FROM json_each(:pairs)) AND owner = :owner
@@ -84,28 +96,25 @@ def remove(db: Database, owner: str, pair: Pair) -> None:
         renew_version(db, owner)
 
 
-def take_in(db: Database, owner: str, wanted: Mapping[int, Label], *, kept: bool) -> Taken:
-    """Store what a file says of pairs, except where a person said something. A label that stays keeps its time.
+def rows_of_set(owner: str, labels: Iterable[tuple[int, Label]]) -> list[tuple[str, int, int, str]]:
+    """What `add_of_set` stores, made before the transaction so that it is short; labels by row id of their pair."""
+    return [(owner, pair, label.grade, stamp(label.at)) for pair, label in labels]
 
-    Args:
-        wanted: by row id of the pair.
-        kept: the labels stand without any set.
-    """
-    values = {"pairs": json.dumps([*wanted]), "owner": owner}
-    before = {pair: label_of(*said) for pair, *said in db.execute(STANDING, values).fetchall()}
-    rows: list[tuple[object, ...]] = []
-    n_same = n_kept_human = 0
-    for pair, label in wanted.items():
-        old = before.get(pair)
-        same = old is not None and old.grade == label.grade
-        human = old is not None and old.source == "human"
-        n_same += same
-        n_kept_human += human and not same
-        if not human:
-            rows.append(_row(owner, pair, old if same and old else label, kept=kept))
-    db.conn.executemany(UPSERT, rows)
+
+def add_of_set(db: Database, owner: str, rows: Sequence[tuple[str, int, int, str]]) -> None:
+    """Store what a set says of pairs, except where a person said something."""
+    db.conn.executemany(FROM_A_SET, rows)
     renew_version(db, owner)
-    return Taken(len(wanted) - n_same - n_kept_human, n_same, n_kept_human)
+
+
+def merge(db: Database, owner: str, labels: Iterable[tuple[int, Label]]) -> int:
+    """Take in labels of an export, by the row ids of their pairs; how many are new or newer."""
+    rows = [
+        {"owner": owner, "pair": pair, "grade": label.grade, "source": label.source, "at": stamp(label.at)}
+        for pair, label in labels
+    ]
+    renew_version(db, owner)
+    return max(0, db.conn.executemany(FROM_AN_EXPORT, rows).rowcount)
 
 
 def release(db: Database, owner: str, numbers: Sequence[int], queries: Sequence[int] = ()) -> None:

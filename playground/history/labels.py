@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-
-from sqlite_utils import Database
 
 from playground.core.labels import Label, LabelledQuery, LabelledSet, LabelSource
 from playground.core.types import Passage
 from playground.history import label_rows, pairs
 from playground.history.database import HistoryFile
 from playground.history.records import owned
-from playground.history.rows import Taken
 
 ALL = """
     SELECT query_id, passage_id, grade, source, at FROM labels JOIN pairs ON pairs.id = labels.pair
@@ -23,10 +20,6 @@ TEXTS = """
         SELECT query_id FROM labels JOIN pairs ON pairs.id = labels.pair WHERE owner = :owner
         UNION SELECT passage_id FROM labels JOIN pairs ON pairs.id = labels.pair WHERE owner = :owner
     )
-"""
-TOUCHED = """
-    SELECT pair FROM labels WHERE owner = :owner
-    UNION SELECT pair FROM scores WHERE scorer IN (SELECT number FROM scorers WHERE owner = :owner)
 """
 
 
@@ -63,27 +56,13 @@ class LabelStore:
     def restore(self, owner: str, query: str, text: str, label: Label | None) -> Label | None:
         """Make `label` the label of one pair, with its time and source; None removes it. Returns the one before."""
         owner, pair = owned(owner), (query, text)
-        with self._file.writing() as db:
+        with self._file.writing(None if label is None else owner) as db:
             before = label_rows.find(db, owner, [pair]).get(0)
             if label is not None:
                 label_rows.put(db, owner, pair, label)
             elif before is not None:
                 label_rows.remove(db, owner, pair)
         return before
-
-    def put_many(self, owner: str, labels: Iterable[tuple[str, str, int]], source: LabelSource = "imported") -> Taken:
-        """Label many pairs, all of them or after any error none. Where a person said something, that stands.
-
-        Args:
-            labels: query, passage text and grade; of several for one pair the last counts.
-        Raises:
-            InvalidInput: there is no such grade.
-        """
-        owner, now = owned(owner), datetime.now(UTC)
-        wanted = {(query, text): Label(grade, source, now) for query, text, grade in labels}
-        with self._file.writing() as db:
-            by_id = dict(zip(pairs.add(db, [*wanted]), wanted.values(), strict=True))
-            return label_rows.take_in(db, owner, by_id, kept=True)
 
     def find(self, owner: str, query: str, texts: Sequence[str]) -> list[Label | None]:
         """The label of each passage under `query`, in step with `texts`."""
@@ -114,20 +93,6 @@ class LabelStore:
         with self._file.reading() as db:
             found = db.execute("SELECT version FROM label_versions WHERE owner = ?", [owned(owner)]).fetchone()
         return "" if found is None else str(found[0])
-
-    def forget(self, owner: str) -> int:
-        """Remove every label of `owner`, with scores and texts that no set holds. Returns how many labels are gone."""
-        owner = owned(owner)
-        with self._file.writing() as db:
-            return _forget(db, owner)
-
-
-def _forget(db: Database, owner: str) -> int:
-    touched = [row[0] for row in db.execute(TOUCHED, {"owner": owner})]
-    n_labels = db.table("labels").count_where("owner = ?", [owner])
-    db.execute("DELETE FROM labels WHERE owner = ?", [owner])
-    label_rows.release(db, owner, touched)
-    return int(n_labels)
 
 
 def _query(place: int, query: str, labelled: Sequence[tuple[str, Label]]) -> LabelledQuery:

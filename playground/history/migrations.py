@@ -138,6 +138,13 @@ CREATE TABLE thresholds (
 CREATE INDEX thresholds_newest ON thresholds (owner, saved_at, number);
 """
 
+SCHEMA_5 = """
+ALTER TABLE sets ADD COLUMN origin TEXT;
+UPDATE sets SET origin = id;
+CREATE UNIQUE INDEX sets_origin ON sets (owner, origin);
+CREATE INDEX scores_scorer ON scores (scorer);
+"""
+
 
 @MIGRATIONS(name="0001_runs_and_texts")
 def runs_and_texts(db: Database) -> None:
@@ -173,6 +180,15 @@ def labels_and_sets(db: Database) -> None:
 def thresholds(db: Database) -> None:
     """Thresholds that were saved, each as JSON."""
     db.executescript(SCHEMA_4)
+
+
+@MIGRATIONS(name="0005_sets_that_move")
+def sets_that_move(db: Database) -> None:
+    """`sets.origin` is the id under which a set was first saved, anywhere, as that of runs.
+
+    It is NULL as long as a set is still being written: such a set lies in the bin, and is never taken out of it.
+    """
+    db.executescript(SCHEMA_5)
 
 
 def has_trigrams(db: Database) -> bool:

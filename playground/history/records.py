@@ -24,6 +24,9 @@ TABLES = """
     LEFT JOIN texts AS note ON note.id = runs.note_id
 """
 
+# Removed in one transaction, so that nobody else waits long: a run may hold thousands of texts.
+MAX_REMOVED = 20
+
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
@@ -123,9 +126,10 @@ def set_note(db: Database, number: int, note: str) -> None:
     drop_unused(db, before)
 
 
-def purge(db: Database, before: datetime) -> int:
-    """Remove for good every run deleted until `before`, and the texts that nobody else holds. Returns how many runs."""
-    gone = [row[0] for row in db.execute("SELECT number FROM runs WHERE deleted_at <= ?", [stamp(before)])]
+def remove(db: Database, where: str, values: Mapping[str, object]) -> int:
+    """Remove some of these runs for good, at most MAX_REMOVED, and the texts that nobody else holds; how many."""
+    sql = f"SELECT number FROM runs WHERE {where} LIMIT {MAX_REMOVED}"  # noqa: S608 - fixed parts
+    gone = [row[0] for row in db.execute(sql, dict(values))]
     if not gone:
         return 0
     numbers = json.dumps(gone)

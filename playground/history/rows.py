@@ -1,4 +1,4 @@
-"""What the history hands out: lines of its lists, one whole run, and what an import did."""
+"""What the history hands out: lines of its lists, one whole run, and how much there is."""
 
 from __future__ import annotations
 
@@ -89,15 +89,16 @@ class ScorerRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What an import of labels did.
+class Kept:
+    """How much of each kind: what somebody keeps, or what an import added to it.
 
     Attributes:
-        n_new: pairs that had no label, or another imported one.
-        n_same: pairs that had this grade already.
-        n_kept_human: pairs of which a person says something else, and that stands.
+        labels: unsure ones included.
+        scores: that models gave to pairs of a query and a passage.
     """
 
-    n_new: int
-    n_same: int
-    n_kept_human: int
+    runs: int
+    labels: int
+    sets: int
+    scores: int
+    thresholds: int

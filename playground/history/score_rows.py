@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from sqlite_utils import Database
@@ -23,6 +23,7 @@ ADD_SCORER = """
 ADD = """
     INSERT INTO scores (pair, scorer, logit, scored_at) VALUES (?, ?, ?, ?)
     ON CONFLICT (pair, scorer) DO UPDATE SET logit = excluded.logit, scored_at = excluded.scored_at
+    WHERE excluded.scored_at > scored_at
 """
 # CROSS JOIN keeps the order of the tables: the planner would look through the list once per score.
 READ = """
@@ -39,17 +40,28 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
 
-def add(
-    db: Database, owner: str, spec: ModelSpec, scale: Scale, instruction: str, scores: Mapping[Pair, float]
-) -> None:
-    """Store what one scorer gave to pairs; a pair that it scored before gets the new score."""
+def scorer(db: Database, owner: str, spec: ModelSpec, scale: Scale, instruction: str) -> int:
+    """The number of a scorer, known or new."""
     key = domain.scorer_key(spec, scale, instruction)
     row = {"owner": owner, "key": key, "spec": domain.to_json(spec), "scale": domain.to_json(scale)}
     db.execute(ADD_SCORER, row | {"instruction": stored(instruction)})
-    number = db.execute("SELECT number FROM scorers WHERE owner = ? AND key = ?", [owner, key]).fetchone()[0]
-    now = (datetime.now(UTC) - EPOCH) // MICROSECOND
-    rows = zip(pairs.add(db, [*scores]), scores.values(), strict=True)
-    db.conn.executemany(ADD, [(pair, number, logit, now) for pair, logit in rows])
+    return int(db.execute("SELECT number FROM scorers WHERE owner = ? AND key = ?", [owner, key]).fetchone()[0])
+
+
+def add(db: Database, scorer: int, scores: Iterable[tuple[int, float, int]]) -> int:
+    """Store what a scorer gave to pairs; where it scored one before, the newer score stands.
+
+    Args:
+        scores: row id of the pair, raw output, and microseconds since 1970.
+    Returns:
+        How many are new or newer.
+    """
+    return max(0, db.conn.executemany(ADD, [(pair, scorer, logit, at) for pair, logit, at in scores]).rowcount)
+
+
+def now() -> int:
+    """Microseconds since 1970."""
+    return (datetime.now(UTC) - EPOCH) // MICROSECOND
 
 
 def read(db: Database, owner: str, labelled: LabelledSet, key: str) -> SetScores | None:

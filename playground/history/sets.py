@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -14,11 +14,12 @@ from playground.core.errors import HistoryError, InvalidInput
 from playground.core.labels import Label, LabelledQuery, LabelledSet, SetScores
 from playground.core.scales import Scale
 from playground.core.types import ModelSpec
-from playground.history import domain, label_rows, retention, score_rows, set_rows
+from playground.history import domain, label_rows, pairs, retention, score_rows, set_rows
 from playground.history.database import HistoryFile
 from playground.history.manifests import clean
-from playground.history.records import new_id, owned, stamp
+from playground.history.records import owned, stamp
 from playground.history.rows import ScorerRow, SetRow
+from playground.history.staging import staged
 
 MAX_NAME_CHARS = 200
 
@@ -34,20 +35,41 @@ class SetStore:
     def __init__(self, file: HistoryFile) -> None:
         self._file = file
 
-    def save(self, owner: str, labelled: LabelledSet) -> str:
+    def save(self, owner: str, labelled: LabelledSet, scores: SetScores | None = None) -> str:
         """Keep a set, all of it or after any error nothing; it is on the disk when its id comes back.
 
         Its labels enter as imported ones, each with its time, except where a person's label stands. A name is cut to
-        MAX_NAME_CHARS.
+        MAX_NAME_CHARS. A large set is written in many short transactions, between which others write.
 
+        Args:
+            scores: that came with it, in step with it.
         Raises:
             TypeError: what a passage carries along holds something that JSON does not.
         """
-        owner, id = owned(owner), new_id()
-        with self._file.writing() as db:
-            retention.purge(db, datetime.now(UTC) - retention.KEPT_AFTER_DELETE)
-            set_rows.add(db, owner, labelled, id, clean(labelled.name)[:MAX_NAME_CHARS])
-        return id
+        owner, now = owned(owner), datetime.now(UTC)
+        with staged(self._file, owner, labelled, clean(labelled.name)[:MAX_NAME_CHARS], now) as new:
+            labels = (label for query in labelled.queries for label in query.labels)
+            said = ((pair, label) for pair, label in zip(new.pairs, labels, strict=True) if label is not None)
+            rows = label_rows.rows_of_set(owner, said)
+            if scores is not None:
+                self._add_scores(owner, scores, new.pairs)
+            with self._file.writing(owner) as db:
+                retention.purge_some(db, now - retention.KEPT_AFTER_DELETE)
+                label_rows.add_of_set(db, owner, rows)
+                return set_rows.show(db, owner, new.number)
+
+    def _add_scores(self, owner: str, scores: SetScores, ids: Sequence[int]) -> None:
+        """Store scores of pairs that nobody sees yet."""
+        at = score_rows.now()
+        logits = (logit for row in scores.logits for logit in row)
+        known = [(pair, logit, at) for pair, logit in zip(ids, logits, strict=True) if logit is not None]
+        parts = (known[start : start + set_rows.MAX_ROWS] for start in range(0, len(known), set_rows.MAX_ROWS))
+
+        def write(db: Database, part: Sequence[tuple[int, float, int]]) -> None:
+            scorer = score_rows.scorer(db, owner, scores.spec, scores.scale, scores.instruction)
+            score_rows.add(db, scorer, part)
+
+        self._file.write_slices(parts, write)
 
     def get(self, owner: str, set_id: str) -> LabelledSet:
         """One set, deleted or not, with the labels of now."""
@@ -116,8 +138,12 @@ class SetStore:
                     logit=logit,
                 )
         if wanted:
-            with self._file.writing() as db:
-                score_rows.add(db, owner, spec, scale, instruction, wanted)
+            with self._file.writing(owner) as db:
+                ids, at = pairs.add(db, [*wanted]), score_rows.now()
+                scorer = score_rows.scorer(db, owner, spec, scale, instruction)
+                score_rows.add(
+                    db, scorer, ((pair, logit, at) for pair, logit in zip(ids, wanted.values(), strict=True))
+                )
                 label_rows.renew_version(db, owner)
 
     def scores(self, owner: str, labelled: LabelledSet, key: str) -> SetScores | None:
@@ -164,7 +190,9 @@ def _found(db: Database, owner: str, set_id: str) -> tuple[int, str]:
     Raises:
         HistoryError: `owner` has no such set.
     """
-    found = db.execute("SELECT number, name FROM sets WHERE id = ? AND owner = ?", [clean(set_id), owner]).fetchone()
+    found = db.execute(
+        "SELECT number, name FROM sets WHERE id = ? AND owner = ? AND origin NOT NULL", [clean(set_id), owner]
+    ).fetchone()
     if found is None:
         raise HistoryError(
             "There is no labelled set {set_id!r} of yours. It may be deleted, or belong to another browser.",

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import re
-import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
 from playground.core.errors import HistoryError
-from playground.history import manifests, records, retention, transfer
+from playground.history import importing, manifests, records, retention, transfer
 from playground.history.database import HistoryFile
 from playground.history.labels import LabelStore
 from playground.history.manifests import clean
 from playground.history.retention import KEPT_AFTER_DELETE
-from playground.history.rows import Run, RunRow
+from playground.history.rows import Kept, Run, RunRow
 from playground.history.search import condition
 from playground.history.sets import SetStore
 from playground.history.thresholds import ThresholdStore
 
 BUSY_SECONDS = 5.0
 MAX_NOTE_CHARS = 10_000
-RUN_ID = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 class HistoryStore:
@@ -41,11 +37,21 @@ class HistoryStore:
         path: made at first use, with its folder.
         public: no run of another owner is shown, not even to somebody who has its link.
         busy_seconds: how long a call waits for another program that writes.
+        most_bytes: that one owner may keep, roughly; None has no limit.
     """
 
-    def __init__(self, path: Path, *, public: bool = False, busy_seconds: float = BUSY_SECONDS) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        public: bool = False,
+        busy_seconds: float = BUSY_SECONDS,
+        most_bytes: int | None = None,
+    ) -> None:
         self.public = public
-        self._file = HistoryFile(Path(path), busy_seconds)
+        self.most_bytes = most_bytes
+        check = None if most_bytes is None else partial(retention.check_room, limit=most_bytes)
+        self._file = HistoryFile(Path(path), busy_seconds, check)
         self.labels = LabelStore(self._file)
         self.sets = SetStore(self._file)
         self.thresholds = ThresholdStore(self._file)
@@ -73,8 +79,8 @@ class HistoryStore:
         owner = records.owned(owner)
         id = records.new_id()
         run = transfer.new_run(manifest, id)
-        with self._file.writing() as db:
-            retention.purge(db, datetime.now(UTC) - KEPT_AFTER_DELETE)
+        with self._file.writing(owner) as db:
+            retention.purge_some(db, datetime.now(UTC) - KEPT_AFTER_DELETE)
             records.add_run(db, owner, run, id)
         return id
 
@@ -96,28 +102,23 @@ class HistoryStore:
         model_id: str | None = None,
         starred: bool = False,
         limit: int = 50,
-        before: RunRow | None = None,
     ) -> list[RunRow]:
-        """Newest first. Every word of `text` occurs in query, passages or note, in any case and inside longer words.
-
-        Args:
-            before: the last row of the page before; runs that are saved meanwhile do not shift the next page.
-        """
-        page = "(:before_at IS NULL OR (runs.created_at, runs.number) < (:before_at, :before_number))"
-        values: dict[str, object] = {"limit": limit, "before_at": None, "before_number": None}
-        if before is not None:
-            values |= {"before_at": records.stamp(before.created_at), "before_number": before.number}
+        """Newest first. Every word of `text` occurs in query, passages or note, in any case and inside longer words."""
         order = "ORDER BY runs.created_at DESC, runs.number DESC LIMIT :limit"
         with self._file.reading() as db:
             which = condition(db, records.owned(owner), clean(text), model_id, starred)
-            rows = records.select(db, f"{which.sql} AND {page} {order}", which.values | values)
+            rows = records.select(db, f"{which.sql} {order}", which.values | {"limit": limit})
             return [_row(found) for found in rows]
 
-    def count(self, owner: str, *, text: str = "", model_id: str | None = None, starred: bool = False) -> int:
-        """How many runs `search` would find without a limit."""
+    def count(self, owner: str) -> Kept:
+        """How much of each kind an owner keeps, without what was deleted."""
         with self._file.reading() as db:
-            which = condition(db, records.owned(owner), clean(text), model_id, starred)
-            return db.table("runs").count_where(which.sql, which.values)
+            return retention.count(db, records.owned(owner))
+
+    def n_bytes(self, owner: str) -> int:
+        """How many bytes that takes, with what was deleted and can still be restored; roughly."""
+        with self._file.reading() as db:
+            return retention.n_bytes(db, records.owned(owner))
 
     def models(self, owner: str) -> list[str]:
         """Ids of the models in the runs of `owner`, in alphabetical order."""
@@ -141,7 +142,7 @@ class HistoryStore:
             raise HistoryError(
                 "The note has {found} characters, more than {limit}. Shorten it.", found=len(text), limit=MAX_NOTE_CHARS
             )
-        with self._file.writing() as db:
+        with self._file.writing(owner if text.strip() else None) as db:
             records.set_note(db, _number(db, run_id, owner), clean(text).strip())
 
     def delete(self, run_id: str, owner: str) -> None:
@@ -154,41 +155,49 @@ class HistoryStore:
         with self._file.writing() as db:
             db.table("runs").update(_number(db, run_id, owner), {"deleted_at": None})
 
-    def purge(self, older_than: timedelta = KEPT_AFTER_DELETE) -> int:
-        """Remove for good what was deleted `older_than` ago or earlier, with texts nobody else holds.
+    def purge(self, older_than: timedelta = KEPT_AFTER_DELETE) -> None:
+        """Remove for good the runs, sets and thresholds that were deleted `older_than` ago or earlier."""
+        before = datetime.now(UTC) - older_than
+        self._until_nothing(lambda db: retention.purge_some(db, before))
 
-        Sets and thresholds go as well.
+    def forget(self, owner: str) -> Kept:
+        """Remove everything of `owner` for good, the bin too; what that was. Others' things stay, also shared texts.
 
-        Returns:
-            How many runs are gone.
+        It goes in many short transactions: where one fails, some of it may still be there.
         """
-        with self._file.writing() as db:
-            return retention.purge(db, datetime.now(UTC) - older_than)
+        gone = self.count(owner)
+        self._until_nothing(lambda db: retention.forget_some(db, records.owned(owner)))
+        return gone
 
     def export(self, owner: str) -> bytes:
-        """Every run of `owner` that is not deleted, as one file (.jsonl.gz)."""
+        """Everything of `owner` that is not deleted, as one file (.jsonl.gz)."""
         with self._file.reading() as db:
-            return transfer.export(db, records.owned(owner))[0]
+            return transfer.export(db, records.owned(owner))
 
-    def export_to(self, owner: str, target: Path) -> int:
-        """Write `export` to `target`, all of it or nothing. Returns how many runs it holds."""
-        with self._file.reading() as db:
-            data, n_runs = transfer.export(db, records.owned(owner))
-        _write(target, data)
-        return n_runs
+    def import_(self, owner: str, source: Path | bytes) -> Kept:
+        """Take an exported file into the history of `owner`; all of it or, after any error, nothing.
 
-    def import_(self, owner: str, source: Path | bytes) -> int:
-        """Take the runs of an exported file into the history of `owner`; all of them or, after any error, none.
-
-        A run that is there already is not added again; one that lies in the bin comes back.
+        What is there already is not added again; what lies in the bin comes back. Of two labels or scores for one pair
+        the newer stands, a person's label over a file's.
 
         Returns:
-            How many runs are new or came back.
+            How much is new or came back.
         """
-        owner = records.owned(owner)
-        runs = transfer.read(source)
-        with self._file.writing() as db:
-            return sum(_take_in(db, owner, run) for run in runs)
+        return importing.take_in(self._file, records.owned(owner), transfer.read(source))
+
+    def _until_nothing(self, remove: Callable[[Database], int]) -> None:
+        """Remove a little in each transaction, until nothing is left."""
+        n = 1
+
+        def again() -> Iterator[None]:
+            while n:
+                yield None
+
+        def write(db: Database, _: None) -> None:
+            nonlocal n
+            n = remove(db)
+
+        self._file.write_slices(again(), write)
 
     def _run(self, run_id: str, where: str, values: Mapping[str, object]) -> Run:
         with self._file.reading() as db:
@@ -222,35 +231,3 @@ def _absent(run_id: str) -> HistoryError:
 def _row(found: Mapping[str, object]) -> RunRow:
     fields: dict[str, Any] = records.fields(found)
     return RunRow(**fields)
-
-
-def _take_in(db: Database, owner: str, run: records.NewRun) -> bool:
-    """Add one imported run; False where it is there already. It keeps its id, and so its link, where that is free."""
-    known = db.execute(
-        "SELECT number, deleted_at FROM runs WHERE owner = ? AND origin = ?", [owner, run.origin]
-    ).fetchone()
-    if known is not None:
-        db.execute("UPDATE runs SET deleted_at = NULL WHERE number = ?", [known[0]])
-        return known[1] is not None
-    taken = db.execute("SELECT 1 FROM runs WHERE id = ?", [run.origin]).fetchone()
-    keeps = taken is None and RUN_ID.fullmatch(run.origin)
-    records.add_run(db, owner, replace(run, note=run.note[:MAX_NOTE_CHARS]), run.origin if keeps else records.new_id())
-    return True
-
-
-def _write(target: Path, data: bytes) -> None:
-    try:
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as file:
-            part = Path(file.name)
-            try:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            except OSError:
-                part.unlink()
-                raise
-        part.replace(target)
-    except OSError as error:
-        raise HistoryError(
-            "The export could not be written to {path}: {detail}.", path=target, detail=error.strerror or error
-        ) from error

@@ -32,7 +32,7 @@ class ThresholdStore:
             "saved_at": stamp(threshold.saved_at),
             "body": domain.to_json(replace(threshold, id=id)),
         }
-        with self._file.writing() as db:
+        with self._file.writing(owner) as db:
             db.table("thresholds").insert(row)
         return id
 
@@ -40,7 +40,7 @@ class ThresholdStore:
         """One threshold, deleted or not."""
         with self._file.reading() as db:
             body = _found(db, owned(owner), threshold_id)[1]
-        found = _sound(body)
+        found = domain.sound_threshold(body)
         if found is None:
             raise HistoryError(
                 "The threshold {threshold_id!r} is damaged and cannot be used.", threshold_id=threshold_id[:40]
@@ -60,20 +60,12 @@ class ThresholdStore:
         sql = "SELECT body FROM thresholds WHERE owner = ? AND deleted_at IS NULL ORDER BY saved_at DESC, number DESC"
         with self._file.reading() as db:
             bodies = [str(row[0]) for row in db.execute(sql, [owned(owner)])]
-        return [found for found in map(_sound, bodies) if found is not None]
+        return [found for found in map(domain.sound_threshold, bodies) if found is not None]
 
     def _bin(self, owner: str, threshold_id: str, moment: str | None) -> None:
         with self._file.writing() as db:
             number, _ = _found(db, owned(owner), threshold_id)
             db.table("thresholds").update(number, {"deleted_at": moment})
-
-
-def _sound(body: str) -> Threshold | None:
-    """The threshold in a row; None where it is damaged."""
-    try:
-        return domain.threshold_of(body)
-    except (ValueError, KeyError, TypeError):
-        return None
 
 
 def _found(db: Database, owner: str, threshold_id: str) -> tuple[int, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import Annotated, Any, cast, get_args
 
 import typer
 
@@ -51,16 +51,9 @@ def cross_encoder_command(
     device: Device = DEFAULT.device,
 ) -> None:
     """Fine-tune a reranker."""
+    settings = _settings(**locals())
     from playground.training import cross_encoder
 
-    settings = TrainingSettings(
-        train=tuple(train), take=tuple(take), dev=dev, base=base, out=out, layers=_layers(layers), epochs=epochs, lr=lr,
-        layer_decay=layer_decay, max_length=max_length, group_size=group_size, rows_per_step=rows_per_step,
-        binary_weight=binary_weight, margin_weight=margin_weight, freeze_embeddings=freeze_embeddings,
-        dev_rows=dev_rows,
-        evaluate_every=evaluate_every, patience=patience, checkpoint_every=checkpoint_every, seed=seed,
-        precision=_precision(precision), device=device,
-    )  # fmt: skip
     typer.echo(f"The model is in {cross_encoder.run(settings, typer.echo)}")
 
 
@@ -88,14 +81,9 @@ def bi_encoder_command(
     device: Device = DEFAULT.device,
 ) -> None:
     """Fine-tune an embedder."""
+    settings = _settings(**locals())
     from playground.training import bi_encoder
 
-    settings = TrainingSettings(
-        train=tuple(train), take=tuple(take), dev=dev, base=base, out=out, layers=_layers(layers), epochs=epochs, lr=lr,
-        layer_decay=layer_decay, max_length=max_length, group_size=group_size, rows_per_step=rows_per_step,
-        freeze_embeddings=freeze_embeddings, dev_rows=dev_rows, evaluate_every=evaluate_every, patience=patience,
-        checkpoint_every=checkpoint_every, seed=seed, precision=_precision(precision), device=device,
-    )  # fmt: skip
     typer.echo(f"The model is in {bi_encoder.run(settings, typer.echo)}")
 
 
@@ -174,6 +162,13 @@ def prune_command(
     texts = list(dict.fromkeys([*texts, *(f"{section.title} {section.text}" for section in sections)]))
     kept = vocabulary.prune(Path(base), texts, size, out, embedder=embedder)
     typer.echo(f"{kept} word pieces are in {out}")
+
+
+def _settings(train: list[Path], take: list[int], layers: str, precision: str, **same: Any) -> TrainingSettings:
+    """The options of a command as settings."""
+    return TrainingSettings(
+        train=tuple(train), take=tuple(take), layers=_layers(layers), precision=_precision(precision), **same
+    )
 
 
 def _layers(text: str) -> tuple[int, ...] | None:

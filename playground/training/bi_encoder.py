@@ -12,14 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
-from transformers import AutoModel, AutoTokenizer, PreTrainedModel
+from transformers import AutoModel, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
-from playground.core.errors import InvalidInput
 from playground.training import groups
+from playground.training.base import PAD_TO, batches
+from playground.training.base import load as load_base
 from playground.training.evaluate import Scores, figures_of
-from playground.training.loop import PAD_TO, settle_device, train
-from playground.training.output import describe_pooling, finish, keep_layers, quiet
+from playground.training.loop import settle_device, train
+from playground.training.output import describe_pooling, finish
 from playground.training.rows import Row, read_rows
 from playground.training.settings import TrainingSettings
 
@@ -83,26 +84,14 @@ def collator(
 
 
 def embed(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    texts: Sequence[str],
-    max_length: int,
-    tokens: int = 8192,
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int
 ) -> NDArray[np.float32]:
     """(len(texts), dim), L2-normalised."""
     ids = tokenizer(list(texts), truncation=True, max_length=max_length, padding=False)["input_ids"]
-    order = sorted(range(len(ids)), key=lambda i: -len(ids[i]))
     out = np.zeros((len(ids), model.config.hidden_size), dtype=np.float32)
-    device, at = next(model.parameters()).device, 0
-    model.train(False)
-    while at < len(order):
-        part = order[at : at + max(1, tokens // len(ids[order[at]]))]
-        inputs = tokenizer.pad(
-            {"input_ids": [ids[i] for i in part]}, pad_to_multiple_of=PAD_TO, return_tensors="pt"
-        ).to(device)
-        with torch.inference_mode():
+    with torch.inference_mode():
+        for part, inputs in batches(model, tokenizer, [{"input_ids": each} for each in ids]):
             out[part] = pooled(model, dict(inputs)).cpu().numpy()
-        at += len(part)
     return out
 
 
@@ -117,14 +106,7 @@ def score_rows(
 
 
 def load(base: str, layers: tuple[int, ...] | None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    with quiet():
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(base)
-            model = AutoModel.from_pretrained(base, dtype=torch.float32, attn_implementation="eager")
-        except (OSError, ValueError) as error:
-            raise InvalidInput("{base} is not a model that can be loaded: {reason}", base=base, reason=error) from error
-    keep_layers(model, layers)
-    return model, tokenizer
+    return load_base(AutoModel, base, layers)
 
 
 def run(settings: TrainingSettings, say: Callable[[str], None] = print) -> Path:

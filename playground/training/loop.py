@@ -22,8 +22,6 @@ from playground.training.settings import TrainingSettings
 CHUNK_STEPS = 40  # steps whose groups are sorted by length together, so that a batch holds little padding
 CHECKPOINT = "checkpoint.pt"
 SAY_EVERY = 50  # steps
-# oneDNN compiles a kernel for every shape it meets: few lengths make a run three times as fast on a CPU.
-PAD_TO = 16
 
 Batch = TypeVar("Batch")
 

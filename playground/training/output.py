@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import platform
 import shutil
-from collections.abc import Iterator
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from transformers import PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
-from transformers.utils import logging
 
 from playground.core.errors import InvalidInput
+from playground.training.base import quiet
 from playground.training.loop import State
 from playground.training.rows import sha256_of
 from playground.training.settings import TrainingSettings
@@ -39,35 +36,6 @@ MODULES = (
     {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
     {"idx": 2, "name": "2", "path": "2_Normalize", "type": "sentence_transformers.models.Normalize"},
 )
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Without transformers' load reports: a new head is expected to be missing from a base."""
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-def keep_layers(model: PreTrainedModel, layers: tuple[int, ...] | None) -> None:
-    """Keeps the named layers of a BERT-like encoder, in place.
-
-    Raises:
-        InvalidInput: a layer that the base does not have, or a base without `encoder.layer`.
-    """
-    if layers is None:
-        return
-    encoder: Any = getattr(model.base_model, "encoder", None)
-    stack = getattr(encoder, "layer", ())
-    if not all(0 <= layer < len(stack) for layer in layers) or not layers:
-        raise InvalidInput("Layers {layers} cannot be kept of this base.", layers=layers)
-    encoder.layer = nn.ModuleList(stack[layer] for layer in layers)
-    model.config.num_hidden_layers = len(layers)
 
 
 def save_tokenizer(tokenizer: PreTrainedTokenizerBase, folder: Path, limit: int) -> None:

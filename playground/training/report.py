@@ -18,7 +18,7 @@ import torch
 
 from playground.core.errors import InvalidInput
 from playground.paths import ASSETS, BUILT_IN_MODELS
-from playground.training import bi_encoder, card, cross_encoder, evaluate
+from playground.training import bi_encoder, card, cross_encoder
 from playground.training.evaluate import Scores, figures_of
 from playground.training.rows import Row, read_rows, sha256_of
 
@@ -66,7 +66,7 @@ def bm25_scores(rows: Sequence[Row]) -> Scores:
 
 def reranker(name: str, folder: Path | str) -> Contestant:
     model, tokenizer = cross_encoder.load(str(folder), None)
-    return Contestant(name, lambda rows: evaluate.score_rows(model, tokenizer, rows, MAX_LENGTH))
+    return Contestant(name, lambda rows: cross_encoder.score_rows(model, tokenizer, rows, MAX_LENGTH))
 
 
 def embedder(name: str, folder: Path | str) -> Contestant:

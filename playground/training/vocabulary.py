@@ -13,7 +13,8 @@ from transformers import AutoModel, AutoTokenizer, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from playground.core.errors import InvalidInput
-from playground.training.output import describe_pooling, quiet, save_tokenizer
+from playground.training.base import quiet
+from playground.training.output import describe_pooling, save_tokenizer
 
 FOREIGN_USES = 20  # how often a piece that is not ASCII must be met to be kept
 

@@ -136,8 +136,10 @@ def head() -> str:
             f"<style>{css_variables()}</style>",
             f"<script>window.playgroundTexts = {texts.for_browser()};</script>",
             f"<script>{asset('shared/playground.js')}</script>",
-            f"<script>{asset('shared/plots.js')}</script>",
+            f"<script>{asset('ranking/plots.js')}</script>",
             f"<script>{asset('shared/figures.js')}</script>",
+            f"<script>{asset('shared/long_list.js')}</script>",
+            f"<script>{asset('shared/find_box.js')}</script>",
             f"<script>{asset('shared/labels.js')}</script>",
         )
     )

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playground.core.limits import LOCAL, PUBLIC
+from playground.core.limits import LOCAL, PUBLIC, PUBLIC_MAX_KEPT_BYTES
 from playground.core.types import ModelChoice
 from playground.engine.engine import Engine
 from playground.history.store import HistoryStore
 from playground.models import catalog
 from playground.models.resolve import parse_choice
 from playground.settings import Settings
-from playground.ui.views.threshold.page_turns import LruCache, Turns
-from playground.ui.views.threshold.scoring_jobs import ScoringJobs
+from playground.ui.page_turns import LruCache, Turns
+from playground.ui.scoring_jobs import ScoringJobs
 
 
 class StopFlags:
@@ -55,7 +55,7 @@ class Services:
 
     Attributes:
         stops: of the runs on open pages.
-        desks: the labelled sets that were looked at last, with their scores.
+        sets_in_view: the labelled sets that were looked at last, with their scores.
         turns: what each page asked the Threshold view to show last.
         jobs: sets that are being scored behind the pages.
     """
@@ -75,7 +75,8 @@ class Services:
     def from_settings(cls, settings: Settings) -> Services:
         """The services of a real start. Opens no model and no database yet."""
         engine = Engine(offline=settings.offline, limits=PUBLIC if settings.public else LOCAL)
-        return cls(settings, engine, HistoryStore(Path(settings.db), public=settings.public))
+        most_bytes = PUBLIC_MAX_KEPT_BYTES if settings.public else None
+        return cls(settings, engine, HistoryStore(Path(settings.db), public=settings.public, most_bytes=most_bytes))
 
     @property
     def first_model(self) -> str:

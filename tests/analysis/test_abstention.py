@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from playground.analysis.abstention import REASONS, abstention
+from playground.analysis.abstention import abstention
 from playground.analysis.curves import NO_PAIRS
-from playground.ui import texts
 from tests.analysis.planted import drawn, pairs
 
 ROWS = st.lists(st.tuples(st.integers(-3, 3).map(float), st.booleans(), st.integers(0, 6)), max_size=30)
@@ -98,7 +97,3 @@ def test_a_hundred_thousand_queries_have_a_curve() -> None:
     judged = pairs(judged.score.tolist(), (judged.relevant & (judged.query % 2 == 0)).tolist(), judged.query.tolist())
     found = abstention(judged, n_resamples=20)
     assert (found.n_with, found.n_without) == (25_000, 25_000)
-
-
-def test_every_reason_has_its_chinese() -> None:
-    assert [reason for reason in REASONS if "zh" not in texts.errors().get(reason, {})] == []

@@ -9,12 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from playground.analysis.by_query import REASONS, QueryCut, by_query, spread
+from playground.analysis.by_query import QueryCut, by_query, spread
 from playground.analysis.curves import NO_PAIRS, NONE_RELEVANT, confusion
 from playground.analysis.judged import Judged
 from playground.analysis.thresholds import suggest
-from playground.analysis.uncertainty import ONE_QUERY, subset
-from playground.ui import texts
+from playground.analysis.unseen import ONE_QUERY, subset
 from tests.analysis.planted import drawn, pairs
 
 ROWS = st.lists(
@@ -164,7 +163,3 @@ def test_a_hundred_thousand_pairs_are_split_by_query() -> None:
     found = by_query(drawn(10_000, 2, 8))
     assert len(found.queries) == 10_000
     assert found.drifts is False
-
-
-def test_every_reason_has_its_chinese() -> None:
-    assert [reason for reason in REASONS if "zh" not in texts.errors().get(reason, {})] == []

@@ -19,7 +19,6 @@ from playground.analysis.calibration import (
     FALLS,
     METHODS,
     ONE_SIDED,
-    REASONS,
     STEEP,
     Bin,
     Method,
@@ -29,7 +28,6 @@ from playground.analysis.calibration import (
 from playground.analysis.curves import ALL_RELEVANT, NO_PAIRS, NONE_RELEVANT
 from playground.analysis.thresholds import TIED
 from playground.core.errors import InvalidInput
-from playground.ui import texts
 from tests.analysis.planted import drawn, pairs
 
 JUDGED = drawn(60, 2, 8, apart=2.0, drift=0.3, seed=4)
@@ -195,7 +193,3 @@ def test_a_hundred_thousand_pairs_are_calibrated(method: Method) -> None:
     assert found.brier is not None
     assert found.base_brier is not None
     assert found.brier < found.base_brier
-
-
-def test_every_reason_has_its_chinese() -> None:
-    assert [reason for reason in REASONS if "zh" not in texts.errors().get(reason, {})] == []

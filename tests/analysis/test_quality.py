@@ -11,7 +11,8 @@ import pytest
 from sklearn.metrics import average_precision_score, ndcg_score
 
 from playground.analysis import expected
-from playground.analysis.quality import COUNTINGS, Counting, defined, measure
+from playground.analysis.definitions import COUNTINGS, Counting, defined
+from playground.analysis.quality import measure
 from playground.core.errors import InvalidInput
 from playground.core.labels import LabelledSet
 from tests.analysis.sets import scores_of, set_of

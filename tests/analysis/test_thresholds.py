@@ -15,13 +15,11 @@ from playground.analysis.thresholds import (
     DROPS_ALL,
     KEEPS_ALL,
     METHODS,
-    REASONS,
     TIED,
     Method,
     suggest,
 )
 from playground.core.errors import InvalidInput
-from playground.ui import texts
 from tests.analysis.planted import drawn, pairs
 
 PAIRS = st.lists(st.tuples(st.integers(-6, 6).map(lambda n: n / 4), st.booleans()), min_size=2, max_size=20)
@@ -168,7 +166,3 @@ def test_a_hundred_thousand_pairs_are_cut_like_a_few() -> None:
     assert found.value == pytest.approx(1.5 + math.log(4) / 3, abs=0.2)
     assert found.confusion is not None
     assert found.confusion.tp + found.confusion.fn == 20_000
-
-
-def test_every_reason_has_its_chinese() -> None:
-    assert [reason for reason in REASONS if "zh" not in texts.errors().get(reason, {})] == []

@@ -13,26 +13,23 @@ from sklearn import metrics
 
 from playground.analysis.curves import confusion
 from playground.analysis.judged import Judged
-from playground.analysis.thresholds import DEFAULTS, METHODS, Method, suggest
+from playground.analysis.resampling import n_resamples_for, quantiles, runs_of
+from playground.analysis.thresholds import DEFAULTS, METHODS, Method, best, suggest
 from playground.analysis.uncertainty import (
     NO_BAND,
     NOTHING_KEPT,
     ONE_COUNTS,
-    ONE_QUERY,
-    REASONS,
     Estimate,
+    _areas,
+    _thresholds,
     auc,
-    leave_one_query_out,
-    n_resamples_for,
     needed,
-    quantiles,
-    subset,
     too_few,
     uncertainty,
     uncertainty_at,
 )
+from playground.analysis.unseen import ONE_QUERY, leave_one_query_out, subset
 from playground.core.errors import InvalidInput
-from playground.ui import texts
 from tests.analysis.planted import drawn, pairs
 
 ROWS = st.lists(st.tuples(st.integers(-4, 4).map(lambda n: n / 2), st.booleans(), st.integers(0, 4)), max_size=25)
@@ -99,14 +96,12 @@ def test_the_resampled_thresholds_are_those_the_rule_chooses_on_the_resampled_pa
     rng = np.random.default_rng(0)
     draws = rng.integers(0, 12, size=(20, 12))
     weights = np.stack([np.bincount(draw, minlength=12) for draw in draws]).astype(float)
-    from playground.analysis import uncertainty as module
-
-    runs = module._runs(judged)
+    runs = runs_of(judged)
     tp, fp = runs.kept(weights)
     for method in METHODS:
         parameter = {"precision": 0.5}.get(method, DEFAULTS[method])
-        places, found = module.best(tp, fp, method, parameter)
-        thresholds = module._thresholds(judged, weights > 0, runs.threshold[places])
+        places, found = best(tp, fp, method, parameter)
+        thresholds = _thresholds(judged, weights > 0, runs.threshold[places])
         for row, draw in enumerate(draws):
             written = subset(judged, np.concatenate([np.flatnonzero(judged.query == one) for one in draw]))
             chosen = suggest(written, method, parameter)
@@ -114,7 +109,7 @@ def test_the_resampled_thresholds_are_those_the_rule_chooses_on_the_resampled_pa
             if chosen.confusion is not None:
                 assert thresholds[row] == chosen.value
                 assert (tp[row, places[row]], fp[row, places[row]]) == (chosen.confusion.tp, chosen.confusion.fp)
-    areas = module._areas(tp, fp)
+    areas = _areas(tp, fp)
     for row, draw in enumerate(draws):
         written = subset(judged, np.concatenate([np.flatnonzero(judged.query == one) for one in draw]))
         assert areas[row] == pytest.approx(metrics.roc_auc_score(written.relevant, written.score))
@@ -329,7 +324,3 @@ def test_all_scores_tied_leave_keep_all_or_drop_all(method: Method) -> None:
     assert found.threshold is not None
     assert math.isinf(found.threshold)
     assert auc(judged).value == 0.5
-
-
-def test_every_reason_has_its_chinese() -> None:
-    assert [reason for reason in REASONS if "zh" not in texts.errors().get(reason, {})] == []

@@ -12,8 +12,7 @@ from sklearn import metrics
 from playground.analysis.curves import ALL_RELEVANT, NO_PAIRS, NONE_RELEVANT
 from playground.analysis.judged import Judged
 from playground.analysis.thresholds import TIED
-from playground.analysis.verdict import CLEAN, REASONS, TOO_FEW, Kind, Offender, verdict
-from playground.ui import texts
+from playground.analysis.verdict import CLEAN, TOO_FEW, Kind, Offender, verdict
 from tests.analysis.planted import drawn, pairs
 
 ROWS = st.lists(st.tuples(st.integers(-4, 4).map(lambda n: n / 2), st.booleans(), st.integers(0, 6)), max_size=30)
@@ -186,7 +185,3 @@ def test_no_input_makes_an_exception_or_a_nan(rows: list[tuple[float, bool, int]
 def test_a_hundred_thousand_pairs_have_a_verdict() -> None:
     found = verdict(drawn(10_000, 2, 8, apart=3.0), n_resamples=20)
     assert (found.kind, found.n_relevant, found.n_not, found.n_within) == ("overlaps", 20_000, 80_000, 10_000)
-
-
-def test_every_sentence_has_its_chinese() -> None:
-    assert [reason for reason in REASONS if "zh" not in texts.errors().get(reason, {})] == []

@@ -65,11 +65,6 @@ def open_view(page: Any) -> None:
     page.locator("#compare-add").wait_for()
 
 
-def add(page: Any, *names: str) -> None:
-    for name in names:
-        page.locator(".pg-quick button", has_text=name).click()
-
-
 def compare(page: Any) -> None:
     page.locator("#compare-run").click()
     finished(page)
@@ -123,7 +118,7 @@ def test_three_kinds_of_models_are_compared_and_the_link_brings_it_back(
     page = visitor.page
     choose_example(page)
     open_view(page)
-    add(page, "Mini embedder", "BM25")
+    # The view opens with a comparison chosen: the workspace's model, the built-in embedder and BM25.
     compare(page)
 
     # Ranks and movement are those of the engine's own results.
@@ -211,13 +206,12 @@ def test_text_of_a_user_is_only_text_and_a_missing_model_fails_in_its_own_column
     page = visit().page
     write(page, PAYLOADS[0], "\n".join(PAYLOADS))
     open_view(page)
-    add(page, "BM25")
     page.locator("#compare-add").click()
     page.locator(".pg-picker-rows li").last.locator("select.pg-model").select_option(label="Another model …")
     page.locator("input.pg-typed").fill("no-such/model")
     page.locator("input.pg-typed").press("Control+Enter")
     finished(page)
-    assert page.locator(".pg-column h3 span:last-child").all_inner_texts() == ["mini-reranker", "BM25", "model"]
+    assert page.locator(".pg-column h3 span:last-child").all_inner_texts() == [*MODELS, "model"]
     assert "no-such/model is not on this machine" in page.locator(".pg-state-failed .pg-column-said").inner_text()
     assert page.locator(".pg-fights tbody tr").count() == len(PAYLOADS)
     assert page.evaluate("() => window.PWN") is None
@@ -226,10 +220,7 @@ def test_text_of_a_user_is_only_text_and_a_missing_model_fails_in_its_own_column
 def test_on_a_phone_only_the_lists_scroll_sideways(visit: Callable[..., Any]) -> None:
     page = visit(viewport={"width": 390, "height": 844}, is_mobile=True).page
     write(page, "red panda", ("blue whale", "a red panda eats bamboo", "red paint"))
-    page.get_by_role("button", name="More tabs").click()
-    page.get_by_role("button", name="Compare", exact=True).click()
-    page.locator("#compare-add").wait_for()
-    add(page, "Mini embedder", "BM25")
+    open_view(page)
     compare(page)
     assert page.evaluate("() => document.documentElement.scrollWidth") == 390
     widths = page.locator(".pg-lists .pg-scroller").evaluate("(box) => [box.scrollWidth, box.clientWidth]")

@@ -55,7 +55,7 @@ def test_models_are_laid_side_by_side_and_every_setting_is_a_key_away(
     names = page.locator(".lq-figures tbody .lq-name").all_inner_texts()
     good, bad = (1, 2) if names[0].startswith("good") else (2, 1)
     first, other = names[good - 1], names[bad - 1]
-    assert page.locator(".lq-first").inner_text() == f"{first} puts a relevant passage first for {n} of {n} questions."
+    assert page.locator(".lq-first").inner_text() == f"{first} puts a relevant passage first for {n} of {n} queries."
     assert f"{other}: 0 of {n}" in page.locator(".lq-headline").inner_text()
     assert page.evaluate(CELLS, good)[1:3] == ["1.000", "1.000"]
     # In second or third place, each with the same chance.
@@ -81,7 +81,7 @@ def test_models_are_laid_side_by_side_and_every_setting_is_a_key_away(
 
     with page.expect_download() as download:
         page.locator("#quality-csv-questions").click()
-    assert download.value.suggested_filename == "quality-by-question.csv"
+    assert download.value.suggested_filename == "quality-by-query.csv"
 
     # Whichever is unticked keeps its place under the pointer, and the focus.
     for row in (1, 2):

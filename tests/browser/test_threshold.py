@@ -68,7 +68,7 @@ def test_the_example_is_scored_behind_the_page_and_stop_leaves_the_rest_to_conti
     open_view(page)
     counts = EXAMPLE.counts()
     relevant = counts[1] + counts[2] + counts[3]
-    assert facts(page) == f"20 questions, {EXAMPLE.n_pairs} pairs: {relevant} relevant, {counts[0]} not"
+    assert facts(page) == f"20 queries, {EXAMPLE.n_pairs} pairs: {relevant} relevant, {counts[0]} not"
     call = page.locator("#threshold-score")
     assert call.inner_text() == f"Score these {EXAMPLE.n_pairs} pairs with Mini reranker"
     call.click()
@@ -114,7 +114,7 @@ def test_a_file_is_imported_with_its_scores_renamed_deleted_and_taken_back(
 
     import_files(page, path)
     wait_for_scores(page, 1)
-    assert facts(page) == "2 questions, 4 pairs: 2 relevant, 2 not"
+    assert facts(page) == "2 queries, 4 pairs: 2 relevant, 2 not"
     assert chosen(page, "#threshold-scorer") == "Scores in animals"
     page.locator("#threshold-rename").click()
     page.locator(".threshold-rename input").fill("Beasts")
@@ -158,7 +158,7 @@ def test_the_chosen_set_is_there_again_after_a_reload_and_says_so_where_it_is_go
     open_view(again)
     wait_for_scores(again, 1)
     assert chosen(again, "#threshold-set").startswith("animals")
-    assert facts(again) == "2 questions, 4 pairs: 2 relevant, 2 not"
+    assert facts(again) == "2 queries, 4 pairs: 2 relevant, 2 not"
     assert again.locator("#threshold-notice").is_hidden()
 
     page.locator("#threshold-delete").click()

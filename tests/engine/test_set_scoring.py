@@ -6,22 +6,28 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from playground import score_set
 from playground.core.errors import InvalidInput, ModelBroken
 from playground.core.labels import Label, LabelledQuery, LabelledSet, SetScores
 from playground.core.limits import Limits
 from playground.core.scales import BM25, COSINE, TRAINED_LOGIT, Scale
-from playground.core.types import ModelChoice, ModelSpec, Passage
+from playground.core.types import Kind, ModelChoice, ModelSpec, Passage, RerankRequest
+from playground.engine import set_scoring
 from playground.engine.engine import Engine
 from playground.engine.set_scoring import SetStep, collected, in_step
+from playground.models import catalog
 from playground.ui import texts
 from tests.engine.doubles import CHOICE, Shelf, request_of, run
 from tests.engine.embedders import EMBED, EmbedderShelf
 
 YES = Label(1, "human", datetime(2026, 1, 1, tzinfo=UTC))
 KEYWORDS = ModelChoice("bm25")
+# Of `ANIMALS` one pair at a time, the longest first; only the last two are short enough to go together.
+SLOWLY = replace(CHOICE, batch_tokens=7)
 
 
 def set_of(**queries: list[str]) -> LabelledSet:
@@ -49,17 +55,20 @@ def test_every_pair_gets_the_score_that_a_run_of_its_query_gives() -> None:
     assert scores.logits[0] == tuple(passage.logit for passage in sorted(alone, key=lambda passage: passage.index))
 
 
-def test_steps_tell_the_load_then_count_pairs_and_bring_the_new_scores_after_each_query() -> None:
+def test_steps_tell_the_load_then_count_pairs_and_bring_the_new_scores_after_each_batch() -> None:
     shelf = Shelf(gate=threading.Event())
-    steps = Engine(load_scorer=shelf).score_set(ANIMALS, CHOICE)
+    steps = Engine(load_scorer=shelf).score_set(ANIMALS, SLOWLY)
     first = next(steps)
     assert (first.spec, first.scale, first.seconds_left, first.scored) == (None, None, None, ())
     shelf.gate.set()
     rest = [step for step in steps if step.spec is not None]
     assert [step.scored for step in rest if step.scored] == [
-        (("red panda", "a red panda eats", 1.75), ("red panda", "blue sky", -0.25)),
-        (("blue", "blue sky", 0.875), ("blue", "red", -0.125), ("blue", "blue", 1.0)),
+        (("red panda", "a red panda eats", 1.75),),
+        (("red panda", "blue sky", -0.25),),
+        (("blue", "blue sky", 0.875),),
+        (("blue", "red", -0.125), ("blue", "blue", 1.0)),
     ]
+    assert shelf.scorer.batches == [1, 1, 1, 2]
     assert [step.done for step in rest] == sorted(step.done for step in rest)
     assert {step.total for step in rest} == {5}
     assert (rest[0].phase, rest[0].done) == ("score", 0)
@@ -69,13 +78,13 @@ def test_steps_tell_the_load_then_count_pairs_and_bring_the_new_scores_after_eac
 def test_the_time_left_comes_from_the_pairs_that_really_ran() -> None:
     shelf = Shelf(change={"before_forward": lambda: time.sleep(0.02)})
     engine = Engine(load_scorer=shelf)
-    steps = [step for step in engine.score_set(ANIMALS, CHOICE) if step.spec is not None]
+    steps = [step for step in engine.score_set(ANIMALS, SLOWLY) if step.spec is not None]
     assert steps[0].seconds_left is None
     after_one = next(step for step in steps if step.scored)
-    assert after_one.done == 2
+    assert after_one.done == 1
     assert after_one.seconds_left is not None
-    # Two pairs took at least 20 ms, and three are left.
-    assert after_one.seconds_left >= 0.03
+    # One pair took at least 20 ms, and four are left.
+    assert after_one.seconds_left >= 0.08
     assert steps[-1].seconds_left == 0.0
     again = [step for step in engine.score_set(ANIMALS, CHOICE) if step.done < step.total]
     # All scores come from the cache now, which says nothing of the model's pace.
@@ -112,16 +121,17 @@ def test_stop_within_a_query_brings_what_was_scored_until_then() -> None:
     many = set_of(red=[f"red number {place}" for place in range(20)], blue=["blue"])
     shelf = Shelf(change={"before_forward": stop.set})
     choice = replace(CHOICE, batch_tokens=25)
-    last = list(Engine(load_scorer=shelf).score_set(many, choice, stop=stop))[-1]
-    assert last.phase == "stopped"
+    steps = list(Engine(load_scorer=shelf).score_set(many, choice, stop=stop))
+    assert steps[-1].phase == "stopped"
     assert len(shelf.scorer.batches) == 1
-    assert last.done == len(last.scored) == shelf.scorer.n_forwards == 5
-    assert {query for query, _, _ in last.scored} == {"red"}
+    scored = [pair for step in steps for pair in step.scored]
+    assert steps[-1].done == len(scored) == shelf.scorer.n_forwards == 5
+    assert {query for query, _, _ in scored} == {"red"}
 
 
-def test_stop_between_queries_and_before_the_load() -> None:
+def test_stop_between_batches_and_before_the_load() -> None:
     stop = threading.Event()
-    steps = Engine(load_scorer=Shelf()).score_set(ANIMALS, CHOICE, stop=stop)
+    steps = Engine(load_scorer=Shelf()).score_set(ANIMALS, SLOWLY, stop=stop)
     for step in steps:
         if step.scored:
             stop.set()
@@ -165,13 +175,84 @@ def test_an_error_in_one_query_names_it_before_anything_is_loaded() -> None:
 
 def test_an_error_of_the_model_names_the_query_and_keeps_its_kind_and_its_chinese() -> None:
     shelf = Shelf(change={"logit_of": lambda overlap: float("nan") if overlap == 0.875 else overlap})
-    steps = Engine(load_scorer=shelf).score_set(ANIMALS, CHOICE)
+    steps = Engine(load_scorer=shelf).score_set(ANIMALS, SLOWLY)
     before = next(step.scored for step in steps if step.scored)
     assert {query for query, _, _ in before} == {"red panda"}
     with pytest.raises(ModelBroken, match=r"^Query blue \('blue'\): overlap gave nan for passage blue-1") as raised:
         list(steps)
     assert texts.sentence(raised.value, "zh").startswith("查询 blue（'blue'）：")
     assert "Try precision" not in texts.sentence(raised.value, "zh")
+
+
+def test_pairs_of_many_queries_share_a_batch() -> None:
+    many = set_of(**{f"query_{n}": [f"query {n}", "something else"] for n in range(30)})
+    shelf = Shelf()
+    scores = collected(many, Engine(load_scorer=shelf).score_set(many, CHOICE))
+    assert scores is not None
+    assert set(scores.logits) == {(2.0, -0.25)}
+    assert shelf.scorer.batches == [60]
+
+
+def test_a_set_is_planned_in_groups_that_end_with_a_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(set_scoring, "GROUP_PAIRS", 3)
+    shelf = Shelf()
+    steps = Engine(load_scorer=shelf).score_set(set_of(a=["a", "b"], none=[], b=["a", "b", "c"], c=["a"]), CHOICE)
+    counts = [(step.done, len(step.scored)) for step in steps if step.scored]
+    assert counts == [(5, 5), (6, 1)]
+    assert shelf.scorer.batches == [5, 1]
+
+
+def test_what_was_stopped_goes_on_to_the_pair() -> None:
+    many = set_of(**{f"query_{n}": [f"query {n}", f"number {n}", "no"] for n in range(10)})
+    stop = threading.Event()
+    shelf = Shelf(change={"before_forward": stop.set})
+    engine = Engine(load_scorer=shelf)
+    choice = replace(CHOICE, batch_tokens=35)
+    first = collected(many, engine.score_set(many, choice, stop=stop))
+    assert first is not None
+    assert 0 < first.n_scored < many.n_pairs
+    steps = list(Engine(load_scorer=Shelf()).score_set(many, choice, known=lambda *_: first))
+    rest = {(query, text): logit for step in steps for query, text, logit in step.scored}
+    assert len(rest) == many.n_pairs - first.n_scored
+    whole = collected(many, Engine(load_scorer=Shelf()).score_set(many, CHOICE))
+    assert whole is not None
+    mended = [
+        [
+            rest[query.query, passage.text] if known is None else known
+            for passage, known in zip(query.passages, row, strict=True)
+        ]
+        for query, row in zip(many.queries, first.logits, strict=True)
+    ]
+    assert mended == list(map(list, whole.logits))
+
+
+@pytest.mark.parametrize("model", [catalog.BUILT_IN_RERANKER, catalog.BUILT_IN_EMBEDDER])
+def test_a_real_model_gives_the_scores_of_runs_of_single_queries(model: str) -> None:
+    queries = {
+        f"what_is_{name}?": [f"A {name} is an animal.", "Tea is hot.", "word " * n]
+        for n, name in enumerate(("panda", "bear", "cat", "dog", "fox", "owl"), 1)
+    }
+    many, choice = set_of(**queries), ModelChoice(model, precision="fp32", device="cpu", kind=kind_of(model))
+    engine = Engine(offline=True)
+    scores = collected(many, engine.score_set(many, choice))
+    assert scores is not None
+    for query, logits in zip(many.queries, scores.logits, strict=True):
+        alone = run(Engine(offline=True), RerankRequest(query.query, query.passages), choice)
+        by_index = [one.logit for one in sorted(alone, key=lambda one: one.index)]
+        assert logits == pytest.approx(by_index, abs=1e-6)
+
+
+def kind_of(model: str) -> Kind:
+    return "embedder" if model == catalog.BUILT_IN_EMBEDDER else "reranker"
+
+
+def test_an_embedders_error_names_the_query_too() -> None:
+    def spoiled(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.full_like(vectors, np.nan) if len(vectors) > 2 else vectors
+
+    shelf = EmbedderShelf(change={"change_of": spoiled})
+    with pytest.raises(ModelBroken, match=r"^Query red_panda \('red panda'\): counts gave no finite"):
+        list(Engine(load_embedder=shelf).score_set(ANIMALS, EMBED))
 
 
 def test_queries_without_passages_are_left_out_and_rows_stay_in_step() -> None:

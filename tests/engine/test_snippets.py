@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,9 +19,9 @@ from playground.engine.engine import Engine
 from playground.engine.snippets import LIBRARIES, NAMES, SNIPPETS, snippet
 from playground.engine.snippets.card import sigmoid_note
 from playground.paths import BUILT_IN_MODELS
-from tests import environments
 from tests.engine.doubles import request_of, run
 from tests.engine.saved_thresholds import in_widest_gap, on, threshold
+from tests.environments import Interpreter
 
 QUERY = "what is panda?"
 PASSAGES = (
@@ -38,12 +37,14 @@ REVISION = "b" * 40
 ONE_LABEL = ("tiny_xlmr", "tiny_bert", "built_in_reranker")
 
 
+# The interpreter there runs several snippets, and the folder of the hub is another one in a test.
+HUB = "import huggingface_hub.constants as hub; hub.HF_HUB_CACHE = argv[0]\n"
 # The interpreter of a library that cannot be imported beside ours.
-OWN: dict[str, Path] = {}
+OWN: dict[str, Interpreter] = {}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def own_environments(beside_flag_embedding: Path) -> None:
+def own_environments(beside_flag_embedding: Interpreter) -> None:
     OWN["flag-embedding"] = beside_flag_embedding
 
 
@@ -105,10 +106,8 @@ def kept_there(kind: str, chosen: Threshold, query: str = QUERY) -> dict[str, fl
     """What the snippet keeps when it is run, with the scores that its library gives."""
     code = snippet(kind, chosen, query=query, passages=PASSAGES)
     kept: Any
-    if kind == "flag-embedding":
-        hub = {"HF_HUB_CACHE": constants.HF_HUB_CACHE}
-        said = environments.run(OWN[kind], f"{code}\nimport json; print(json.dumps(kept, default=float))", **hub)
-        kept = json.loads(said.splitlines()[-1])
+    if kind in OWN:
+        kept = OWN[kind].run(f"{HUB}{code}", "kept", constants.HF_HUB_CACHE)
     else:
         names: dict[str, object] = {}
         exec(compile(code, f"<{kind}>", "exec"), names)

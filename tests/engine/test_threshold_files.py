@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from playground.core.errors import InvalidInput
 from playground.core.scales import BM25, COSINE, LOG_ODDS, LOGIT, PLAIN_LOGIT, TRAINED_LOGIT
-from playground.engine.threshold_files import TEMPLATES, from_json, refusal, to_json, warnings
+from playground.engine.threshold_files import from_json, refusal, to_json, warnings
 from playground.models import bm25
 from playground.ui import texts
 from tests.engine.saved_thresholds import THRESHOLD, threshold
@@ -84,7 +84,6 @@ def test_what_else_differs_is_said_and_does_not_refuse() -> None:
         "differ.",
         "This threshold was chosen with another instruction before the query: all scores may differ.",
     )
-    assert all("zh" in texts.errors()[template] for template in TEMPLATES)
     assert texts.both(warnings(THRESHOLD, other, "")[0])["zh"] != warnings(THRESHOLD, other, "")[0]
 
 

@@ -5,9 +5,8 @@ from dataclasses import replace
 import pytest
 
 from playground.core.types import Check, ModelChoice
-from playground.engine import warnings
 from playground.engine.engine import Engine
-from playground.engine.warnings import foreign_share, template_of
+from playground.engine.warnings import foreign_share
 from playground.models.catalog import BUILT_IN_RERANKER
 from tests.engine.doubles import SPEC, Shelf, request_of, run
 
@@ -62,18 +61,3 @@ def test_the_share_counts_letters_only_and_looks_at_every_text() -> None:
     assert foreign_share(["abc 123 !!!", "дом"]) == 0.5
     assert foreign_share([]) == foreign_share(["123"]) == 0.0
     assert foreign_share(["x" * 1_000_000] * 3 + ["字" * 1_000_000]) == 0.25
-
-
-def test_the_template_of_a_remark_is_found_again() -> None:
-    for template, values in (
-        (warnings.NUL_REMOVED, {"n": "3"}),
-        (warnings.QUERY_CUT, {"n": "17"}),
-        (warnings.NOT_ENGLISH, {"percent": "80", "where": "query"}),
-        (warnings.ALL_EQUAL, {"n": "12"}),
-    ):
-        assert template_of(template.format(**values)) == (template, values)
-    assert template_of(warnings.CHECK_WARNED.format(name="golden", detail="a\nb")) == (
-        warnings.CHECK_WARNED,
-        {"name": "'golden'", "detail": "a\nb"},
-    )
-    assert template_of("fp16 does not run on this CPU.") is None

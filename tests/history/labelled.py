@@ -8,8 +8,10 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from playground.core.labels import Label, LabelledQuery, LabelledSet
+from playground.core.labels import UNSURE, Label, LabelledQuery, LabelledSet
+from playground.core.scales import LOGIT
 from playground.core.types import ModelSpec, Passage
+from playground.history.domain import scorer_key
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 SPEC = ModelSpec(
@@ -26,6 +28,11 @@ SPEC = ModelSpec(
     n_parameters=1_000,
     replaced=("fp16 does not run on this CPU; fp32 was used.",),
 )
+BEARS = {
+    "what is panda?": {"hi": 0, "The giant panda is a bear.": 3, "A red panda is none.": UNSURE, "Unread.": None},
+    "什么是熊猫？": {"熊科动物": 1, "hi": 0},
+}
+KEY = scorer_key(SPEC, LOGIT, "")
 TABLES = ("pair_texts", "pairs", "labels", "sets", "set_queries", "set_pairs", "scorers", "scores")
 
 

@@ -23,6 +23,17 @@ def run_python(code: str, *arguments: object) -> subprocess.Popen[str]:
     )
 
 
+def rest_of(process: subprocess.Popen[str]) -> str:
+    """What a process said after the lines that were read, until it ended.
+
+    `communicate` would leave out what was read ahead of them.
+    """
+    assert process.stdout is not None
+    rest = process.stdout.read()
+    process.wait()
+    return rest
+
+
 def is_sound(path: Path) -> bool:
     with closing(sqlite3.connect(path)) as connection:
         checked = [row[0] for row in connection.execute("PRAGMA integrity_check")]

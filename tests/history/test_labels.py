@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -12,16 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from playground.core.errors import HistoryError, InvalidInput
-from playground.core.labels import UNSURE, Label
+from playground.core.labels import UNSURE, Label, LabelledQuery, LabelledSet
 from playground.core.scales import LOGIT
-from playground.history.rows import Taken
+from playground.core.types import Passage
 from playground.history.store import HistoryStore
-from tests.history.labelled import NOON, SPEC, grades, labelled, n_rows, texts
-from tests.history.processes import is_sound, run_python
+from tests.history.labelled import NOON, SPEC, grades, imported, labelled, n_rows, texts
+from tests.history.processes import is_sound, rest_of, run_python
 
 
 def test_a_label_is_found_under_its_query_and_passage_only(store: HistoryStore) -> None:
-    store.labels.put("ann", "panda?", "a bear", 2, at=NOON)
+    store.labels.restore("ann", "panda?", "a bear", Label(2, "human", NOON))
 
     assert store.labels.find("ann", "panda?", ["hi", "a bear", "a bear "]) == [None, Label(2, "human", NOON), None]
     assert store.labels.find("ann", "Panda?", ["a bear"]) == [None]
@@ -52,7 +53,7 @@ def test_a_time_elsewhere_on_earth_comes_back_as_utc(store: HistoryStore) -> Non
 
 
 def test_put_gives_the_label_before_and_restore_brings_it_back_with_time_and_source(store: HistoryStore) -> None:
-    store.labels.put_many("ann", [("q", "p", 3)])
+    store.labels.restore("ann", "q", "p", imported(3))
     (old,) = store.labels.find("ann", "q", ["p"])
 
     before = store.labels.put("ann", "q", "p", 0)
@@ -66,7 +67,7 @@ def test_put_gives_the_label_before_and_restore_brings_it_back_with_time_and_sou
 
 def test_none_removes_a_label_with_its_texts_and_undo_brings_both_back(store: HistoryStore) -> None:
     assert store.labels.put("ann", "q", "p", None) is None
-    store.labels.put("ann", "q", "p", 1, at=NOON)
+    store.labels.restore("ann", "q", "p", Label(1, "human", NOON))
 
     before = store.labels.put("ann", "q", "p", None)
 
@@ -90,51 +91,44 @@ def test_undoing_a_first_label_leaves_none(store: HistoryStore) -> None:
 def test_a_grade_that_does_not_exist_is_refused(store: HistoryStore, grade: int) -> None:
     with pytest.raises(InvalidInput, match=f"A label is a grade from 0 to 3, or unsure, not {grade}"):
         store.labels.put("ann", "q", "p", grade)
-    with pytest.raises(InvalidInput, match="A label is a grade"):
-        store.labels.put_many("ann", [("q", "p", 1), ("q", "other", grade)])
 
     assert store.labels.count("ann") == 0
 
 
-def test_a_human_label_survives_an_import(store: HistoryStore) -> None:
-    store.labels.put("ann", "q", "says no", 0, at=NOON)
-    store.labels.put("ann", "q", "says yes", 1, at=NOON)
-    store.labels.put("ann", "q", "cannot tell", UNSURE, at=NOON)
+def test_a_human_label_survives_the_import_of_a_set(store: HistoryStore) -> None:
+    for text, grade in (("says no", 0), ("says yes", 1), ("cannot tell", UNSURE)):
+        store.labels.restore("ann", "q", text, Label(grade, "human", NOON))
 
-    taken = store.labels.put_many("ann", [("q", text, 1) for text in ("says no", "says yes", "cannot tell", "new")])
+    store.sets.save("ann", labelled({"q": dict.fromkeys(("says no", "says yes", "cannot tell", "new"), 1)}))
 
-    assert taken == Taken(n_new=1, n_same=1, n_kept_human=2)
     *human, new = store.labels.find("ann", "q", ["says no", "says yes", "cannot tell", "new"])
     assert human == [Label(0, "human", NOON), Label(1, "human", NOON), Label(UNSURE, "human", NOON)]
-    assert new is not None
-    assert (new.grade, new.source) == (1, "imported")
+    assert new == imported(1)
 
 
-def test_a_second_import_replaces_the_first_where_it_says_something_else(store: HistoryStore) -> None:
-    assert store.labels.put_many("ann", [("q", "a", 1), ("q", "b", 1)]) == Taken(2, 0, 0)
-    first = store.labels.find("ann", "q", ["a", "b"])
+def test_a_second_set_replaces_imported_labels_where_it_says_something_else(store: HistoryStore) -> None:
+    store.sets.save("ann", labelled({"q": {"a": 1, "b": 1}}))
+    later = Label(0, "imported", NOON + timedelta(hours=1))
+    query = labelled({"q": {"a": 1, "b": 0}}).queries[0]
+    again = replace(query, labels=(replace(later, grade=1), later))
 
-    assert store.labels.put_many("ann", [("q", "a", 1), ("q", "b", 0)]) == Taken(1, 1, 0)
+    store.sets.save("ann", LabelledSet("", "again", (again,)))
 
-    same, other = store.labels.find("ann", "q", ["a", "b"])
-    assert same == first[0]
-    assert other is not None
-    assert other.grade == 0
+    assert store.labels.find("ann", "q", ["a", "b"]) == [imported(1), later]
 
 
-def test_of_two_labels_for_one_pair_in_an_import_the_last_counts(store: HistoryStore) -> None:
-    assert store.labels.put_many("ann", [("q", "p", 1), ("q", "p", 0)]) == Taken(1, 0, 0)
+def test_of_two_labels_for_one_pair_in_a_set_the_last_counts(store: HistoryStore) -> None:
+    passages = (Passage("1", "p"), Passage("2", "p"))
+    query = LabelledQuery("1", "q", passages, (imported(1), imported(0)))
+
+    store.sets.save("ann", LabelledSet("", "", (query,)))
+
     assert grades(store.labels.all("ann")) == {"q": {"p": 0}}
-
-
-def test_an_import_of_nothing_does_nothing(store: HistoryStore) -> None:
-    assert store.labels.put_many("ann", []) == Taken(0, 0, 0)
-    assert store.labels.all("ann").queries == ()
 
 
 def test_all_labels_are_one_set_in_the_order_of_first_labelling(store: HistoryStore) -> None:
     for query, text, grade in [("b", "2", 0), ("a", "9", 3), ("b", "1", UNSURE), ("b", "2", 1)]:
-        store.labels.put("ann", query, text, grade, at=NOON)
+        store.labels.restore("ann", query, text, Label(grade, "human", NOON))
 
     found = store.labels.all("ann")
 
@@ -154,8 +148,9 @@ def test_all_labels_are_one_set_in_the_order_of_first_labelling(store: HistorySt
     passages=st.lists(st.text(st.characters()), min_size=1, max_size=5, unique=True),
 )
 def test_any_text_is_kept_exactly(store: HistoryStore, query: str, passages: list[str]) -> None:
-    store.labels.forget("ann")
-    store.labels.put_many("ann", [(query, text, place % 4) for place, text in enumerate(passages)])
+    store.forget("ann")
+    for place, text in enumerate(passages):
+        store.labels.put("ann", query, text, place % 4)
 
     assert grades(store.labels.all("ann")) == {query: {text: place % 4 for place, text in enumerate(passages)}}
 
@@ -176,7 +171,7 @@ def test_a_label_belongs_to_one_owner(store: HistoryStore) -> None:
 
     assert store.labels.find("bob", "q", ["p"]) == [None]
     assert store.labels.all("bob").queries == ()
-    assert (store.labels.count("bob"), store.labels.version("bob"), store.labels.forget("bob")) == (0, "", 0)
+    assert (store.labels.count("bob"), store.labels.version("bob")) == (0, "")
     assert store.labels.put("bob", "q", "p", 0) is None
     assert grades(store.labels.all("ann")) == {"q": {"p": 1}}
     assert store.labels.put("bob", "q", "p", None) is not None
@@ -187,12 +182,10 @@ def test_a_label_belongs_to_one_owner(store: HistoryStore) -> None:
 def test_no_id_labels_nothing(store: HistoryStore, owner: str) -> None:
     for use in (
         lambda: store.labels.put(owner, "q", "p", 1),
-        lambda: store.labels.put_many(owner, []),
         lambda: store.labels.all(owner),
         lambda: store.labels.find(owner, "q", ["p"]),
         lambda: store.labels.count(owner),
         lambda: store.labels.version(owner),
-        lambda: store.labels.forget(owner),
     ):
         with pytest.raises(HistoryError, match="This browser has no id yet"):
             use()
@@ -204,10 +197,8 @@ def test_the_version_changes_with_every_label_and_score_of_the_owner(store: Hist
         lambda: store.labels.put("ann", "q", "p", 1),
         lambda: store.labels.put("ann", "q", "p", 0),
         lambda: store.labels.put("ann", "q", "p", None),
-        lambda: store.labels.put_many("ann", [("q", "p", 1)]),
         lambda: store.sets.put_scores("ann", SPEC, LOGIT, "", [("q", "p", 0.5)]),
         lambda: store.sets.save("ann", labelled({"q": {"p": 3}})),
-        lambda: store.labels.forget("ann"),
     ):
         change()
         seen.append(store.labels.version("ann"))
@@ -216,23 +207,6 @@ def test_the_version_changes_with_every_label_and_score_of_the_owner(store: Hist
     assert len(set(seen)) == len(seen)
     store.labels.put("bob", "q", "p", 1)
     assert store.labels.version("ann") == seen[-1]
-
-
-def test_forgetting_removes_labels_scores_and_texts_but_no_set(store: HistoryStore) -> None:
-    id = store.sets.save("ann", labelled({"kept": {"in the set": 1}}))
-    store.labels.put("ann", "gone", "mine alone", 1)
-    store.labels.put("ann", "shared", "with bob", 1)
-    store.labels.put("bob", "shared", "with bob", 1)
-    pairs = [("gone", "mine alone"), ("gone", "scored only"), ("kept", "in the set")]
-    store.sets.put_scores("ann", SPEC, LOGIT, "", [(*pair, 0.5) for pair in pairs])
-
-    assert store.labels.forget("ann") == 3
-
-    assert texts(store.path) == {"kept", "in the set", "shared", "with bob"}
-    assert grades(store.sets.get("ann", id)) == {"kept": {"in the set": None}}
-    assert [row.n_scored for row in store.sets.scorers("ann", store.sets.get("ann", id))] == [1]
-    assert grades(store.labels.all("bob")) == {"shared": {"with bob": 1}}
-    assert is_sound(store.path)
 
 
 def test_threads_that_label_at_once_lose_nothing(tmp_path: Path) -> None:
@@ -268,7 +242,7 @@ def test_kill_9_loses_no_label_that_was_acknowledged(tmp_path: Path) -> None:
         assert process.stdout is not None
         said = [process.stdout.readline() for _ in range(1 + 3 * turn)]
         process.send_signal(signal.SIGKILL)
-        said += process.communicate()[0].split("\n")[:-1]
+        said += rest_of(process).split("\n")[:-1]
 
         found = grades(HistoryStore(path).labels.all("ann"))[f"query {turn}"]
         wanted = {f"passage {place} " * 40: place % 4 for place in range(len(said) + 1)}

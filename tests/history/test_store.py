@@ -122,7 +122,7 @@ def test_what_json_cannot_hold_is_refused_before_anything_is_written(store: Hist
     with pytest.raises(TypeError):
         store.save("ann", {"query": "q", "passages": [], "bad": {1, 2}})
 
-    assert store.count("ann") == 0
+    assert store.count("ann").runs == 0
 
 
 def test_nul_and_lone_surrogates_are_kept_in_a_run_and_replaced_in_a_note(store: HistoryStore) -> None:
@@ -161,7 +161,7 @@ def test_another_owner_sees_nothing(store: HistoryStore) -> None:
     id = store.save("ann", manifest())
 
     assert store.search("bob") == []
-    assert store.count("bob") == 0
+    assert store.count("bob").runs == 0
     assert store.models("bob") == []
     with pytest.raises(HistoryError, match="There is no run"):
         store.get(id, "bob")
@@ -252,7 +252,7 @@ def test_a_deleted_run_is_hidden_until_it_is_restored(store: HistoryStore) -> No
 
     store.delete(id, "ann")
     assert store.search("ann") == []
-    assert store.count("ann") == 0
+    assert store.count("ann").runs == 0
     assert store.models("ann") == []
     assert store.get(id, "ann").deleted
 
@@ -267,8 +267,9 @@ def test_purge_removes_deleted_runs_and_the_texts_nobody_else_holds(store: Histo
     store.note(gone, "ann", "a note")
     store.delete(gone, "ann")
 
-    assert store.purge() == 0
-    assert store.purge(timedelta(0)) == 1
+    store.purge()
+    assert n_rows(store, "runs") == 2
+    store.purge(timedelta(0))
 
     assert n_rows(store, "runs") == 1
     assert n_rows(store, "texts") == 2

@@ -29,4 +29,4 @@ def test_reading_goes_on_while_others_write(tmp_path: Path) -> None:
 
     assert all(seen)
     assert all(future.result() for future in saving)
-    assert store.count("ann") == 21
+    assert store.count("ann").runs == 21

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
+from playground.core.errors import InvalidInput
 from playground.core.labels import Label, LabelledQuery, LabelledSet, SetScores
 from playground.core.scales import FILE
 from playground.core.types import ModelSpec, Passage
@@ -15,6 +18,12 @@ AT = datetime(2026, 1, 2, tzinfo=UTC)
 SPEC = ModelSpec("some model", None, "f00", "reranker", "file", "", "", "fp32", 0, "only_second", 0)
 
 Pairs = list[tuple[str, int | None]]
+
+FLAG = '{"query": "q1", "pos": ["a", "b"], "neg": ["c"]}\n{"query": "q2", "pos": [], "neg": ["a"]}\n'
+QRELS = "t1 0 d1 2\nt1 0 d2 0\nt2 0 d1 0\nt2 0 d3 1\n"
+RUN = "t1 Q0 d1 1 9.5 bm25\nt1 Q0 d3 2 -0.25 bm25\nt2 Q0 d3 1 3 bm25\n"
+QUERIES = "t1\tfirst question\nt2\tsecond question\n"
+PASSAGES = "d1\tone\nd2\ttwo\nd3\tthree\nd4\tnever named\n"
 
 
 def labelled(queries: Mapping[str, Pairs], prefix: str = "") -> LabelledSet:
@@ -62,3 +71,10 @@ def put(folder: Path, files: Mapping[str, str]) -> list[Path]:
 
 def read_text(folder: Path, text: str, name: str = "file.jsonl") -> LabelFile:
     return read(put(folder, {name: text}))
+
+
+def fails(folder: Path, text: str, name: str = "file.jsonl") -> str:
+    """Why a file cannot be read."""
+    with pytest.raises(InvalidInput) as caught:
+        read_text(folder, text, name)
+    return str(caught.value)

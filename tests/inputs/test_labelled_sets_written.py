@@ -20,7 +20,7 @@ from playground.inputs import ready_sets
 from playground.inputs.keyed_items import is_blank
 from playground.inputs.labelled_sets import KINDS, Kind, LabelFile, losses, read, write
 from playground.inputs.labelled_sets.columns import escaped, unescaped
-from tests import environments
+from tests.environments import Interpreter
 from tests.inputs.label_sets import Pairs, ids, labelled, put, said, scored
 
 # Everything that a careless writer of CSV, JSON or TREC trips over.
@@ -208,11 +208,9 @@ def test_our_qrels_and_run_are_read_by_ir_measures(tmp_path: Path) -> None:
     assert ir_measures.calc_aggregate([ir_measures.RR], qrels, run) == {ir_measures.RR: 0.5}
 
 
-def test_our_rows_are_read_by_the_trainer_of_flagembedding(tmp_path: Path, beside_flag_embedding: Path) -> None:
+def test_our_rows_are_read_by_the_trainer_of_flagembedding(tmp_path: Path, beside_flag_embedding: Interpreter) -> None:
     path = put(tmp_path, write(RICH, "flagembedding", SCORES))[0]
-    n_rows, pairs, teacher = json.loads(
-        environments.run(beside_flag_embedding, TRAINER, path, tmp_path).splitlines()[-1]
-    )
+    n_rows, pairs, teacher = beside_flag_embedding.run(TRAINER, "read", path, tmp_path / "cache")
     assert (n_rows, pairs) == (1, [5, 5, 5])
     assert teacher[0] in (1.5, 1e-300)
     assert teacher[1:] == [-3.0, -3.0]
@@ -220,26 +218,26 @@ def test_our_rows_are_read_by_the_trainer_of_flagembedding(tmp_path: Path, besid
 
 # A word-level tokenizer that needs no download: [CLS] query [SEP] passage [SEP].
 TRAINER = """
-import json, sys
 import tokenizers, transformers
 from FlagEmbedding.abc.finetune.reranker.AbsArguments import AbsRerankerDataArguments
 from FlagEmbedding.abc.finetune.reranker.AbsDataset import AbsRerankerTrainDataset
 
 words = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "graded", "three", "two", "zero"]
 raw = tokenizers.Tokenizer(tokenizers.models.WordLevel({word: n for n, word in enumerate(words)}, unk_token="[UNK]"))
+raw.normalizer = tokenizers.normalizers.BertNormalizer()
 raw.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
 raw.post_processor = tokenizers.processors.TemplateProcessing(
     single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 1), ("[SEP]", 2)]
 )
-tokenizer = transformers.PreTrainedTokenizerFast(
+tokenizer = transformers.BertTokenizerFast(
     tokenizer_object=raw, unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]", pad_token="[PAD]"
 )
 args = AbsRerankerDataArguments(
-    train_data=[sys.argv[1]], train_group_size=3, knowledge_distillation=True, cache_path=sys.argv[2] + "/cache"
+    train_data=[argv[0]], train_group_size=3, knowledge_distillation=True, cache_path=argv[1]
 )
 rows = AbsRerankerTrainDataset(args, tokenizer=tokenizer)
 pairs, teacher = rows[0]
-print(json.dumps([len(rows), [len(pair["input_ids"]) for pair in pairs], teacher]))
+read = [len(rows), [len(pair["input_ids"]) for pair in pairs], teacher]
 """
 
 

@@ -8,7 +8,7 @@ from transformers import AutoModel, AutoModelForSequenceClassification, AutoToke
 
 from playground.models import catalog
 from playground.paths import ASSETS, BUILT_IN_MODELS
-from playground.training import bi_encoder, card, cross_encoder, evaluate
+from playground.training import bi_encoder, card, cross_encoder
 from playground.training.evaluate import figures_of
 from playground.training.report import BUILT_INS, MAX_LENGTH, bm25_scores, scenario_rows
 from playground.training.rows import Row
@@ -54,7 +54,7 @@ def test_the_shipped_weights_give_the_figures_of_the_cards_on_the_scenarios() ->
     stored = json.loads((RERANKER / card.FIGURES).read_text())["figures"]["scenarios"]
     rows = scenario_rows()
     found = {
-        "Mini reranker": evaluate.score_rows(*cross_encoder.load(str(RERANKER), None), rows, MAX_LENGTH),
+        "Mini reranker": cross_encoder.score_rows(*cross_encoder.load(str(RERANKER), None), rows, MAX_LENGTH),
         "Mini embedder": bi_encoder.score_rows(*bi_encoder.load(str(EMBEDDER), None), rows, MAX_LENGTH),
     }
     for name, scores in found.items():

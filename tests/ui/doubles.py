@@ -21,10 +21,13 @@ class Gate:
     def __init__(self) -> None:
         self._permits = threading.Semaphore(0)
         self.closed = False
+        self.n_waiting = 0
 
     def wait(self) -> None:
         if self.closed:
+            self.n_waiting += 1
             self._permits.acquire(timeout=60)
+            self.n_waiting -= 1
 
     def let(self, n: int = 1) -> None:
         self._permits.release(n)

@@ -10,8 +10,8 @@ from playground.core.errors import InvalidInput
 from playground.core.spreadsheet_cells import FORMULA_STARTS
 from playground.inputs.labelled_sets import json_rows
 from playground.inputs.labelled_sets.gathering import Gathering, Place, TooMuch
-from playground.inputs.labelled_sets.sources import Source
-from playground.inputs.tables import records, sniff_delimiter
+from playground.inputs.labelled_sets.sources import Source, delimiter_of
+from playground.inputs.tables import records
 
 # The columns of our own files, in which a text that looks like a formula has an apostrophe before it.
 OURS = ("query_id", "query", "passage_id", "passage", "label")
@@ -43,17 +43,19 @@ def is_table(names: Sequence[str]) -> bool:
 def first_row(source: Source) -> list[str]:
     """The fields of its first row."""
     line = source.text.lstrip("\r\n").split("\n", 1)[0]
-    return next(csv.reader([line.rstrip("\r")], delimiter=_delimiter(source)), [])
+    return next(csv.reader([line.rstrip("\r")], delimiter=delimiter_of(source)), [])
 
 
-def add_table(gathering: Gathering, source: Source) -> set[str]:
+def add_table(gathering: Gathering, source: Source, names: tuple[str, ...] = ()) -> set[str]:
     """Every row of a table; the columns that were not used.
 
+    Args:
+        names: of the columns; empty where the first row says them.
     Raises:
         InvalidInput: it lacks the column of the query, the passage or the label.
     """
     rows = _rows(gathering, source)
-    names = _plain(next(rows, (0, []))[1])
+    names = names or _plain(next(rows, (0, []))[1])
     _check(source, names)
     ours = names in (OURS, OURS_SCORED)
     triplets = _is_triplet(names)
@@ -77,7 +79,7 @@ def add_table(gathering: Gathering, source: Source) -> set[str]:
 def _rows(gathering: Gathering, source: Source) -> Iterator[tuple[int, list[str]]]:
     """Each row with the line it begins on; a row whose quotes never end is broken, and the last."""
     try:
-        yield from records(source.text, _delimiter(source))
+        yield from records(source.text, delimiter_of(source))
     except InvalidInput as error:
         gathering.broken(
             InvalidInput(
@@ -106,12 +108,23 @@ def _check(source: Source, names: tuple[str, ...]) -> None:
     row = dict.fromkeys(names)
     if json_rows.has(row, json_rows.QUERY) and _is_triplet(names):
         return
+    if json_rows.has(row, json_rows.QUERY_ID) and not json_rows.has(row, (*json_rows.QUERY, *json_rows.TEXT)):
+        raise InvalidInput(
+            "{file} names its queries and passages by ids only (its columns are: {columns}). Add the columns query and "
+            "passage with their texts, or give the columns query-id, corpus-id, score beside files of the texts.",
+            file=source.name,
+            columns=_listed(names),
+        )
     if not all(json_rows.has(row, wanted) for wanted in (json_rows.QUERY, json_rows.TEXT, json_rows.LABEL)):
         raise InvalidInput(
             "{file} needs the columns query, passage and label. Its columns are: {columns}.",
             file=source.name,
-            columns=", ".join(name[:40] for name in names[:20]),
+            columns=_listed(names),
         )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(name[:40] for name in names[:20])
 
 
 def _is_triplet(names: Sequence[str]) -> bool:
@@ -120,7 +133,3 @@ def _is_triplet(names: Sequence[str]) -> bool:
 
 def _plain(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name.strip().lower() for name in names)
-
-
-def _delimiter(source: Source) -> str:
-    return "\t" if source.tabs else sniff_delimiter(source.text)

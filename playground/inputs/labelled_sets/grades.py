@@ -40,7 +40,7 @@ def grade_of(said: object, place: Place) -> int | None:
     Raises:
         InvalidInput: it is none of the words and numbers that are known.
     """
-    word = "" if said is None else str(said).strip().lower()
+    word = _word(said)
     if word not in _KNOWN:
         raise InvalidInput(
             "{file}, line {line}: the label {label!r} is not known. Use 0 to 3, relevant, not relevant or unsure.",
@@ -49,3 +49,12 @@ def grade_of(said: object, place: Place) -> int | None:
             label=str(said)[:40],
         )
     return _KNOWN[word]
+
+
+def is_label(said: str) -> bool:
+    """Whether this says something that `grade_of` knows."""
+    return _word(said) in _KNOWN.keys() - UNSAID
+
+
+def _word(said: object) -> str:
+    return "" if said is None else str(said).strip().lower()

@@ -8,7 +8,7 @@ from pathlib import Path
 from playground.core.errors import InvalidInput
 from playground.core.limits import LOCAL, Limits
 from playground.inputs.keyed_items import Note
-from playground.inputs.labelled_sets import columns, json_rows, trec
+from playground.inputs.labelled_sets import bare_tables, columns, json_rows, trec
 from playground.inputs.labelled_sets.gathering import Gathering, Kind, LabelFile, Place, TooMuch
 from playground.inputs.labelled_sets.sources import Source, load
 
@@ -38,10 +38,11 @@ def read(paths: Sequence[Path], *, name: str | None = None, limits: Limits = LOC
     sources, notes = load(paths, limits)
     gathering = Gathering(limits)
     gathering.notes += notes
-    kinds = [_kind(source) for source in sources]
+    judged = any(_is_qrels(source) for source in sources)
+    kinds = [_kind(source, judged) for source in sources]
     if "trec" in kinds:
         kind: Kind = "trec"
-        trec.add_trec(gathering, [(source, _part(source)) for source in sources])
+        trec.add_trec(gathering, [(source, _part(source, own)) for source, own in zip(sources, kinds, strict=True)])
     else:
         kind = kinds[0]
         unused = [_add(gathering, source, own) for source, own in zip(sources, kinds, strict=True)]
@@ -49,29 +50,37 @@ def read(paths: Sequence[Path], *, name: str | None = None, limits: Limits = LOC
     return gathering.finish(name or _stem(paths[0]), kind)
 
 
-def _kind(source: Source) -> Kind:
+def _kind(source: Source, judged: bool) -> Kind:
     """The format of one file.
 
+    Args:
+        judged: qrels are among the files, so that a table without a heading holds texts by their ids.
     Raises:
         InvalidInput: none that is known.
     """
     if source.is_json:
         rows = (row for _, row in json_rows.entries(source) if not isinstance(row, InvalidInput))
         return next((kind for kind in map(json_rows.row_kind, rows) if kind is not None), "flagembedding")
-    if columns.is_table(columns.first_row(source)):
+    if trec.heading_of(source) is None and columns.is_table(columns.first_row(source)):
+        return "csv"
+    if not judged and bare_tables.is_bare(source):
         return "csv"
     if trec.part_of(source) is not None:
         return "trec"
     raise _unknown(source)
 
 
-def _part(source: Source) -> trec.Part:
+def _is_qrels(source: Source) -> bool:
+    return not source.is_json and trec.part_of(source) == "qrels"
+
+
+def _part(source: Source, kind: Kind) -> trec.Part:
     """Which part of a TREC collection a file is.
 
     Raises:
         InvalidInput: it is of another format, which cannot stand beside qrels.
     """
-    if _kind(source) != "trec":
+    if kind != "trec":
         raise InvalidInput("{file} is no part of a TREC collection. Import it by itself.", file=source.name)
     return "texts" if source.is_json else trec.part_of(source) or "texts"
 
@@ -79,7 +88,12 @@ def _part(source: Source) -> trec.Part:
 def _add(gathering: Gathering, source: Source, kind: Kind) -> set[str]:
     """Adds a file's pairs; its keys or columns that were not used."""
     if kind == "csv" and not source.is_json:
-        return columns.add_table(gathering, source)
+        if columns.is_table(columns.first_row(source)):
+            return columns.add_table(gathering, source)
+        gathering.notes.append(
+            Note("{file} has no heading; its columns were read as query, passage and label.", file=source.name)
+        )
+        return columns.add_table(gathering, source, bare_tables.COLUMNS)
     unused: set[str] = set()
     for place, row in json_rows.entries(source):
         try:

@@ -14,6 +14,7 @@ from playground.core.errors import InvalidInput, Problems
 from playground.core.limits import Limits
 from playground.inputs.encodings import decode
 from playground.inputs.keyed_items import Note, is_blank
+from playground.inputs.tables import sniff_delimiter
 
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = b"PK\x03\x04"
@@ -43,6 +44,11 @@ class Source:
     def is_json(self) -> bool:
         """Whether it begins as JSON or JSON lines do."""
         return self.text[:_BEGINNING].lstrip().startswith(("{", "["))
+
+
+def delimiter_of(source: Source) -> str:
+    """What stands between its columns."""
+    return "\t" if source.tabs else sniff_delimiter(source.text)
 
 
 def load(paths: Sequence[Path], limits: Limits) -> tuple[list[Source], list[Note]]:

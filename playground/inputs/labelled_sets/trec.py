@@ -1,7 +1,7 @@
 """TREC: qrels, a run and texts, which name each other by ids.
 
 Source of the formats: trec_eval's README ("qrels: topic iteration docno rel", "results: topic Q0 docno rank sim tag";
-the rank is ignored). BEIR's qrels, with three columns and a heading, are read too.
+the rank is ignored). Qrels with a heading, such as BEIR's with their three columns, are read too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from playground.inputs.labelled_sets.sources import Source
 Part = Literal["qrels", "run", "texts"]
 Role = Literal["query", "passage"]
 
-BEIR_HEADING = ["query-id", "corpus-id", "score"]
+GRADE = (*json_rows.LABEL, "score", "rel")
 # What the files of the well-known collections are called.
 NAMES: dict[Role, tuple[str, ...]] = {
     "query": ("quer", "topic", "question"),
@@ -59,11 +59,21 @@ class _Line:
 def part_of(source: Source) -> Part | None:
     """Which part of a TREC collection a file with columns looks like."""
     lines = [line for line in source.text[: 2**16].split("\n") if line.strip()][:_LOOKED_AT]
-    if _is_heading(lines[0]):
+    if heading_of(source) is not None:
         return "qrels"
     for part, looks in _LOOKS.items():
         if 2 * sum(map(looks, lines)) > len(lines):
             return part
+    return None
+
+
+def heading_of(source: Source) -> str | None:
+    """What stands between the columns of qrels whose first line says so: a query's id, a passage's id, and a grade."""
+    line = source.text.lstrip("\r\n").split("\n", 1)[0].strip().lower()
+    for delimiter in ("\t", ","):
+        names = [name.strip() for name in line.split(delimiter)]
+        if len(names) in (3, 4) and names[0] in json_rows.QUERY_ID and names[-2] in json_rows.PASSAGE_ID:
+            return delimiter if names[-1] in GRADE else None
     return None
 
 
@@ -134,10 +144,12 @@ def _add(gathering: Gathering, line: _Line, queries: Mapping[str, str], passages
 
 def _judgements(gathering: Gathering, source: Source) -> Iterator[_Line]:
     """Lines of qrels; a grade of -1 is unsure, as in our own files and in TREC's "in the pool, not judged"."""
-    heading = _is_heading(source.text.lstrip("\n").split("\n", 1)[0])
-    for place, fields in _fields(source, skip_heading=heading):
+    delimiter = heading_of(source)
+    lines = _fields(source, delimiter)
+    n_fields = 4 if delimiter is None else len(next(lines)[1])
+    for place, fields in lines:
         try:
-            if len(fields) != (3 if heading else 4):
+            if len(fields) != n_fields:
                 raise InvalidInput(
                     "{file}, line {line}: a line of qrels is: query 0 passage grade.",
                     file=place.file,
@@ -179,12 +191,11 @@ def _ranked(gathering: Gathering, source: Source) -> Iterator[_Line]:
             gathering.broken(problem)
 
 
-def _fields(source: Source, *, skip_heading: bool = False) -> Iterator[tuple[Place, list[str]]]:
+def _fields(source: Source, delimiter: str | None = None) -> Iterator[tuple[Place, list[str]]]:
+    """The words of each line that is not blank; without a delimiter, spaces and tabs stand between them."""
     for number, line in enumerate(source.text.split("\n"), 1):
-        fields = line.split()
-        if fields and not skip_heading:
-            yield Place(source.name, number), fields
-        skip_heading = skip_heading and not fields
+        if line.strip():
+            yield Place(source.name, number), [field.strip() for field in line.split(delimiter)]
 
 
 def _texts(gathering: Gathering, source: Source) -> _Texts:
@@ -267,10 +278,6 @@ def _roles(files: Sequence[_Texts], lines: Sequence[_Line]) -> tuple[dict[str, s
     for file, role in zip(files, best[0], strict=True):
         texts[role] |= file.by_id
     return texts["query"], texts["passage"]
-
-
-def _is_heading(line: str) -> bool:
-    return line.strip().lower().split("\t") == BEIR_HEADING
 
 
 def _has_columns(line: str, n: int) -> bool:

@@ -35,6 +35,12 @@ def kind_of(model: str) -> Kind | None:
     return None if entry is None else entry.kind
 
 
+def model_name(model_id: str) -> str:
+    """The name people know a model by: the catalogue's for a built-in one, else its id."""
+    entry = catalog.find(model_id)
+    return entry.name if entry is not None and entry.built_in else model_id
+
+
 def _known(kind: Kind) -> Choices:
     return [(entry.name, entry.id) for entry in catalog.entries() if entry.kind == kind]
 

@@ -10,10 +10,9 @@ from playground.core.errors import PlaygroundError
 from playground.core.types import Comparison, Kind, ModelChoice, ModelRun, PrecisionName
 from playground.models import bm25, catalog
 from playground.models.resolve import parse_choice
-from playground.ui.components.model_choices import any_choices, kind_of
+from playground.ui.components.asked import Asked
+from playground.ui.components.model_choices import any_choices, kind_of, model_name
 from playground.ui.services import Services
-from playground.ui.views.ranking.payload import model_name
-from playground.ui.workspace.asked import Asked
 
 PRECISIONS: tuple[PrecisionName, ...] = ("auto", "fp32", "fp16", "bf16")
 KEYWORDS = "keywords"

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from playground.core.types import Progress
+from typing import Any
+
+from playground.core.types import Progress, Step
 from playground.ui.texts import Phrase, phrase
 
 MIB = 2**20
 
 
-def step_of(progress: Progress) -> Phrase:
+def step_of(progress: Progress | Step[Any]) -> Phrase:
     """What a run is doing."""
     if progress.phase == "download":
         key = "run.download" if progress.total else "run.download_unknown"
         return step(key, progress.done // MIB, progress.total // MIB)
-    if progress.phase == "score":
+    if progress.phase in ("score", "done"):
         return step("run.score", progress.done, progress.total)
     return step("run.stopping" if progress.phase == "stopped" else f"run.{progress.phase}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,13 +14,13 @@ from playground.core.errors import PlaygroundError
 from playground.inputs.passage_files import SUFFIXES, read_file
 from playground.inputs.pasted_text import as_text
 from playground.ui import texts
+from playground.ui.components.asked import Asked, note_phrase
 from playground.ui.components.html_parts import phrases
 from playground.ui.components.localized import Localized
 from playground.ui.components.model_choices import reranker_choices
 from playground.ui.services import Services
-from playground.ui.texts import Phrase, phrase
+from playground.ui.texts import Language, Phrase, phrase
 from playground.ui.wiring import Caller, listen
-from playground.ui.workspace.asked import Asked, note_phrase
 from playground.ui.workspace.choices import (
     device_choices,
     example_choices,
@@ -108,28 +109,8 @@ def build(services: Services, localized: Localized) -> Widgets:
         placeholder="input.query_hint",
     )
     with gr.Row(elem_classes=["pg-pair", "pg-pair-wide"]):
-        example = localized(
-            gr.Dropdown(
-                cast("Any", example_choices("en")),
-                value="",
-                elem_id="workspace-example",
-                filterable=False,
-                min_width=120,
-            ),
-            label="input.example",
-            choices=example_choices,
-        )
-        split = localized(
-            gr.Dropdown(
-                cast("Any", split_choices("en")),
-                value="auto",
-                elem_id="workspace-split",
-                filterable=False,
-                min_width=120,
-            ),
-            label="input.split",
-            choices=split_choices,
-        )
+        example = _dropdown(localized, "example", "input.example", example_choices, "")
+        split = _dropdown(localized, "split", "input.split", split_choices, "auto")
     hint = phrases(elem_id="workspace-hint")
     with gr.Row(elem_classes="pg-above"):
         upload = localized(
@@ -153,6 +134,15 @@ def build(services: Services, localized: Localized) -> Widgets:
         status = phrases(elem_id="workspace-status")
     known, timer = gr.State(()), gr.Timer(COUNT_AGAIN_SECONDS, active=False)
     return Widgets(query, passages, example, hint, upload, split, live, *model_widgets, run, stop, status, known, timer)
+
+
+def _dropdown(
+    localized: Localized, name: str, label: str, choices: Callable[[Language], list[tuple[str, str]]], value: str
+) -> gr.Dropdown:
+    """A short list of fixed choices, in both languages."""
+    first = cast("Any", choices("en"))
+    box = gr.Dropdown(first, value=value, elem_id=f"workspace-{name}", filterable=False, min_width=120)
+    return localized(box, label=label, choices=choices)
 
 
 class _Model(NamedTuple):
@@ -179,28 +169,8 @@ def _build_model(services: Services, localized: Localized) -> _Model:
     )
     line = phrases(model_facts(services.first_model), elem_id="workspace-model-line")
     with gr.Row(elem_classes="pg-pair"):
-        device = localized(
-            gr.Dropdown(
-                cast("Any", device_choices("en")),
-                value=services.settings.device,
-                elem_id="workspace-device",
-                filterable=False,
-                min_width=120,
-            ),
-            label="model.device",
-            choices=device_choices,
-        )
-        precision = localized(
-            gr.Dropdown(
-                cast("Any", precision_choices("en")),
-                value=services.settings.precision,
-                elem_id="workspace-precision",
-                filterable=False,
-                min_width=120,
-            ),
-            label="model.precision",
-            choices=precision_choices,
-        )
+        device = _dropdown(localized, "device", "model.device", device_choices, services.settings.device)
+        precision = _dropdown(localized, "precision", "model.precision", precision_choices, services.settings.precision)
     with localized(gr.Accordion(open=False, elem_id="workspace-advanced"), label="model.advanced"):
         with gr.Row(elem_classes="pg-pair"):
             max_length = localized(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from playground.core.labels import UNSURE, Label
 from playground.core.types import Passage, RerankRequest
 from playground.ui.components import labels
 from playground.ui.services import Services
+from playground.ui.views.compare import shown as comparison
 from playground.ui.views.compare import view as compare
 from playground.ui.views.history import view as history
 from playground.ui.views.ranking import view as ranking
@@ -38,7 +40,7 @@ def stored(services: Services, caller: Caller, text: str, query: str = "red pand
 
 
 def said_of(shown: ranking.Shown) -> dict[str, tuple[object, object]]:
-    return {row["text"]: (row["label"], row["said"]) for row in shown.results["rows"]}
+    return {row["text"]: (row["label"], row["said"]) for row in json.loads(shown.results["rows"])}
 
 
 def test_a_label_is_stored_for_the_pair_at_that_place_and_the_page_is_told(services: Services, caller: Caller) -> None:
@@ -113,7 +115,7 @@ def test_rows_can_be_labelled_while_the_run_goes_on(
     steps = ranking.on_rerank(services, caller, ran(services, caller).visit, *asked)
     step = next(step for step in steps if isinstance(step.shown.visit, Visit))
     assert step.shown.results["streaming"] is True
-    visit, row = step.shown.visit, step.shown.results["rows"][0]
+    visit, row = step.shown.visit, json.loads(step.shown.results["rows"])[0]
     now = replace(caller, event={"of": step.shown.results["of"], "place": row["index"], "grade": 1})
     ranking.on_label(services, now, visit)
     assert visit.result.request != visit.request
@@ -161,15 +163,15 @@ def test_a_list_is_not_named_as_one_with_its_texts_cut_elsewhere() -> None:
 
 def test_compare_says_anew_which_model_puts_a_relevant_passage_first(services: Services, caller: Caller) -> None:
     rows = [{"model": "bm25", "precision": "auto", "kind": "auto"}]
-    steps = compare.on_compare(services, replace(caller, event={"rows": rows}), compare.Visit(), *ASKED)
+    steps = compare.on_compare(services, replace(caller, event={"rows": rows}), comparison.Visit(), *ASKED)
     shown = list(steps)[-1].shown
     assert shown.results["right"] == []
-    first = shown.results["columns"][0]["scored"][0][0]
+    first = json.loads(shown.results["columns"][0]["scored"])[0][0]
     answer = compare.on_label(services, press(caller, shown.visit.comparison.request, first, 1), shown.visit)
     assert answer["right"][0]["key"] == "compare.first_relevant"
     found = compare.on_labels(services, caller, shown.visit)
     assert found is not None
     assert found["labels"][first] == [1, "human"]
-    again = compare.show(services, caller, shown.visit)
-    assert again.results["passages"][first]["said"] == [1, "human"]
+    again = comparison.show(services, caller, shown.visit)
+    assert json.loads(again.results["passages"])[first]["said"] == [1, "human"]
     assert again.results["right"] == answer["right"]

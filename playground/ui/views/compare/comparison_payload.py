@@ -13,6 +13,7 @@ from playground.engine.comparison_record import comparable
 from playground.models import bm25
 from playground.plots.palette import SERIES
 from playground.ui import texts
+from playground.ui.components.html_parts import packed
 from playground.ui.components.labels import mark, over_comparison, said
 from playground.ui.texts import Phrase, phrase
 
@@ -86,10 +87,12 @@ def payload(
         "running": running,
         "query": comparison.request.query,
         "of": mark(comparison.request),
-        "passages": [
-            {"id": passage.id, "text": passage.text, "label": passage.label, "said": said(label)}
-            for passage, label in zip(comparison.request.passages, labels, strict=True)
-        ],
+        "passages": packed(
+            [
+                {"id": passage.id, "text": passage.text, "label": passage.label, "said": said(label)}
+                for passage, label in zip(comparison.request.passages, labels, strict=True)
+            ]
+        ),
         "columns": [column(side, place, at) for place in range(len(comparison.runs))],
         "headline": [] if running else headline(side),
         "right": [] if running else right(side, labels),
@@ -118,7 +121,7 @@ def column(side: Side, place: int, at: int | None = None) -> dict[str, object]:
         "series": series,
         "colour": None if series is None else SERIES[series % len(SERIES)],
         "said": _said(run),
-        "scored": [] if result is None else _scored(result),
+        "scored": packed([] if result is None else _scored(result)),
     }
 
 
@@ -185,10 +188,12 @@ def disagreement(side: Side) -> dict[str, object] | None:
     return {
         "columns": list(side.places),
         "silent": [orders_nothing(scores) for scores in align(side.results).scores],
-        "rows": [
-            {"place": one.index, "spread": one.spread, "ranks": list(one.ranks), "tied": list(one.tied)}
-            for one in found
-        ],
+        "rows": packed(
+            [
+                {"place": one.index, "spread": one.spread, "ranks": list(one.ranks), "tied": list(one.tied)}
+                for one in found
+            ]
+        ),
         "n_left_out": len(side.comparison.request.passages) - len(found),
     }
 

@@ -11,7 +11,7 @@ from playground.engine import comparison_record as comparisons
 from playground.engine.manifest import from_manifest
 from playground.history.rows import Run
 from playground.history.store import HistoryStore
-from playground.ui.views.ranking.payload import model_name
+from playground.ui.components.model_choices import model_name
 
 MAX_LOOKED_AT = 200
 MAX_OFFERED = 12

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 
 from playground.core.labels import Label
-from playground.core.types import CompareProgress, Comparison, ModelChoice, Progress, RerankRequest, SpeedRatio
+from playground.core.types import CompareProgress, ModelChoice, RerankRequest
 from playground.engine.comparison_record import manifest, to_csv, to_json
 from playground.ui.components import labels
+from playground.ui.components.asked import Asked, note_phrase
+from playground.ui.components.downloads import download_part, file
 from playground.ui.components.html_parts import asset, html_part
 from playground.ui.components.localized import Localized
 from playground.ui.components.model_rows import chosen, instruction_of, offered
@@ -25,14 +27,24 @@ from playground.ui.texts import Language, Phrase, phrase
 from playground.ui.views.compare import comparison_details, comparison_payload
 from playground.ui.views.compare.comparison_details import Pair
 from playground.ui.views.compare.comparison_payload import Side
-from playground.ui.views.compare.earlier_runs import EarlierRun, as_comparison, beside, earlier_runs
+from playground.ui.views.compare.earlier_runs import beside, earlier_runs
 from playground.ui.views.compare.figures import FIGURES, head
 from playground.ui.views.compare.figures import page as page_of
 from playground.ui.views.compare.figures import plots as plots_of
 from playground.ui.views.compare.progress import busy, idle, lines
-from playground.ui.views.ranking.view import file
+from playground.ui.views.compare.shown import (
+    NOTHING_NEW,
+    Ran,
+    Shown,
+    Visit,
+    details_of,
+    listed,
+    picker,
+    right_first,
+    show,
+    side_of,
+)
 from playground.ui.wiring import Caller, listen
-from playground.ui.workspace.asked import Asked, note_phrase
 
 SECONDS_BETWEEN_LINES = 0.25
 
@@ -59,54 +71,6 @@ class Widgets:
         return [self.models, self.results, self.plots, self.shift, self.percentiles, self.details, self.visit]
 
 
-@dataclass(frozen=True)
-class Visit:
-    """What one open page compares.
-
-    Attributes:
-        opened: it comes from the history, and so do the rows of the picker.
-        replaying: the record of an earlier comparison that is to be run again.
-        request: whose passages are on the page; while a run is under way, not yet those of `comparison`.
-        earlier: an earlier run laid beside this one.
-        found: earlier runs of these passages, once they were looked for.
-        replay: what changed since the earlier comparison that this one repeats.
-        speeds: measured, by the places of two runs.
-    """
-
-    comparison: Comparison | None = None
-    run_id: str | None = None
-    opened: bool = False
-    replaying: Mapping[str, object] | None = None
-    earlier: EarlierRun | None = None
-    found: tuple[Mapping[str, object], ...] | None = None
-    replay: tuple[Mapping[str, object], ...] | None = None
-    speeds: Mapping[Pair, SpeedRatio] = field(default_factory=dict)
-    request: RerankRequest | None = None
-
-
-class Shown(NamedTuple):
-    """A comparison on the page; what did not change is skipped."""
-
-    models: Any = gr.skip()
-    results: Any = gr.skip()
-    plots: Any = gr.skip()
-    shift: Any = gr.skip()
-    percentiles: Any = gr.skip()
-    details: Any = gr.skip()
-    visit: Any = gr.skip()
-
-
-class Ran(NamedTuple):
-    """One step of a comparison or of a measurement."""
-
-    shown: Shown
-    progress: Any
-    query: Any = gr.skip()
-
-
-NOTHING_NEW = Shown()
-
-
 def build(services: Services, localized: Localized) -> Widgets:
     """The models, the result with its plots, then the numbers about it."""
     settings = services.settings
@@ -114,7 +78,8 @@ def build(services: Services, localized: Localized) -> Widgets:
     with gr.Column(elem_id="compare-picker", elem_classes="pg-card"):
         models = html_part("compare/models", '<div class="pg-picker"></div>', first, elem_id="compare-models")
         progress = html_part("compare/progress", asset("compare/progress.html"), idle(), elem_id="compare-progress")
-    results = html_part("compare/results", asset("compare/results.html"), elem_id="compare-results")
+    scripts = [f"compare/{name}" for name in ("lists", "plots", "results")]
+    results = html_part(scripts, asset("compare/results.html"), elem_id="compare-results")
     with gr.Column(visible=False, elem_id="compare-plots") as plots:
         with gr.Column(elem_classes="pg-card"):
             heads = [head("rank_shift")]
@@ -123,14 +88,14 @@ def build(services: Services, localized: Localized) -> Widgets:
             heads.append(head("score_percentiles"))
             percentiles = gr.Plot(show_label=False, container=False, elem_id="compare-percentiles")
     details = html_part("compare/details", asset("compare/details.html"), elem_id="compare-details")
-    download = html_part("shared/download", "<span></span>", elem_id="compare-download", elem_classes="pg-unseen")
+    download = download_part("compare-download")
     parts = (models, progress, results, plots, shift, percentiles)
     return Widgets(*parts, tuple(heads), details, download, labels.build("compare-labels"), gr.State(Visit()))
 
 
 def on_first(services: Services, caller: Caller, visit: Visit, model: str | None, precision: str) -> dict[str, object]:
     """The picker with another first model: the one in the workspace."""
-    return _picker(services, visit, model or "", precision)
+    return picker(services, visit, model or "", precision)
 
 
 def on_compare(services: Services, caller: Caller, visit: Visit, *values: Any) -> Iterator[Ran]:
@@ -141,8 +106,7 @@ def on_compare(services: Services, caller: Caller, visit: Visit, *values: Any) -
     """
     yield Ran(NOTHING_NEW, busy(step("run.start")))
     asked = Asked(*values)
-    parsed = asked.parsed()
-    query = asked.query if (asked.query or "").strip() else parsed.query or ""
+    query, parsed = asked.read()
     choices = chosen(services, asked, caller.event.get("rows"))
     request = RerankRequest(query, parsed.passages, instruction_of(asked))
     warnings = [note_phrase(note) for note in parsed.notes]
@@ -182,13 +146,9 @@ def on_time(services: Services, caller: Caller, visit: Visit) -> Iterator[Ran]:
             if last.result is not None:
                 visit = replace(visit, speeds={**visit.speeds, pair: last.result})
                 break
-            said = (
-                step("compare.rounds", last.done, last.total)
-                if last.phase == "score"
-                else step_of(Progress(last.phase, last.done, last.total))
-            )
-            yield Ran(NOTHING_NEW._replace(details=_details(visit, timing=(pair, said))), busy())
-        yield Ran(NOTHING_NEW._replace(details=_details(visit), visit=visit), idle())
+            said = step("compare.rounds", last.done, last.total) if last.phase == "score" else step_of(last)
+            yield Ran(NOTHING_NEW._replace(details=details_of(visit, timing=(pair, said))), busy())
+        yield Ran(NOTHING_NEW._replace(details=details_of(visit), visit=visit), idle())
     finally:
         services.stops.end(caller.session, stop)
 
@@ -198,7 +158,7 @@ def on_words(services: Services, caller: Caller, visit: Visit) -> Shown:
     language: Language = "zh" if caller.text("lang") == "zh" else "en"
     if visit.comparison is None:
         return NOTHING_NEW
-    shift, percentiles = plots_of(_side(visit), language)
+    shift, percentiles = plots_of(side_of(visit), language)
     return NOTHING_NEW._replace(shift=shift, percentiles=percentiles)
 
 
@@ -211,7 +171,7 @@ def on_seek(services: Services, caller: Caller, visit: Visit) -> Shown:
     if visit.comparison is None:
         return NOTHING_NEW
     visit = replace(visit, found=earlier_runs(services.history, caller.owner, visit.comparison.request, visit.run_id))
-    return NOTHING_NEW._replace(details=_details(visit), visit=visit)
+    return NOTHING_NEW._replace(details=details_of(visit), visit=visit)
 
 
 def on_lay(services: Services, caller: Caller, visit: Visit) -> Shown:
@@ -234,13 +194,13 @@ def on_label(services: Services, caller: Caller, visit: Visit) -> dict[str, obje
         InvalidInput: the list on the page is another one by now, or this is no label.
         HistoryError: it could not be stored.
     """
-    return labels.give(services, caller, _listed(visit)) | {"right": _right(services, caller, visit)}
+    return labels.give(services, caller, listed(visit)) | {"right": right_first(services, caller, visit)}
 
 
 def on_labels(services: Services, caller: Caller, visit: Visit) -> dict[str, object] | None:
     """The labels of the list as they are now: they may have been given in another view."""
-    values = {"right": _right(services, caller, visit)}
-    return labels.listed(services, caller, _listed(visit), "playgroundCompare", **values)
+    values = {"right": right_first(services, caller, visit)}
+    return labels.listed(services, caller, listed(visit), "playgroundCompare", **values)
 
 
 def on_export(services: Services, caller: Caller, visit: Visit) -> dict[str, str] | None:
@@ -256,44 +216,8 @@ def on_export(services: Services, caller: Caller, visit: Visit) -> dict[str, str
         return file("comparison.json", "application/json", to_json(visit.comparison))
     if kind == "html" and figure in FIGURES:
         name = f"{figure.replace('_', '-')}.html"
-        return file(name, "text/html;charset=utf-8", page_of(figure, _side(visit), caller.language))
+        return file(name, "text/html;charset=utf-8", page_of(figure, side_of(visit), caller.language))
     return None
-
-
-def show(services: Services, caller: Caller, visit: Visit, *, warnings: Sequence[Phrase] = ()) -> Shown:
-    """A whole comparison on the page."""
-    assert visit.comparison is not None
-    side = _side(visit)
-    shift, percentiles = plots_of(side, caller.language)
-    stored, unread = labels.found(services, caller, visit.comparison.request)
-    said = [*warnings, *unread]
-    return Shown(
-        results=comparison_payload.payload(
-            side, labels=stored, run_id=visit.run_id, warnings=said, replay=visit.replay
-        ),
-        plots=gr.update(visible=bool(side.results)),
-        shift=shift,
-        percentiles=percentiles,
-        details=_details(visit),
-        visit=visit,
-    )
-
-
-def reopened(
-    services: Services, caller: Caller, run_id: str, record: Mapping[str, object], *, again: bool = False
-) -> Shown:
-    """A saved comparison as it was, and the picker with its models.
-
-    Args:
-        again: it is to be run once more, and the two compared.
-
-    Raises:
-        InvalidInput: the record is damaged or newer than this program.
-    """
-    visit = Visit(as_comparison(record), run_id, opened=True, replaying=record if again else None)
-    assert visit.comparison is not None
-    first = visit.comparison.runs[0].choice
-    return show(services, caller, visit)._replace(models=_picker(services, visit, first.model_id, first.precision))
 
 
 def failed(said: Phrase) -> Ran:
@@ -356,46 +280,12 @@ def _ended(services: Services, caller: Caller, visit: Visit, last: CompareProgre
     return Ran(show(services, caller, now, warnings=[*warnings, *unsaved]), idle(status, *failures, *unsaved))
 
 
-def _listed(visit: Visit) -> RerankRequest | None:
-    return visit.request or (visit.comparison.request if visit.comparison is not None else None)
-
-
-def _right(services: Services, caller: Caller, visit: Visit) -> list[Phrase]:
-    """Which models put a relevant passage first; nothing while others are being compared."""
-    if visit.comparison is None or visit.request not in (None, visit.comparison.request):
-        return []
-    stored, _ = labels.found(services, caller, visit.comparison.request)
-    return comparison_payload.right(_side(visit), stored)
-
-
-def _side(visit: Visit) -> Side:
-    comparison = visit.comparison
-    assert comparison is not None
-    if visit.earlier is None:
-        return Side(comparison, len(comparison.runs))
-    return Side(visit.earlier.both, len(comparison.runs), visit.earlier.since)
-
-
-def _details(visit: Visit, timing: tuple[Pair, Phrase] | None = None) -> dict[str, object]:
-    differences = None
-    if visit.earlier is not None and visit.comparison is not None:
-        differences = comparison_details.replayed(visit.earlier.comparison, visit.comparison, visit.earlier.record)
-    return comparison_details.payload(
-        _side(visit), visit.speeds, timing=timing, earlier=visit.found, differences=differences
-    )
-
-
-def _picker(services: Services, visit: Visit, model: str, precision: str) -> dict[str, object]:
-    opened = visit.comparison if visit.opened else None
-    return offered(services, model, precision, opened=opened, nonce=visit.run_id if visit.opened else None)
-
-
 def _pair(visit: Visit, caller: Caller) -> Pair | None:
     """The two runs that the event names, where they are two precisions of one model."""
     wanted = caller.event.get("pair")
     if visit.comparison is None or not isinstance(wanted, list):
         return None
-    return next((pair for pair in comparison_details.precision_pairs(_side(visit)) if list(pair) == wanted), None)
+    return next((pair for pair in comparison_details.precision_pairs(side_of(visit)) if list(pair) == wanted), None)
 
 
 def wire(page: Page) -> None:

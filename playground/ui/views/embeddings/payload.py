@@ -14,8 +14,8 @@ from playground.core.types import Background, EmbeddingResult, TextRead
 from playground.plots import find
 from playground.ui import texts
 from playground.ui.components.figures import words
+from playground.ui.components.model_choices import model_name
 from playground.ui.texts import Language, Phrase
-from playground.ui.views.ranking.payload import model_name
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import logging
 import secrets
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, NamedTuple, cast
@@ -14,19 +13,22 @@ from typing import Any, NamedTuple, cast
 import gradio as gr
 from gradio.components.plot import PlotData
 
-from playground.core.errors import InvalidInput, ModelBroken, PlaygroundError
 from playground.core.limits import validate
-from playground.core.types import Background, EmbeddingResult, ModelChoice, RerankRequest, Step
-from playground.engine.background import language_of
+from playground.core.types import RerankRequest
 from playground.models import catalog
 from playground.ui import texts
+from playground.ui.components.asked import Asked, note_phrase
+from playground.ui.components.downloads import download_part, file
 from playground.ui.components.figures import CONFIG
 from playground.ui.components.html_parts import asset, html_part, phrases
 from playground.ui.components.localized import Localized
-from playground.ui.components.model_choices import embedder_choices
+from playground.ui.components.model_choices import embedder_choices, model_name
+from playground.ui.components.progress_line import step
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Language, Phrase, phrase
+from playground.ui.views.embeddings.chosen_models import MOST_MODELS, Chosen, Slot, build_slot, updates
+from playground.ui.views.embeddings.embedding_run import embed
 from playground.ui.views.embeddings.payload import (
     COLOURS,
     FIGURES,
@@ -36,34 +38,15 @@ from playground.ui.views.embeddings.payload import (
     as_page,
     caption,
     draw,
-    finished,
     order_of,
     payload,
     to_csv,
 )
-from playground.ui.views.ranking.payload import model_name
-from playground.ui.views.ranking.view import file
 from playground.ui.wiring import Caller, listen
-from playground.ui.workspace.asked import Asked, note_phrase
-from playground.ui.workspace.choices import model_facts
 
-# More do not fit beside each other.
-MOST_MODELS = 4
 SECONDS_BETWEEN_STEPS = 0.25
-MIB = 2**20
 # Gradio fetches plotly when a page first shows a plot of its own; our script draws with it.
 EMPTY_PLOT = json.dumps({"data": [], "layout": {"height": 20, "width": 20}, "config": CONFIG})
-
-log = logging.getLogger(__name__)
-
-
-class Slot(NamedTuple):
-    """What stands under the models box for one chosen model: its facts, the switch and text of its instruction."""
-
-    box: gr.Column
-    line: gr.HTML
-    switch: gr.Checkbox
-    text: gr.Textbox
 
 
 @dataclass(frozen=True)
@@ -85,45 +68,6 @@ class Widgets:
     def chosen(self) -> list[Any]:
         """The components whose values make a `Chosen`, in its order."""
         return [self.models, self.slotted, *(slot.switch for slot in self.slots), *(slot.text for slot in self.slots)]
-
-
-class Chosen(NamedTuple):
-    """The models chosen, and what was said of their instructions."""
-
-    models: tuple[str, ...]
-    slotted: tuple[str, ...]
-    switches: tuple[bool, ...]
-    texts: tuple[str, ...]
-
-    @classmethod
-    def of(cls, models: Sequence[str] | None, slotted: Sequence[str] | None, *typed: Any) -> Chosen:
-        """From the values of `Widgets.chosen`; a model that was named twice stands once."""
-        names = dict.fromkeys(name.strip() for name in models or () if name and name.strip())
-        switches, written = typed[:MOST_MODELS], typed[MOST_MODELS:]
-        said = tuple(map(bool, switches)), tuple(text or "" for text in written)
-        return cls(tuple(names), tuple(slotted or ()), *said)
-
-    def said(self, model: str) -> tuple[bool, str]:
-        """Switch and text of a model: as they stand, or as they begin for one that has no slot yet."""
-        if model not in self.slotted:
-            entry = catalog.find(model.split("@")[0])
-            return entry is None or bool(entry.instruction), entry.instruction if entry is not None else ""
-        place = self.slotted.index(model)
-        return self.switches[place], self.texts[place]
-
-    def instruction(self, model: str) -> str | None:
-        """For `Engine.embed`: None takes the model's own, an empty text none. The text's own spaces count."""
-        on, text = self.said(model)
-        return "" if not on else text if text.strip() else None
-
-
-class SlotUpdate(NamedTuple):
-    """A slot after another choice of models."""
-
-    box: Any
-    line: Any
-    switch: Any
-    text: Any
 
 
 @dataclass(frozen=True)
@@ -171,7 +115,7 @@ def build(services: Services, localized: Localized) -> Widgets:
             label="embeddings.models",
             info="embeddings.models_public" if services.settings.public else "embeddings.models_info",
         )
-        slots = tuple(_build_slot(place, first, localized) for place in range(MOST_MODELS))
+        slots = tuple(build_slot(place, first, localized) for place in range(MOST_MODELS))
         with gr.Row(elem_classes="pg-actions", elem_id="embeddings-actions"):
             run = localized(
                 gr.Button(variant="primary", elem_id="embeddings-run", scale=0, min_width=150), value="embeddings.run"
@@ -181,7 +125,8 @@ def build(services: Services, localized: Localized) -> Widgets:
                 value="run.stop",
             )
             status = phrases(elem_id="embeddings-status")
-    shown = html_part("embeddings/results", asset("embeddings/results.html"), elem_id="embeddings-result")
+    scripts = [f"embeddings/{name}" for name in ("heatmap", "pair", "table", "results")]
+    shown = html_part(scripts, asset("embeddings/results.html"), elem_id="embeddings-result")
     loader = gr.Plot(
         show_label=False,
         container=False,
@@ -189,49 +134,14 @@ def build(services: Services, localized: Localized) -> Widgets:
         elem_id="embeddings-loader",
         elem_classes="pg-unseen",
     )
-    download = html_part("shared/download", "<span></span>", elem_id="embeddings-download", elem_classes="pg-unseen")
+    download = download_part("embeddings-download")
     return Widgets(models, slots, run, stop, status, shown, loader, download, gr.State(first), gr.State(Visit()))
-
-
-def _build_slot(place: int, models: Sequence[str], localized: Localized) -> Slot:
-    """One slot, filled where a model stands in it from the start."""
-    model = models[place] if place < len(models) else ""
-    on, text = Chosen(tuple(models), (), (), ()).said(model)
-    with gr.Column(visible=bool(model), elem_classes="pg-slot", elem_id=f"embeddings-slot-{place}") as box:
-        line = phrases(_facts(model) if model else None)
-        with gr.Row(elem_classes="pg-slot-row"):
-            switch = localized(
-                gr.Checkbox(value=on, elem_id=f"embeddings-switch-{place}", scale=0, min_width=210, container=False),
-                label="embeddings.instruction",
-            )
-            written = localized(
-                gr.Textbox(
-                    value=text,
-                    lines=1,
-                    max_lines=4,
-                    container=False,
-                    show_label=False,
-                    elem_id=f"embeddings-text-{place}",
-                    min_width=200,
-                ),
-                label="embeddings.instruction_text",
-                placeholder="embeddings.instruction_own",
-            )
-    return Slot(box, line, switch, written)
 
 
 def on_models(services: Services, caller: Caller, *values: Any) -> tuple[Any, ...]:
     """One slot for each model; what was typed for a model stays with it."""
     chosen = Chosen.of(*values)
-    updates: list[Any] = []
-    for place in range(MOST_MODELS):
-        if place >= len(chosen.models):
-            updates.append(SlotUpdate(gr.update(visible=False), [], gr.skip(), gr.skip()))
-            continue
-        model = chosen.models[place]
-        on, text = chosen.said(model)
-        updates.append(SlotUpdate(gr.update(visible=True), _facts(model), on, text))
-    return (chosen.models[:MOST_MODELS], *updates)
+    return (chosen.models[:MOST_MODELS], *updates(chosen))
 
 
 def on_embed(services: Services, caller: Caller, visit: Visit, *values: Any) -> Iterator[Ran]:
@@ -243,29 +153,26 @@ def on_embed(services: Services, caller: Caller, visit: Visit, *values: Any) -> 
     stop = services.stops.start(caller.session)
     try:
         busy = {"run": gr.update(interactive=False), "stop": gr.update(interactive=True)}
-        loader = gr.update(visible=True, value=PlotData(type="plotly", plot=EMPTY_PLOT))
-        yield _said([_step("run.start")], **busy)._replace(loader=loader)
+        yield _said([step("run.start")], **busy)._replace(loader=on_plotless(services, caller))
         n_chosen = len(values) - len(Asked._fields)
-        chosen, asked = Chosen.of(*values[:n_chosen]), Asked(*values[n_chosen:])
-        _check(chosen)
-        parsed = asked.parsed()
-        query = asked.query if (asked.query or "").strip() else parsed.query or ""
+        chosen, asked = Chosen.of(*values[:n_chosen]).checked(), Asked(*values[n_chosen:])
+        query, parsed = asked.read()
         checked = validate(RerankRequest(query, parsed.passages), services.engine.limits)
         warnings = tuple(note_phrase(note) for note in (*parsed.notes, *checked.notes))
         columns = [Column(model) for model in chosen.models]
         now = replace(visit, warnings=warnings, nonce=secrets.token_hex(4), arrangement=_fresh(visit.arrangement))
         for place, model in enumerate(chosen.models):
-            steps = _embed(services, model, chosen.instruction(model), asked, checked.request, stop)
+            steps = embed(services, model, chosen.instruction(model), asked, checked.request, stop)
             shown_at = 0.0
             while True:
                 try:
-                    step = next(steps)
+                    said = next(steps)
                 except StopIteration as end:
                     columns[place] = end.value
                     break
                 if time.monotonic() - shown_at >= SECONDS_BETWEEN_STEPS:
                     shown_at = time.monotonic()
-                    yield _said([*_which(model, place, len(columns)), step])
+                    yield _said([*_which(model, place, len(columns)), said])
             now = replace(now, columns=tuple(columns))
             if place < len(columns) - 1 and not stop.is_set():
                 yield _said(_which(chosen.models[place + 1], place + 1, len(columns)))._replace(
@@ -277,6 +184,11 @@ def on_embed(services: Services, caller: Caller, visit: Visit, *values: Any) -> 
         yield _ended(now, caller, stopped=stop.is_set())._replace(query=filled)
     finally:
         services.stops.end(caller.session, stop)
+
+
+def on_plotless(services: Services, caller: Caller) -> dict[str, Any]:
+    """The hidden plot with which plotly comes."""
+    return gr.update(visible=True, value=PlotData(type="plotly", plot=EMPTY_PLOT))
 
 
 def on_stop(services: Services, caller: Caller) -> list[Phrase]:
@@ -327,57 +239,6 @@ def failed(said: Phrase) -> Ran:
     return _said([said], run=gr.update(interactive=True), stop=gr.update(interactive=False))
 
 
-def _check(chosen: Chosen) -> None:
-    if not chosen.models:
-        raise InvalidInput("Choose at least one embedding model.")
-    if len(chosen.models) > MOST_MODELS:
-        raise InvalidInput(
-            "{n} models do not fit beside each other. Choose at most {most}.", n=len(chosen.models), most=MOST_MODELS
-        )
-
-
-def _embed(
-    services: Services, model: str, instruction: str | None, asked: Asked, request: RerankRequest, stop: Any
-) -> Generator[Phrase, None, Column]:
-    """The steps of one model. What goes wrong with it stays in its column."""
-    try:
-        choice = replace(asked._replace(model=model).choice(services), kind="embedder")
-        result = None
-        for step in services.engine.embed(request, choice, instruction=instruction, stop=stop):
-            result = step.result
-            yield _step_of(step)
-        if result is None:
-            return Column(model)
-        background, warnings = yield from _measure(services, choice, result, stop)
-        yield _step("embeddings.laying_out")
-        return finished(model, result, background, warnings)
-    except PlaygroundError as error:
-        return Column(model, error=texts.of_error(error))
-    except Exception as error:  # the other models are worth more than an early end
-        log.exception("%s failed in the embeddings", model)
-        broken = ModelBroken(
-            "{model} failed in an unforeseen way ({reason}). The log has the details; the other models went on.",
-            model=model,
-            reason=f"{type(error).__name__}: {error}"[:200],
-        )
-        return Column(model, error=texts.of_error(broken))
-
-
-def _measure(
-    services: Services, choice: ModelChoice, result: EmbeddingResult, stop: Any
-) -> Generator[Phrase, None, tuple[Background | None, list[Phrase]]]:
-    """What this model gives to unrelated texts. Without it the cosines still stand, with a warning."""
-    try:
-        background = None
-        language = language_of(result.request)
-        for step in services.engine.background(choice, language, instruction=result.instruction, stop=stop):
-            background = step.result
-            yield _step("embeddings.measuring", step.done, step.total)
-    except PlaygroundError as error:
-        return None, [phrase("embeddings.no_background", "warn"), texts.of_error(error, "warn")]
-    return background, [] if background is not None else [phrase("embeddings.no_background", "warn")]
-
-
 def _redrawn(visit: Visit, language: Language) -> Shown:
     if not visit.nonce:
         return Shown(gr.skip(), visit)
@@ -422,28 +283,9 @@ def _fresh(arrangement: Arrangement) -> Arrangement:
     return replace(arrangement, by=0, large=False)
 
 
-def _facts(model: str) -> list[Phrase]:
-    """The model's name and what is known of it."""
-    name = model_name(model)
-    return [{"en": name, "zh": name, "tone": "name"}, *model_facts(model)]
-
-
 def _which(model: str, place: int, n: int) -> list[Phrase]:
     """Which model is at work, where there are several."""
     return [phrase("embeddings.model_of", "plain", place=place + 1, total=n, model=model_name(model))] if n > 1 else []
-
-
-def _step_of(step: Step[EmbeddingResult]) -> Phrase:
-    if step.phase == "download":
-        key = "run.download" if step.total else "run.download_unknown"
-        return _step(key, step.done // MIB, step.total // MIB)
-    if step.phase in ("score", "done"):
-        return _step("run.score", step.done, step.total)
-    return _step("run.stopping" if step.phase == "stopped" else f"run.{step.phase}")
-
-
-def _step(key: str, done: int = 0, total: int = 0) -> Phrase:
-    return phrase(key, "muted", done=done, total=total) | {"bar": {"done": done, "total": total}}
 
 
 def _place(value: object, visit: Visit) -> int | None:
@@ -483,6 +325,7 @@ def wire(page: Page) -> None:
         concurrency_limit=None,
         concurrency_id="stop-embed",
     )
+    listen(w.shown.plotless, partial(on_plotless, services), me=me, outputs=[w.loader])
     arranged: dict[str, Any] = {"me": me, "inputs": [w.visit], "outputs": [w.shown, w.visit]}
     listen(w.shown.arranged, partial(on_arrange, services), **arranged)
     listen(page.header.switched, partial(on_language, services), **arranged)

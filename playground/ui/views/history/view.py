@@ -4,31 +4,35 @@ from __future__ import annotations
 
 import base64
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
 
+from playground.core.errors import HistoryError
 from playground.engine.comparison_record import is_comparison
 from playground.engine.manifest import from_manifest
-from playground.history.rows import Run, RunRow
+from playground.history.rows import Kept, Run, RunRow
 from playground.ui import texts
+from playground.ui.components.asked import Restored, restored
 from playground.ui.components.html_parts import asset, html_part
 from playground.ui.components.localized import Localized
+from playground.ui.components.model_choices import model_name
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import phrase
+from playground.ui.views.compare import shown as of_compare
 from playground.ui.views.compare import view as compare
 from playground.ui.views.ranking import saved_thresholds
 from playground.ui.views.ranking import view as ranking
-from playground.ui.views.ranking.payload import model_name
-from playground.ui.wiring import Caller, listen, tell
-from playground.ui.workspace.asked import Restored, restored
+from playground.ui.wiring import Caller, listen
 
 PAGE_ROWS = 30
 MAX_NOTE_CHARS = 2_000
+# A batch of a big model on a CPU takes seconds, and a scoring ends after its batch.
+STOP_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Opened(NamedTuple):
 
     workspace: Restored
     shown: ranking.Shown
-    compared: compare.Shown
+    compared: of_compare.Shown
     status: Any
     tabs: Any
 
@@ -116,8 +120,13 @@ def on_list(
     starred: bool,
     n_rows: int,
     deleted: Run | None = None,
+    done: tuple[str, Kept] | None = None,
 ) -> Listed:
-    """The visitor's runs that match, newest first.
+    """The visitor's runs that match, newest first, and how much of everything is kept.
+
+    Args:
+        deleted: may be brought back.
+        done: what was done to the history (`imported`, `forgotten`), and to how much of it.
 
     Raises:
         HistoryError: the file cannot be read.
@@ -132,6 +141,9 @@ def on_list(
         "filtered": bool((text or "").strip() or model or starred),
         "notices": [texts.both(notice) for notice in store.notices],
         "deleted": {"id": deleted.id, "query": deleted.query} if deleted else None,
+        "kept": asdict(store.count(caller.owner)),
+        "room": _room(services, caller),
+        "done": None if done is None else {"verb": done[0], **asdict(done[1])},
     }
     models = store.models(caller.owner)
     choices = [(texts.say("history.all_models", caller.language), ""), *((_models(name), name) for name in models)]
@@ -147,13 +159,13 @@ def on_more(
 
 
 def on_act(services: Services, caller: Caller, text: str, model: str | None, starred: bool, n_rows: int) -> Listed:
-    """Star, note, delete or restore one run, then list again.
+    """Star, note, delete or restore one run, or forget everything; then list again.
 
     Raises:
         HistoryError: the run is gone or another visitor's, or the file cannot be written.
     """
     verb, run_id, value = caller.text("verb"), caller.text("id"), caller.event.get("value")
-    store, owner, deleted = services.history, caller.owner, None
+    store, owner, deleted, done = services.history, caller.owner, None, None
     if verb == "star":
         store.star(run_id, owner, value is True)
     elif verb == "note":
@@ -163,7 +175,9 @@ def on_act(services: Services, caller: Caller, text: str, model: str | None, sta
         store.delete(run_id, owner)
     elif verb == "restore":
         store.restore(run_id, owner)
-    return on_list(services, caller, text, model, starred, n_rows, deleted)
+    elif verb == "forget":
+        done = ("forgotten", _forget(services, owner))
+    return on_list(services, caller, text, model, starred, n_rows, deleted, done)
 
 
 def on_open(services: Services, caller: Caller, visit: ranking.Visit) -> Opened:
@@ -198,7 +212,7 @@ def on_replay(services: Services, caller: Caller, visit: ranking.Visit) -> Opene
 
 
 def on_export(services: Services, caller: Caller) -> dict[str, str]:
-    """All runs of the visitor as one file."""
+    """Runs, labels, sets, scores and thresholds of the visitor as one file."""
     data = services.history.export(caller.owner)
     return {
         "name": "rerank-playground-history.jsonl.gz",
@@ -209,15 +223,13 @@ def on_export(services: Services, caller: Caller) -> dict[str, str]:
 
 
 def on_import(services: Services, caller: Caller, path: str | None, *filters: Any) -> Listed:
-    """Take in the runs of an exported file.
+    """Take in an exported file.
 
     Raises:
-        HistoryError: it is no such file, or damaged; nothing was taken in.
+        HistoryError: it is no such file, damaged, or more than may be kept; nothing was taken in.
     """
-    if path:
-        n = services.history.import_(caller.owner, Path(path))
-        tell(caller, texts.say("history.imported", caller.language, n=n))
-    return on_list(services, caller, *filters)
+    done = ("imported", services.history.import_(caller.owner, Path(path))) if path else None
+    return on_list(services, caller, *filters, done=done)
 
 
 def opened(services: Services, caller: Caller, visit: ranking.Visit, run: Run, *, again: bool = False) -> Opened:
@@ -228,7 +240,7 @@ def opened(services: Services, caller: Caller, visit: ranking.Visit, run: Run, *
     """
     status = [phrase("run.opened", "muted", date=run.created_at.strftime("%Y-%m-%d %H:%M UTC"))]
     if is_comparison(run.manifest):
-        compared = compare.reopened(services, caller, run.id, run.manifest, again=again)
+        compared = of_compare.reopened(services, caller, run.id, run.manifest, again=again)
         comparison = compared.visit.comparison
         return Opened(
             workspace=restored(comparison.request, comparison.runs[0].choice),
@@ -242,7 +254,7 @@ def opened(services: Services, caller: Caller, visit: ranking.Visit, run: Run, *
     return Opened(
         workspace=restored(result.request, choice),
         shown=ranking.show(services, caller, now),
-        compared=compare.NOTHING_NEW,
+        compared=of_compare.NOTHING_NEW,
         status=status,
         tabs=gr.update(selected="ranking"),
     )
@@ -253,6 +265,27 @@ def opened_outputs(page: Page) -> list[Any]:
     rank: ranking.Widgets = page.views["ranking"]
     beside: compare.Widgets = page.views["compare"]
     return [*page.workspace.asked, *rank.shown, *beside.shown, page.workspace.status, page.tabs]
+
+
+def _forget(services: Services, owner: str) -> Kept:
+    """Everything of the visitor is gone; what that was. Scoring behind the page ends first: it would go on to write.
+
+    Raises:
+        HistoryError: a scoring did not end in time, or the file cannot be written.
+    """
+    services.jobs.stop(owner)
+    if not services.jobs.wait(owner, STOP_SECONDS):
+        raise HistoryError("A labelled set is still being scored, so nothing was forgotten. Try again in a minute.")
+    services.jobs.forget(owner)
+    return services.history.forget(owner)
+
+
+def _room(services: Services, caller: Caller) -> dict[str, float] | None:
+    """Megabytes that the visitor keeps and may keep; None where there is no limit."""
+    most = services.history.most_bytes
+    if most is None:
+        return None
+    return {"used": services.history.n_bytes(caller.owner) / 1_000_000, "most": most / 1_000_000}
 
 
 def _row(row: RunRow) -> dict[str, object]:
@@ -283,7 +316,8 @@ def wire(page: Page) -> None:
         listen(event, refresh, inputs=w.filters, trigger_mode="always_last", **listed)
     listen(w.runs.acted, partial(on_act, services), inputs=w.filters, trigger_mode="multiple", **listed)
     listen(w.runs.extended, partial(on_more, services), me=me, inputs=w.filters, outputs=[w.runs, w.model, w.n_rows])
-    listen(w.export.click, partial(on_export, services), me=me, outputs=[rank.download])
+    for event in (w.export.click, w.runs.exportasked):
+        listen(event, partial(on_export, services), me=me, outputs=[rank.download])
     listen(w.import_.upload, partial(on_import, services), inputs=[w.import_, *w.filters], **listed)
 
     shown: dict[str, Any] = {"me": me, "inputs": [rank.visit], "outputs": opened_outputs(page)}

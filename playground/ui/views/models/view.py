@@ -15,10 +15,10 @@ from playground.paths import BUILT_IN_MODELS
 from playground.ui import texts
 from playground.ui.components.html_parts import html_part, phrases
 from playground.ui.components.localized import Localized
+from playground.ui.components.model_choices import model_name
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import phrase
-from playground.ui.views.ranking.payload import model_name
 from playground.ui.wiring import Caller, listen
 
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)

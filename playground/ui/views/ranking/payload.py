@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from playground.core.labels import Label
 from playground.core.types import RerankResult, ScoredPassage
-from playground.models import catalog
 from playground.ui import texts
+from playground.ui.components.html_parts import packed
 from playground.ui.components.labels import mark, said
+from playground.ui.components.model_choices import model_name
 from playground.ui.texts import Phrase
 
 MAX_STREAMED_ROWS = 50
@@ -35,6 +36,7 @@ def payload(
         replay: what changed since the run was made first.
     """
     shown = result.scored[:MAX_STREAMED_ROWS] if streaming else result.scored
+    max_chars = MAX_STREAMED_CHARS if streaming else None
     scale = result.scale
     return {
         "nonce": "" if streaming else secrets.token_hex(4),
@@ -50,10 +52,7 @@ def payload(
             "high": scale.high if math.isfinite(scale.high) else None,
         },
         "run": _run(result),
-        "rows": [
-            _row(scored, None if labels is None else labels[scored.index], MAX_STREAMED_CHARS if streaming else None)
-            for scored in shown
-        ],
+        "rows": packed([_row(scored, None if labels is None else labels[scored.index], max_chars) for scored in shown]),
         "n_scored": len(result.scored),
         "n_total": len(result.request.passages),
         "n_missing": len(result.missing),
@@ -78,12 +77,6 @@ def _run(result: RerankResult) -> dict[str, object]:
         "tokens_per_second": result.n_tokens / result.seconds if timed else None,
         "n_cached": result.n_cached,
     }
-
-
-def model_name(model_id: str) -> str:
-    """The name people know a model by: the catalogue's for a built-in one, else its id."""
-    entry = catalog.find(model_id)
-    return entry.name if entry is not None and entry.built_in else model_id
 
 
 def _row(scored: ScoredPassage, label: Label | None, max_chars: int | None) -> dict[str, object]:

@@ -32,7 +32,8 @@ def on_ask(services: Services, caller: Caller, visit: Any) -> dict[str, object]:
         HistoryError: the file cannot be read.
     """
     result: RerankResult | None = visit.result
-    saved = services.history.thresholds.list(caller.owner)
+    # The tab reports that it is open before the load event has given a new browser its id.
+    saved = services.history.thresholds.list(caller.owner) if caller.owner else []
     in_use = next((each for each in saved if each.id == caller.text("used")), None)
     used = None
     if in_use is not None and result is not None and _refusal(in_use, result) is None:

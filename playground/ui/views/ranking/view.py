@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,6 +16,8 @@ from playground.engine.exports import to_csv, to_json, to_snippet
 from playground.engine.manifest import from_manifest, manifest
 from playground.plots.words import SIGMOID_OF
 from playground.ui.components import labels
+from playground.ui.components.asked import Asked, note_phrase
+from playground.ui.components.downloads import download_part, file
 from playground.ui.components.figures import figure
 from playground.ui.components.html_parts import asset, html_part, phrases
 from playground.ui.components.localized import Localized
@@ -30,7 +31,6 @@ from playground.ui.views.ranking import saved_thresholds
 from playground.ui.views.ranking.payload import payload
 from playground.ui.wiring import Caller, listen
 from playground.ui.workspace import view as workspace
-from playground.ui.workspace.asked import Asked, note_phrase
 from playground.ui.workspace.choices import examples
 
 SECONDS_BETWEEN_TABLES = 0.25
@@ -105,7 +105,8 @@ NOTHING_NEW = Shown(gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip())
 
 def build(services: Services, localized: Localized) -> Widgets:
     """The list with its threshold, then the plots."""
-    results = html_part("ranking/results", asset("ranking/results.html"), _cards(), elem_id="ranking-results")
+    scripts = [f"ranking/{name}" for name in ("query_words", "threshold", "rows", "results")]
+    results = html_part(scripts, asset("ranking/results.html"), _cards(), elem_id="ranking-results")
     with gr.Column(visible=False, elem_id="ranking-plots") as plots, gr.Row():
         with gr.Column(scale=3, min_width=300, elem_classes="pg-card"):
             phrases([phrase("ranking.bars")], elem_classes="pg-plot-title")
@@ -113,7 +114,7 @@ def build(services: Services, localized: Localized) -> Widgets:
         with gr.Column(scale=2, min_width=300, elem_classes="pg-card"):
             phrases([phrase("ranking.distribution")], elem_classes="pg-plot-title")
             distribution = gr.Plot(show_label=False, container=False, elem_id="ranking-distribution")
-    download = html_part("shared/download", "<span></span>", elem_id="ranking-download", elem_classes="pg-unseen")
+    download = download_part("ranking-download")
     snippet = html_part("ranking/snippet", "<span></span>", elem_id="ranking-snippet", elem_classes="pg-unseen")
     answers = labels.build("ranking-labels")
     saved = saved_thresholds.build()
@@ -130,15 +131,15 @@ def on_rerank(services: Services, caller: Caller, visit: Visit, *values: Any) ->
     try:
         yield Ran(NOTHING_NEW, [step("run.start")], gr.update(interactive=False), gr.update(interactive=True))
         asked = Asked(*values)
-        parsed = asked.parsed()
-        query = asked.query if (asked.query or "").strip() else parsed.query or ""
+        query, parsed = asked.read()
         request = RerankRequest(query, parsed.passages, (asked.instruction or "").strip() or None)
         choice = asked.choice(services)
         stored, _ = labels.found(services, caller, request)
-        shown_at = 0.0
+        # From the start on: what takes no time, because every score is known, is shown once, at its end.
+        shown_at = time.monotonic()
         last = None
         for last in services.engine.rerank(request, choice, stop=stop):
-            if time.monotonic() - shown_at < SECONDS_BETWEEN_TABLES or last.phase in ("done", "stopped"):
+            if time.monotonic() - shown_at < SECONDS_BETWEEN_TABLES or _is_last(last):
                 continue
             shown_at = time.monotonic()
             yield _running(visit, last, stored)
@@ -211,11 +212,6 @@ def on_export(services: Services, caller: Caller, visit: Visit) -> Exported:
     return Exported(gr.skip(), gr.skip())
 
 
-def file(name: str, mime: str, text: str) -> dict[str, str]:
-    """A file to be made in the browser; the nonce makes the same file twice two events."""
-    return {"name": name, "mime": mime, "text": text, "nonce": secrets.token_hex(4)}
-
-
 def show(
     services: Services,
     caller: Caller,
@@ -251,6 +247,11 @@ def failed(said: Phrase) -> Ran:
 def _cards() -> dict[str, object]:
     """What stands there before the first run: an example on every card."""
     return {"examples": [{"id": each.id, "title": each.title, "look_for": each.look_for} for each in examples()]}
+
+
+def _is_last(progress: Progress) -> bool:
+    """Whether the whole result follows at once."""
+    return progress.phase in ("done", "stopped") or (progress.phase == "score" and progress.done == progress.total)
 
 
 def _running(visit: Visit, progress: Progress, stored: list[Label | None]) -> Ran:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from playground.ui.views.threshold.page_turns import LruCache
+from playground.ui.page_turns import LruCache
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from playground.core.labels import LabelledSet
+from playground.ui.components.downloads import download_part, file
 from playground.ui.components.html_parts import asset, html_part
 from playground.ui.components.localized import Localized
 from playground.ui.page import Page
+from playground.ui.page_turns import LruCache
 from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
-from playground.ui.views.ranking.view import file
 from playground.ui.views.threshold.labelled_set_in_view import PAGE, Frame, Parameters, Selection, SetInView, open_set
-from playground.ui.views.threshold.page_turns import LruCache
 from playground.ui.wiring import Caller, listen
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def build(services: Services, localized: Localized) -> Widgets:
     """Layout only."""
     return Widgets(
         board=html_part("threshold/quality", asset("threshold/quality.html"), elem_id="quality-board"),
-        download=html_part("shared/download", "<span></span>", elem_id="quality-download", elem_classes="pg-unseen"),
+        download=download_part("quality-download"),
         found=LruCache(MOST_KEPT),
     )
 
@@ -93,7 +93,7 @@ def on_export(services: Services, found: LruCache[Any], caller: Caller, selectio
     settings = quality_table.settings_of(caller.event, selection.relevant_from)
     table = _table(services, caller, found, in_view, _token(services, caller, selection), settings)
     if caller.text("which") == "questions":
-        return file("quality-by-question.csv", "text/csv", quality_table.queries_csv(table))
+        return file("quality-by-query.csv", "text/csv", quality_table.queries_csv(table))
     return file("quality.csv", "text/csv", quality_table.figures_csv(table))
 
 

@@ -8,15 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from playground.analysis.counting import LeftOut
+from playground.analysis.definitions import PRESETS, Counting, Unscored
 from playground.analysis.naming import spec_names
 from playground.analysis.paired import LEAST_QUERIES, Contest, Estimate, compare, table
-from playground.analysis.quality import PRESETS, Counting, LeftOut, Quality, Unscored, measure
+from playground.analysis.quality import Quality, measure
 from playground.core.errors import PlaygroundError
 from playground.core.labels import LabelledSet, SetScores
 from playground.core.spreadsheet_cells import safe_cell
 from playground.history.rows import ScorerRow
 from playground.ui import texts
-from playground.ui.views.ranking.payload import model_name
+from playground.ui.components.model_choices import model_name
 
 MOST_ROWS = 300
 MOST_CHARS = 300

@@ -18,12 +18,13 @@ from playground.core.limits import clean
 from playground.core.thresholds import Method, Threshold
 from playground.engine import snippets, threshold_files
 from playground.ui import texts
+from playground.ui.components.downloads import download_part, file
 from playground.ui.components.html_parts import asset, html_part
 from playground.ui.components.localized import Localized
+from playground.ui.components.model_choices import model_name
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
-from playground.ui.views.ranking.payload import model_name
 from playground.ui.views.threshold.labelled_set_in_view import READY, Frame, Parameters, Selection, SetInView, open_set
 from playground.ui.views.threshold.threshold_panel import BY_HAND, line_form
 from playground.ui.wiring import Caller, listen, tell
@@ -77,7 +78,7 @@ def build(services: Services, localized: Localized) -> Widgets:
         label="saved.import",
     )
     hidden: dict[str, Any] = {"elem_classes": "pg-unseen"}
-    download = html_part("shared/download", "<span></span>", elem_id="saved-download", **hidden)
+    download = download_part("saved-download")
     code = html_part("threshold/saved_code", "<span></span>", elem_id="saved-code", **hidden)
     line = html_part("threshold/answer", "<span></span>", elem_id="saved-loaded", **hidden)
     return Widgets(form, saved, upload, download, code, line)
@@ -123,8 +124,7 @@ def on_act(services: Services, caller: Caller, selection: Selection) -> Acted:
     verb, id = caller.text("verb"), caller.text("id")
     if verb == "download":
         text = threshold_files.to_json(store.get(owner, id))
-        file = {"name": "threshold.json", "mime": "application/json", "text": text, "nonce": secrets.token_hex(4)}
-        return Acted(download=file)
+        return Acted(download=file("threshold.json", "application/json", text))
     deleted = None
     if verb == "delete":
         deleted = store.get(owner, id)

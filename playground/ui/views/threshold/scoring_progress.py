@@ -9,10 +9,10 @@ from playground.core.errors import PlaygroundError
 from playground.core.types import ModelSpec, Progress
 from playground.models import bm25
 from playground.ui import texts
+from playground.ui.components.model_choices import model_name
 from playground.ui.components.progress_line import step_of
+from playground.ui.scoring_jobs import Job
 from playground.ui.texts import Phrase, phrase
-from playground.ui.views.ranking.payload import model_name
-from playground.ui.views.threshold.scoring_jobs import Job
 
 
 def name_of(model_id: str) -> str:

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from playground.core.labels import LabelledSet
 from playground.inputs import labelled_sets
+from playground.ui.components.asked import Asked, note_phrase
+from playground.ui.components.downloads import download_part
 from playground.ui.components.html_parts import asset, html_part, phrases
 from playground.ui.components.localized import Localized
 from playground.ui.page import Page
@@ -31,7 +32,6 @@ from playground.ui.views.threshold.labelled_set_in_view import (
 from playground.ui.views.threshold.set_bar_payload import bar_payload
 from playground.ui.views.threshold.set_files import SUFFIXES, as_download, page_set, same_texts
 from playground.ui.wiring import Caller, listen
-from playground.ui.workspace.asked import Asked, note_phrase
 
 TICK_SECONDS = 1.0
 RELEVANT_FROM = (1, 2, 3)
@@ -97,7 +97,7 @@ def build(services: Services, localized: Localized) -> Widgets:
             ),
             label="labelled_set.import",
         )
-        download = html_part("shared/download", "<span></span>", elem_id="threshold-download", elem_classes="pg-unseen")
+        download = download_part("threshold-download")
     timer = gr.Timer(TICK_SECONDS, active=False)
     kept = gr.BrowserState({}, storage_key=STORAGE_KEY, secret=STORAGE_KEY)
     return Widgets(strip, notice, jobs, upload, download, timer, gr.State(()), gr.State(0), kept)
@@ -210,17 +210,10 @@ def on_import(services: Services, caller: Caller, paths: list[str] | str | None)
     if not files:
         return Chosen()
     read = labelled_sets.read(files, limits=services.engine.limits)
-    sets, owner = services.history.sets, caller.owner
-    set_id = sets.save(owner, read.labelled)
+    sets, scores, key = services.history.sets, labelled_sets.scores_of(read), ""
+    set_id = sets.save(caller.owner, read.labelled, scores)
     said = [phrase("labelled_set.imported", "good", name=read.labelled.name, n=read.labelled.n_pairs)]
-    scores, key = labelled_sets.scores_of(read), ""
     if scores is not None:
-        try:
-            sets.put_scores(owner, scores.spec, scores.scale, "", _scored(read.labelled, scores.logits))
-        except Exception:
-            # Half of a file is worse than nothing of it.
-            sets.delete(owner, set_id)
-            raise
         key = sets.scorer_key(scores.spec, scores.scale, "")
         said.append(phrase("labelled_set.scores_came"))
     return Chosen(Selection(set_id, scorer=key), [*said, *map(note_phrase, read.notes)])
@@ -252,15 +245,6 @@ def not_exported(said: Phrase) -> Exported:
     return Exported(notice=[said])
 
 
-def _scored(labelled: LabelledSet, logits: tuple[tuple[float | None, ...], ...]) -> list[tuple[str, str, float]]:
-    return [
-        (query.query, passage.text, logit)
-        for query, row in zip(labelled.queries, logits, strict=True)
-        for passage, logit in zip(query.passages, row, strict=True)
-        if logit is not None
-    ]
-
-
 def wire(page: Page, w: Widgets, frame: Frame) -> None:
     """Listeners of the strip."""
     services, me, asked = page.services, page.me, page.workspace.asked
@@ -288,5 +272,21 @@ def wire(page: Page, w: Widgets, frame: Frame) -> None:
         outputs=[w.download, w.notice],
         on_error=not_exported,
     )
-    scoring_requests.wire(page, w, frame)
+    asking: dict[str, Any] = {"me": me, "outputs": [w.strip, w.jobs, w.timer, w.seen, w.notice]}
+    scoring: dict[str, Any] = {"inputs": [frame.selection, *asked], "on_error": scoring_requests.not_started} | asking
+    listen(w.strip.scoreasked, partial(scoring_requests.on_score, services), **scoring)
+    listen(w.strip.continued, partial(scoring_requests.on_continue, services), **scoring)
+    quick: dict[str, Any] = {"concurrency_limit": None, "concurrency_id": "threshold-jobs"}
+    listen(w.jobs.halted, partial(scoring_requests.on_stop, services), **asking, **quick)
+    listen(w.jobs.dismissed, partial(scoring_requests.on_dismiss, services), **asking, **quick)
+    ticked = [w.jobs, w.timer, w.seen, w.ended]
+    listen(
+        w.timer.tick,
+        partial(scoring_requests.on_tick, services),
+        me=me,
+        inputs=[w.seen, w.ended],
+        outputs=ticked,
+        **quick,
+    )
+    frame.refresh(w.ended.change)
     frame.refresh(w.strip.wanted)

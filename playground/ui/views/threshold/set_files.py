@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 
 from playground.core.labels import Label, LabelledQuery, LabelledSet
 from playground.core.types import Passage
+from playground.ui.components.asked import Asked
 from playground.ui.views.threshold.labelled_set_in_view import MINE, PAGE, READY
-from playground.ui.workspace.asked import Asked
 
 SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".txt", ".trec", ".qrels", ".run", ".gz", ".zip")
 MIMES = {".csv": "text/csv;charset=utf-8", ".json": "application/json", ".jsonl": "application/x-ndjson"}
@@ -27,8 +27,7 @@ def page_set(asked: Asked) -> LabelledSet:
     Raises:
         InvalidInput: the text cannot be split in the way chosen.
     """
-    parsed = asked.parsed()
-    query = asked.query if (asked.query or "").strip() else parsed.query or ""
+    query, parsed = asked.read()
     if not query.strip() or not parsed.passages:
         return LabelledSet(PAGE, "", ())
     at = datetime.now(UTC)

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from playground.analysis import uncertainty as bands
 from playground.analysis.thresholds import METHODS
+from playground.analysis.unseen import leave_one_query_out
 from playground.ui.views.threshold.panel_payload import bands_of, interval, suggestion
 from playground.ui.views.threshold.sentences import sentence, sentences
 
 if TYPE_CHECKING:
-    from playground.analysis.uncertainty import Estimate, More, Rates, Unseen
+    from playground.analysis.uncertainty import Estimate, More
+    from playground.analysis.unseen import Rates, Unseen
     from playground.ui.views.threshold.held_pairs import Held
 
 # On either side of precision and recall: what counts as known well enough.
@@ -34,7 +36,7 @@ def trust(held: Held, threshold: float, method: str, parameter: float | None) ->
         found = held.once(("at", threshold), lambda: bands.uncertainty_at(held.judged, threshold))
     else:
         found = bands_of(held, rule, parameter)
-        unseen = held.once(("unseen", rule, parameter), lambda: bands.leave_one_query_out(held.judged, rule, parameter))
+        unseen = held.once(("unseen", rule, parameter), lambda: leave_one_query_out(held.judged, rule, parameter))
     return {
         "token": held.token,
         "at": {"threshold": threshold, "method": method, "parameter": parameter},

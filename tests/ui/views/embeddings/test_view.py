@@ -17,20 +17,18 @@ from playground.core.errors import InvalidInput
 from playground.engine.engine import Engine
 from playground.history.store import HistoryStore
 from playground.settings import Settings
+from playground.ui.components.asked import Asked
 from playground.ui.services import Services
-from playground.ui.views.embeddings import payload as drawing
 from playground.ui.views.embeddings import view as embeddings
 from playground.ui.views.embeddings.payload import Arrangement, ranks
-from playground.ui.views.embeddings.view import MOST_MODELS, Chosen, Ran, Visit
+from playground.ui.views.embeddings.view import Ran, Visit
 from playground.ui.wiring import Caller
-from playground.ui.workspace.asked import Asked
 from tests.engine.doubles import Shelf
 from tests.engine.embedders import EmbedderShelf
+from tests.ui.views.embeddings.test_chosen_models import boxes
 
 TEXTS = ("blue whale", "a red panda eats bamboo", "red paint", "the red panda")
 ASKED = Asked("red panda", "\n".join(TEXTS), "auto", "overlap", "auto", "auto", None, "only_second", None, "", ())
-BGE = "BAAI/bge-small-en-v1.5"
-BGE_INSTRUCTION = "Represent this sentence for searching relevant passages: "
 
 
 @pytest.fixture
@@ -43,12 +41,6 @@ def services(tmp_path: Path, shelf: EmbedderShelf) -> Services:
     settings = Settings(db=tmp_path / "history.db", offline=True)
     engine = Engine(load_scorer=Shelf(), load_embedder=shelf, cache_folder=tmp_path / "backgrounds")
     return Services(settings, engine, HistoryStore(settings.db))
-
-
-def boxes(*models: str, slotted: tuple[str, ...] = (), on: tuple[bool, ...] = (), said: tuple[str, ...] = ()) -> Any:
-    """The values of `Widgets.chosen`."""
-    switches = (*on, *[False] * (MOST_MODELS - len(on)))
-    return [list(models), slotted, *switches, *said, *[""] * (MOST_MODELS - len(said))]
 
 
 def run(
@@ -291,6 +283,14 @@ def test_a_folder_is_refused_on_a_public_page(services: Services, caller: Caller
     assert error["en"].startswith("Folders of this machine cannot be opened")
 
 
+def test_the_plot_that_brings_plotly_is_shown_at_the_start_and_again_when_the_page_misses_it(
+    services: Services, caller: Caller
+) -> None:
+    asked_again = embeddings.on_plotless(services, caller)
+    assert asked_again["visible"] is True
+    assert run(services, caller)[0].loader == asked_again
+
+
 def test_stop_keeps_what_is_done(services: Services, caller: Caller) -> None:
     kept = []
     steps = embeddings.on_embed(services, caller, Visit(), *boxes("counts", "other"), *ASKED)
@@ -321,23 +321,6 @@ def test_the_switch_takes_the_instruction_off_the_query_and_only_there(services:
     assert np.array_equal(own.passage_vectors, off.passage_vectors)
     assert not np.array_equal(own.query_vector, off.query_vector)
     assert edited.query_read.n_tokens == own.query_read.n_tokens + 1
-
-
-def test_a_model_brings_its_own_instruction_with_its_space(services: Services, caller: Caller) -> None:
-    chosen = Chosen.of(*boxes("counts", BGE, "built-in/mini-embedder"))
-    assert chosen.said(BGE) == (True, BGE_INSTRUCTION)
-    assert chosen.instruction(BGE) == BGE_INSTRUCTION
-    assert chosen.said("built-in/mini-embedder") == (False, "")
-    assert chosen.instruction("counts") is None
-
-
-def test_what_was_typed_for_a_model_stays_with_it_when_others_come_and_go(services: Services, caller: Caller) -> None:
-    before = boxes("b", BGE, slotted=("a", "b"), on=(True, False), said=("of a", "of b"))
-    slotted, *slots = embeddings.on_models(services, caller, *before)
-    assert slotted == ("b", BGE)
-    assert [(slot.switch, slot.text) for slot in slots[:2]] == [(False, "of b"), (True, BGE_INSTRUCTION)]
-    assert [slot.box["visible"] for slot in slots] == [True, True, False, False]
-    assert slots[1].line[0]["en"] == BGE
 
 
 def test_the_query_of_a_pasted_file_fills_the_box(services: Services, caller: Caller) -> None:
@@ -402,8 +385,3 @@ def test_markup_in_a_text_is_text_in_every_figure(services: Services, caller: Ca
     shown = run(services, caller, asked=asked)[-1].shown
     assert "<img" not in "".join(text for text in shown["columns"][0]["figures"].values())
     assert shown["passages"][0]["text"] == "<img src=x onerror=alert(1)>"
-
-
-def test_equal_cosines_share_a_rank() -> None:
-    assert ranks([0.5, 0.9, 0.5, 0.1]) == [2, 1, 2, 4]
-    assert drawing.order_of([], Arrangement()) == []

@@ -68,6 +68,6 @@ def test_an_exported_file_comes_back_for_another_visitor(services: Services, cal
     exported = history.on_export(services, caller)
     path = tmp_path / exported["name"]
     path.write_bytes(base64.b64decode(exported["base64"]))
-    assert services.history.import_("visitor-two", path) == 1
+    assert services.history.import_("visitor-two", path).runs == 1
     other = Caller(session="p2", owner="visitor-two")
     assert [row["query"] for row in history.on_list(services, other, *FILTERS).runs["runs"]] == ["red panda"]

@@ -13,12 +13,13 @@ import pytest
 from playground.core.errors import HistoryError, InvalidInput
 from playground.core.types import Passage
 from playground.engine.engine import Engine
+from playground.ui.components.asked import Asked
 from playground.ui.services import Services
 from playground.ui.views.history import view as history
+from playground.ui.views.ranking import saved_thresholds
 from playground.ui.views.ranking import view as ranking
 from playground.ui.views.ranking.view import Ran, Visit
 from playground.ui.wiring import Caller
-from playground.ui.workspace.asked import Asked
 from tests.ui import doubles
 
 ASKED = Asked(
@@ -41,7 +42,7 @@ def run(services: Services, caller: Caller, asked: Asked = ASKED, visit: Visit |
 
 
 def rows(ran: Ran) -> list[dict[str, Any]]:
-    return list(ran.shown.results["rows"])
+    return list(json.loads(ran.shown.results["rows"]))
 
 
 def test_a_run_ranks_the_passages_best_first_and_keeps_them(services: Services, caller: Caller) -> None:
@@ -157,8 +158,39 @@ def test_while_it_streams_only_the_best_rows_are_sent(caller: Caller, services: 
 
     asked = ASKED._replace(text="\n".join(f"red line {n}" for n in range(200)))
     result = run(services, caller, asked)[-1].shown.visit.result
-    assert len(payload(result, streaming=True)["rows"]) == MAX_STREAMED_ROWS
-    assert len(payload(result)["rows"]) == 200
+    assert len(json.loads(str(payload(result, streaming=True)["rows"]))) == MAX_STREAMED_ROWS
+    assert len(json.loads(str(payload(result)["rows"]))) == 200
+
+
+def test_what_is_all_known_is_shown_once_and_never_as_a_stream(
+    services: Services, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking, "SECONDS_BETWEEN_TABLES", 0.0)
+    asked = ASKED._replace(text="\n".join(f"red line {n}" for n in range(60)))
+
+    def tables() -> list[tuple[bool, int]]:
+        shown = [ran.shown.results for ran in run(services, caller, asked)]
+        return [
+            (each["streaming"], each["run"]["n_cached"]) for each in shown if isinstance(each, dict) and "rows" in each
+        ]
+
+    tables()
+    assert tables() == [(False, 60)]
+
+
+def test_rows_reach_the_page_as_one_text(services: Services, caller: Caller) -> None:
+    # Gradio's scripts copy every value that a component holds, at each event.
+    shown = run(services, caller, ASKED._replace(text="\n".join(f"red line {n}" for n in range(200))))[-1].shown.results
+
+    def count(value: object) -> int:
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return 1 + sum(map(count, inner))
+
+    assert count(shown) < 100
+
+
+def test_a_tab_that_opens_before_the_browser_has_an_id_asks_for_no_thresholds(services: Services) -> None:
+    assert saved_thresholds.on_ask(services, Caller("s", ""), Visit())["saved"] == []
 
 
 def test_an_event_with_nonsense_in_it_breaks_nothing(services: Services, caller: Caller) -> None:

@@ -14,10 +14,10 @@ import gradio as gr
 from playground.core.labels import Label, LabelledQuery, LabelledSet
 from playground.core.scales import TRAINED_LOGIT
 from playground.core.types import ModelSpec, Passage
+from playground.ui.page_turns import LruCache
 from playground.ui.services import Services
 from playground.ui.views.threshold import quality_tab
 from playground.ui.views.threshold.labelled_set_in_view import PAGE, Selection, open_set
-from playground.ui.views.threshold.page_turns import LruCache
 from playground.ui.views.threshold.quality_table import settings_of
 from playground.ui.wiring import Caller
 

@@ -14,11 +14,11 @@ from playground.core.limits import PUBLIC
 from playground.engine.engine import Engine
 from playground.history.store import HistoryStore
 from playground.settings import Settings
+from playground.ui.components.asked import Asked
 from playground.ui.services import Services
 from playground.ui.views.threshold import scoring_requests, set_bar
 from playground.ui.views.threshold.labelled_set_in_view import EXAMPLE, Selection
 from playground.ui.wiring import Caller
-from playground.ui.workspace.asked import Asked
 from tests.ui import doubles
 from tests.ui.views.threshold.test_set_bar import ASKED, EXAMPLE_SET, MODEL, N_PAIRS, said, strip
 

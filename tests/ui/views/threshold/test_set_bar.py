@@ -17,6 +17,7 @@ from playground.core.errors import HistoryError, InvalidInput
 from playground.core.labels import UNSURE, LabelledSet
 from playground.core.types import Passage
 from playground.inputs import ready_sets
+from playground.ui.components.asked import Asked
 from playground.ui.services import Services
 from playground.ui.views.threshold import scoring_requests, set_bar
 from playground.ui.views.threshold.labelled_set_in_view import (
@@ -31,7 +32,6 @@ from playground.ui.views.threshold.set_bar import Chosen
 from playground.ui.views.threshold.set_bar_payload import bar_payload
 from playground.ui.views.threshold.set_files import as_download
 from playground.ui.wiring import Caller
-from playground.ui.workspace.asked import Asked
 
 EXAMPLE_SET = ready_sets.load()
 N_PAIRS = EXAMPLE_SET.n_pairs

@@ -2,17 +2,31 @@
 window.playgroundPlots = (() => {
   const find = (id) => {
     const plot = document.querySelector(`#${id} .js-plotly-plot`);
-    return plot && plot.layout && plot.layout.meta && window.Plotly ? plot : null;
+    return plot?.layout?.meta && plot._fullLayout?.xaxis && plot.calcdata && window.Plotly ? plot : null;
   };
   const sigmoid = (x) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
-  const line = (value) => ({ "shapes[0].x0": value, "shapes[0].x1": value, "shapes[0].visible": true });
+
+  // Plotly would lay out the whole figure anew, with every word in it, for a few colours and a line: 100 ms for 60 bars.
+  // So the drawing is changed where it stands, and what plotly keeps of it, for when it draws again by itself.
+  function moveLine(plot, value) {
+    const shape = plot.layout.shapes[0], { _offset, l2p } = plot._fullLayout.xaxis, x = _offset + l2p(value);
+    Object.assign(shape, { x0: value, x1: value });
+    for (const path of plot.querySelectorAll(".shapelayer path")) path.setAttribute("d", path.getAttribute("d").replace(/([ML])[^,]+/gu, `$1${x}`));
+  }
+  const barsOf = (plot, trace) => plot.querySelectorAll(".barlayer .trace.bars")[trace]?.querySelectorAll(".point path") || [];
 
   function bars(plot, logit, value) {
     const { logits, n_shown, kept_colour, dropped_colour } = plot.layout.meta;
     const colours = logits.slice(0, n_shown).map((each) => (each >= logit ? kept_colour : dropped_colour));
-    window.Plotly.update(plot, { "marker.color": [colours] }, line(value), [0]);
+    plot.data[0].marker.color = colours;
+    barsOf(plot, 0).forEach((path, at) => {
+      path.style.fill = colours[at];
+      Object.assign(plot.calcdata[0][at], { mc: colours[at], mcc: colours[at] });
+    });
+    moveLine(plot, value);
   }
 
+  // Dropped bars stand on the axis, kept ones on top of them.
   function distribution(plot, logit, value) {
     const { logits, values, edges } = plot.layout.meta;
     const kept = new Array(edges.length - 1).fill(0), dropped = kept.slice();
@@ -21,7 +35,16 @@ window.playgroundPlots = (() => {
       while (bin < kept.length - 1 && values[at] >= edges[bin + 1]) bin += 1;
       (each >= logit ? kept : dropped)[bin] += 1;
     });
-    window.Plotly.update(plot, { y: [dropped, kept] }, line(value), [0, 1]);
+    const { l2p } = plot._fullLayout.yaxis;
+    for (const [trace, sizes, bases] of [[0, dropped, dropped.map(() => 0)], [1, kept, dropped]]) {
+      plot.data[trace].y = sizes;
+      barsOf(plot, trace).forEach((path, at) => {
+        const base = bases[at], top = base + sizes[at];
+        Object.assign(plot.calcdata[trace][at], { b: base, s: sizes[at], y: top });
+        path.setAttribute("d", path.getAttribute("d").replace(/^M([^,]+),[^VH]+V[^VH]+H([^VHZ]+).*$/u, `M$1,${l2p(base)}V${l2p(top)}H$2V${l2p(base)}Z`));
+      });
+    }
+    moveLine(plot, value);
   }
 
   let waiting = 0;
@@ -66,7 +89,10 @@ window.playgroundPlots = (() => {
   function greet() {
     pending = 0;
     const plots = fresh();
-    for (const plot of plots) plot.playgroundSeen = true;
+    for (const plot of plots) {
+      plot.playgroundSeen = true;
+      plot.on("plotly_afterplot", threshold);
+    }
     if (!plots.length) return;
     bind();
     threshold();

@@ -128,7 +128,7 @@ def test_stop_keeps_what_was_scored_and_lets_the_next_model_not_begin(start: Sta
     services, loaded = start(gate)
     services.jobs.start(OWNER, labelled(), [CHOICE, replace(CHOICE, model_id="owner/second")])
     gate.let()
-    until(lambda: n_scored(services, labelled()) == [3])
+    until(lambda: n_scored(services, labelled()) == [3] and gate.n_waiting == 1)
     services.jobs.stop(OWNER)
     first, second = services.jobs.of(OWNER)
     assert (first.stopping, second.state) == (True, "stopped")

@@ -37,6 +37,15 @@ class Asked(NamedTuple):
         """
         return remember(parse_passages(self.text or "", self.split), self.known or ())
 
+    def read(self) -> tuple[str, Parsed]:
+        """The query, which the text may bring where its own box is empty, and what `parsed` finds.
+
+        Raises:
+            InvalidInput: as `parsed`.
+        """
+        parsed = self.parsed()
+        return self.query if (self.query or "").strip() else parsed.query or "", parsed
+
     def choice(self, services: Services) -> ModelChoice:
         """The model and its settings.
 

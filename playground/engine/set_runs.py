@@ -1,0 +1,152 @@
+"""Pairs of many queries through one model, in batches that do not end with a query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+from playground.core.types import EncodedPair, RerankRequest, cosines
+from playground.engine.batches import chunks
+from playground.engine.cache import ScoreCache, VectorCache
+from playground.engine.embedding import Vectors
+from playground.engine.keyword import KeywordRun
+from playground.engine.logits import Logits
+from playground.engine.pool import Lease
+
+
+class SetRun(Protocol):
+    """The pairs of some requests; a place counts them over all requests, from 0.
+
+    Attributes:
+        n_ran: pairs that went through the model, and did not come from the cache.
+        failed_at: the request that an error is about; None where it is about no single one.
+    """
+
+    n_ran: int
+    failed_at: int | None
+
+    def encode(self) -> Iterator[None]:
+        """Tokenises, a chunk at a time."""
+
+    def score(self) -> Iterator[Mapping[int, float]]:
+        """The raw outputs that are new, by place: of the cache, then of each batch."""
+
+
+class _Places:
+    """Which request and passage a place is."""
+
+    def __init__(self, requests: Sequence[RerankRequest]) -> None:
+        self.requests = requests
+        self.n_ran = 0
+        self.failed_at: int | None = None
+        self._of = [(number, index) for number, each in enumerate(requests) for index in range(len(each.passages))]
+
+    def _id(self, place: int) -> str | None:
+        """The id of the passage; None for a query, which has a negative place. Asked by errors only."""
+        if place < 0:
+            self.failed_at = -1 - place
+            return None
+        self.failed_at, index = self._of[place]
+        return self.requests[self.failed_at].passages[index].id
+
+    def _chunks(self) -> Iterator[tuple[RerankRequest, int, list[str]]]:
+        """Each request with the place of its next texts, and these."""
+        first = 0
+        for number, request in enumerate(self.requests):
+            self.failed_at = number
+            texts = [passage.text for passage in request.passages]
+            for start, end in chunks(texts):
+                yield request, first + start, texts[start:end]
+            first += len(texts)
+        self.failed_at = None
+
+
+class RerankedPairs(_Places):
+    """Pairs that a reranker reads together."""
+
+    def __init__(self, requests: Sequence[RerankRequest], lease: Lease, cache: ScoreCache) -> None:
+        super().__init__(requests)
+        self._lease = lease
+        self._logits = Logits(lease, cache)
+        self._encoded: dict[int, EncodedPair] = {}
+
+    def encode(self) -> Iterator[None]:
+        for request, first, texts in self._chunks():
+            pairs = self._lease.encode(request.query, texts, request.instruction)
+            self._encoded.update(enumerate(pairs, first))
+            yield
+
+    def score(self) -> Iterator[Mapping[int, float]]:
+        n_seen = 0
+        for _ in self._logits.make(self._encoded, self._id):
+            known = self._logits.known
+            fresh = dict(list(known.items())[n_seen:])
+            n_seen = len(known)
+            self.n_ran = n_seen - len(self._logits.cached)
+            yield fresh
+
+
+class EmbeddedPairs(_Places):
+    """Pairs by the cosine of their vectors; an instruction of None takes the model's own."""
+
+    def __init__(self, requests: Sequence[RerankRequest], lease: Lease, cache: VectorCache) -> None:
+        super().__init__(requests)
+        self._lease = lease
+        self._vectors = Vectors(lease, cache)
+        self._queries: dict[int, EncodedPair] = {}
+        self._passages: dict[int, EncodedPair] = {}
+
+    def encode(self) -> Iterator[None]:
+        instructed = [
+            (self._lease.query_instruction if each.instruction is None else each.instruction) + each.query
+            for each in self.requests
+        ]
+        for start, end in chunks(instructed):
+            encoded = self._lease.encode_texts(instructed[start:end])
+            self._queries.update((-1 - number, text) for number, text in enumerate(encoded, start))
+            yield
+        for _, first, texts in self._chunks():
+            self._passages.update(enumerate(self._lease.encode_texts(texts), first))
+            yield
+
+    def score(self) -> Iterator[Mapping[int, float]]:
+        for _ in self._vectors.make(self._queries, self._id):
+            yield {}
+        done: set[int] = set()
+        for _ in self._vectors.make(self._passages, self._id):
+            fresh = sorted(place for place in self._vectors.known.keys() - done if place >= 0)
+            done.update(fresh)
+            self.n_ran = len(done - self._vectors.cached)
+            yield self._cosines(fresh)
+
+    def _cosines(self, places: Sequence[int]) -> dict[int, float]:
+        import numpy as np
+
+        by_request: dict[int, list[int]] = {}
+        for place in places:
+            by_request.setdefault(self._of[place][0], []).append(place)
+        found: dict[int, float] = {}
+        for number, own in by_request.items():
+            vectors = np.stack([self._vectors.known[place] for place in own])
+            found.update(zip(own, map(float, cosines(vectors, self._vectors.known[-1 - number])), strict=True))
+        return found
+
+
+class KeywordPairs:
+    """The pairs of one request by BM25: its scores depend on all of these passages, and on no others."""
+
+    def __init__(self, requests: Sequence[RerankRequest]) -> None:
+        (request,) = requests
+        self.n_ran = 0
+        self.failed_at: int | None = 0
+        self._run = KeywordRun(request, ())
+
+    def encode(self) -> Iterator[None]:
+        for _ in self._run.encode():
+            yield
+
+    def score(self) -> Iterator[Mapping[int, float]]:
+        for _ in self._run.score():
+            found = {one.index: one.logit for one in self._run.result().scored}
+            self.n_ran = len(found)
+            yield found
