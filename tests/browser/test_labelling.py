@@ -50,7 +50,7 @@ def strip(page: Any) -> tuple[str, str]:
 
 def strip_of(counts: Counter[str]) -> str:
     unsure = f", {counts['unsure']} unsure" if counts["unsure"] else ""
-    return f"1 question, 10 pairs: {counts['relevant']} relevant, {counts['not relevant']} not{unsure}"
+    return f"1 query, 10 pairs: {counts['relevant']} relevant, {counts['not relevant']} not{unsure}"
 
 
 def full(*args: object, **options: object) -> Any:
@@ -144,7 +144,7 @@ def test_ten_pairs_are_labelled_blind_by_key_and_show_everywhere(visit: Callable
     page.keyboard.press("Backspace")
     page.locator(".lf-passage").focus()
     assert page.locator(".lf-count strong").inner_text() == "1 of 10 in this round"
-    assert strip(page) == ("1 question, 10 pairs: 0 relevant, 0 not, 10 without label", "My labels (0 pairs)")
+    assert strip(page) == ("1 query, 10 pairs: 0 relevant, 0 not, 10 without label", "My labels (0 pairs)")
     said: dict[str, str] = {}
     words = {"j": "relevant", "k": "not relevant", "u": "unsure"}
     for at in range(10):

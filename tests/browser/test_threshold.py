@@ -158,7 +158,7 @@ def test_the_chosen_set_is_there_again_after_a_reload_and_says_so_where_it_is_go
     open_view(again)
     wait_for_scores(again, 1)
     assert chosen(again, "#threshold-set").startswith("animals")
-    assert facts(again) == "2 questions, 4 pairs: 2 relevant, 2 not"
+    assert facts(again) == "2 queries, 4 pairs: 2 relevant, 2 not"
     assert again.locator("#threshold-notice").is_hidden()
 
     page.locator("#threshold-delete").click()

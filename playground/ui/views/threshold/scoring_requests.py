@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -13,30 +11,12 @@ from playground.models import bm25
 from playground.models.resolve import parse_choice
 from playground.ui.components.asked import Asked
 from playground.ui.components.model_rows import chosen, instruction_of
-from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase
 from playground.ui.views.threshold import scoring_progress
-from playground.ui.views.threshold.labelled_set_in_view import Frame, Selection, open_set
+from playground.ui.views.threshold.labelled_set_in_view import Selection, open_set
 from playground.ui.views.threshold.set_bar_payload import bar_payload, can_go_on
-from playground.ui.wiring import Caller, listen
-
-
-@dataclass(frozen=True)
-class ScoringWidgets:
-    """The components that scoring needs.
-
-    Attributes:
-        seen: numbers of the jobs that were over when this page looked last.
-        ended: changes when a job of this visitor has ended since.
-    """
-
-    strip: gr.HTML
-    notice: gr.HTML
-    jobs: gr.HTML
-    timer: gr.Timer
-    seen: gr.State
-    ended: gr.State
+from playground.ui.wiring import Caller
 
 
 class Asking(NamedTuple):
@@ -143,18 +123,3 @@ def _start(
 
 def _device(name: str) -> Any:
     return name if name in ("cuda", "mps", "cpu") else "auto"
-
-
-def wire(page: Page, w: ScoringWidgets, frame: Frame) -> None:
-    """Listeners of the strip's buttons that score, and of the clock."""
-    services, me, asked = page.services, page.me, page.workspace.asked
-    asking: dict[str, Any] = {"me": me, "outputs": [w.strip, w.jobs, w.timer, w.seen, w.notice]}
-    scoring: dict[str, Any] = {"inputs": [frame.selection, *asked], "on_error": not_started} | asking
-    listen(w.strip.scoreasked, partial(on_score, services), **scoring)
-    listen(w.strip.continued, partial(on_continue, services), **scoring)
-    quick: dict[str, Any] = {"concurrency_limit": None, "concurrency_id": "threshold-jobs"}
-    listen(w.jobs.halted, partial(on_stop, services), **asking, **quick)
-    listen(w.jobs.dismissed, partial(on_dismiss, services), **asking, **quick)
-    ticked = [w.jobs, w.timer, w.seen, w.ended]
-    listen(w.timer.tick, partial(on_tick, services), me=me, inputs=[w.seen, w.ended], outputs=ticked, **quick)
-    frame.refresh(w.ended.change)

@@ -40,16 +40,24 @@ STORAGE_KEY = "rerank-playground-labelled-set"
 
 
 @dataclass(frozen=True)
-class Widgets(scoring_requests.ScoringWidgets):
+class Widgets:
     """The components of the strip.
 
     Attributes:
         upload: out of sight; the strip's own button opens it.
+        seen: numbers of the jobs that were over when this page looked last.
+        ended: changes when a job of this visitor has ended since.
         kept: what this browser looked at last, for the next page.
     """
 
+    strip: gr.HTML
+    notice: gr.HTML
+    jobs: gr.HTML
     upload: gr.UploadButton
     download: gr.HTML
+    timer: gr.Timer
+    seen: gr.State
+    ended: gr.State
     kept: gr.BrowserState
 
     @property
@@ -92,7 +100,7 @@ def build(services: Services, localized: Localized) -> Widgets:
         download = download_part("threshold-download")
     timer = gr.Timer(TICK_SECONDS, active=False)
     kept = gr.BrowserState({}, storage_key=STORAGE_KEY, secret=STORAGE_KEY)
-    return Widgets(strip, notice, jobs, timer, gr.State(()), gr.State(0), upload, download, kept)
+    return Widgets(strip, notice, jobs, upload, download, timer, gr.State(()), gr.State(0), kept)
 
 
 def show(
@@ -264,5 +272,21 @@ def wire(page: Page, w: Widgets, frame: Frame) -> None:
         outputs=[w.download, w.notice],
         on_error=not_exported,
     )
-    scoring_requests.wire(page, w, frame)
+    asking: dict[str, Any] = {"me": me, "outputs": [w.strip, w.jobs, w.timer, w.seen, w.notice]}
+    scoring: dict[str, Any] = {"inputs": [frame.selection, *asked], "on_error": scoring_requests.not_started} | asking
+    listen(w.strip.scoreasked, partial(scoring_requests.on_score, services), **scoring)
+    listen(w.strip.continued, partial(scoring_requests.on_continue, services), **scoring)
+    quick: dict[str, Any] = {"concurrency_limit": None, "concurrency_id": "threshold-jobs"}
+    listen(w.jobs.halted, partial(scoring_requests.on_stop, services), **asking, **quick)
+    listen(w.jobs.dismissed, partial(scoring_requests.on_dismiss, services), **asking, **quick)
+    ticked = [w.jobs, w.timer, w.seen, w.ended]
+    listen(
+        w.timer.tick,
+        partial(scoring_requests.on_tick, services),
+        me=me,
+        inputs=[w.seen, w.ended],
+        outputs=ticked,
+        **quick,
+    )
+    frame.refresh(w.ended.change)
     frame.refresh(w.strip.wanted)
