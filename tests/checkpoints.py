@@ -17,14 +17,25 @@ from transformers import (
     BertForSequenceClassification,
     BertModel,
     BertTokenizer,
+    GemmaConfig,
+    GemmaForCausalLM,
+    GemmaTokenizer,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen2Tokenizer,
+    Qwen3Config,
+    Qwen3ForCausalLM,
+    Qwen3ForSequenceClassification,
     XLMRobertaConfig,
     XLMRobertaForSequenceClassification,
     XLMRobertaTokenizer,
 )
 
 from playground.models.checks import CANARY
+from playground.models.prompts import PROMPTS
 
 ENGLISH = (
     "The giant panda is a bear species endemic to China.",
@@ -72,6 +83,60 @@ def bert_tokenizer() -> BertTokenizer:
     pieces = dict.fromkeys([*special, *signs, *(f"##{sign}" for sign in signs), *words])
     vocab = {piece: place for place, piece in enumerate(pieces)}
     return BertTokenizer(vocab=vocab, model_max_length=512)
+
+
+def qwen_tokenizer() -> Qwen2Tokenizer:
+    """A byte-level BPE tokenizer as Qwen's: nothing is added around a text; `yes`, `no`, `0` and `1` are tokens."""
+    empty = Qwen2Tokenizer(vocab={"<|endoftext|>": 0}, merges=[])
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    backend = Tokenizer(models.BPE())
+    backend.normalizer, backend.pre_tokenizer = (
+        empty.backend_tokenizer.normalizer,
+        empty.backend_tokenizer.pre_tokenizer,
+    )
+    trainer = trainers.BpeTrainer(vocab_size=500, initial_alphabet=alphabet, show_progress=False)
+    backend.train_from_iterator([*ENGLISH, *CHINESE, *_prompt_texts(), *(["yes", "no"] * 20)], trainer)
+    trained = json.loads(backend.to_str())["model"]
+    vocab = trained["vocab"] | {"<|endoftext|>": len(trained["vocab"])}
+    tokenizer = Qwen2Tokenizer(vocab=vocab, merges=[tuple(pair) for pair in trained["merges"]], model_max_length=2048)
+    tokenizer.add_tokens(["<|im_start|>", "<|im_end|>"], special_tokens=True)
+    tokenizer.add_tokens(["<think>", "</think>"])
+    return tokenizer
+
+
+def gemma_tokenizer() -> GemmaTokenizer:
+    """A BPE tokenizer as Gemma's: spaces are kept as `▁`, unknown characters become bytes; `Yes` is a token."""
+    special = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    backend = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    backend.normalizer = normalizers.Replace(" ", "▁")
+    backend.pre_tokenizer = pre_tokenizers.Split(" ", behavior="merged_with_previous")
+    trainer = trainers.BpeTrainer(vocab_size=600, special_tokens=special, show_progress=False)
+    backend.train_from_iterator([*ENGLISH, *CHINESE, *_prompt_texts(), *(["Yes"] * 20)], trainer)
+    trained = json.loads(backend.to_str())["model"]
+    merges = [tuple(pair) for pair in trained["merges"]]
+    return GemmaTokenizer(vocab=trained["vocab"], merges=merges, model_max_length=2048)
+
+
+def tiny_qwen3(path: Path, *, classifier: bool = False) -> Path:
+    """A decoder of the class of Qwen3-Reranker, or of its sequence classification copies. Returns the folder."""
+    tokenizer = qwen_tokenizer()
+    head = {"num_labels": 1} if classifier else {}
+    config = Qwen3Config(vocab_size=len(tokenizer), head_dim=8, tie_word_embeddings=True, **_decoder(tokenizer), **head)
+    return _save_decoder(path, tokenizer, config, Qwen3ForSequenceClassification if classifier else Qwen3ForCausalLM)
+
+
+def tiny_qwen2(path: Path) -> Path:
+    """A decoder of the class of mxbai-rerank-base-v2, its head untied from the embeddings. Returns the folder."""
+    tokenizer = qwen_tokenizer()
+    config = Qwen2Config(vocab_size=len(tokenizer), tie_word_embeddings=False, **_decoder(tokenizer))
+    return _save_decoder(path, tokenizer, config, Qwen2ForCausalLM)
+
+
+def tiny_gemma(path: Path) -> Path:
+    """A decoder of the class of bge-reranker-v2-gemma. Returns the folder."""
+    tokenizer = gemma_tokenizer()
+    config = GemmaConfig(vocab_size=len(tokenizer), head_dim=8, bos_token_id=2, **_decoder(tokenizer))
+    return _save_decoder(path, tokenizer, config, GemmaForCausalLM)
 
 
 def tiny_xlmr(path: Path, *, n_labels: int = 1, n_positions: int = 514) -> Path:
@@ -138,6 +203,31 @@ def edit_json(path: Path, **changes: object) -> None:
     """Sets keys of a JSON object on disk; a value of None removes the key."""
     values = json.loads(path.read_text(encoding="utf-8")) | changes
     write_json(path, {key: value for key, value in values.items() if value is not None})
+
+
+def _prompt_texts() -> list[str]:
+    prompts = PROMPTS.values()
+    return [text for prompt in prompts for text in (*prompt.head, prompt.instruction, *prompt.tail)]
+
+
+def _decoder(tokenizer: PreTrainedTokenizerBase) -> dict[str, object]:
+    return {
+        **SIZES,
+        "num_key_value_heads": 2,
+        "max_position_embeddings": 2048,
+        "initializer_range": 0.3,
+        "pad_token_id": tokenizer.pad_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+    }
+
+
+def _save_decoder(
+    path: Path, tokenizer: PreTrainedTokenizerBase, config: PreTrainedConfig, architecture: type[PreTrainedModel]
+) -> Path:
+    torch.manual_seed(0)
+    architecture(config).save_pretrained(path)
+    tokenizer.save_pretrained(path)
+    return path
 
 
 def _save_reranker(

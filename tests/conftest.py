@@ -45,11 +45,12 @@ def _no_silent_skip(report: Any, id: str) -> Any:
 
 @pytest.fixture(scope="session")
 def beside_flag_embedding() -> Path:
-    """The interpreter of an environment with FlagEmbedding, in the versions that our snippet names."""
+    """The interpreter of an environment with FlagEmbedding, in the versions that our snippet names, and with other
+    libraries of rerankers that live beside it."""
     from playground.engine.snippets.flag_embedding import VERSIONS
     from tests.environments import python_with
 
-    return python_with([*VERSIONS, "torch>=2.6,<2.14"])
+    return python_with([*VERSIONS, "torch>=2.6,<2.14", "mxbai-rerank==0.1.6", "rerankers==0.10.0"])
 
 
 @pytest.fixture(scope="session")

@@ -157,7 +157,7 @@ class Engine:
         """Loads the model if need be, then scores the set query by query; the new scores after every query.
 
         Args:
-            instruction: what goes before the queries; None takes an embedder's own, and none for a reranker.
+            instruction: what goes before the queries; None takes the model's own.
             known: asked once, when it is known what runs: scores of the set that need not be made again. BM25 takes
                 none: its scores depend on all passages of the query.
 
@@ -340,9 +340,7 @@ class Engine:
                 return EmbedRun(request, choice, lease, self._pool, self._vectors, self._budgets, (), ())
             return Run(request, choice, lease, self._pool, self._scores, self._budgets, (), ())
 
-        used = (
-            lease.query_instruction if instruction is None and choice.kind == "embedder" else clean(instruction or "")
-        )
+        used = lease.query_instruction if instruction is None else clean(instruction)
         return Ready(lease.spec, lease.scale, used, run, warnings=lease.spec.replaced)
 
     def _speed(

@@ -85,6 +85,7 @@ class Run:
     ) -> None:
         self.request = request
         self.watch = Stopwatch()
+        self._instruction = lease.query_instruction if request.instruction is None else request.instruction
         self._choice = choice
         self._lease = lease
         self._pool = pool
@@ -148,7 +149,7 @@ class Run:
             n_tokens=self._n_tokens,
             n_cached=len(self._cached),
             warnings=self._remarks + about_scores(self._pairs, scored),
-            instruction=self.request.instruction or "",
+            instruction=self._instruction,
         )
 
     def _take_cached(self, copies: dict[bytes, list[int]]) -> None:

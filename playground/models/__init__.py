@@ -6,5 +6,6 @@ from typing import Final
 
 FAMILIES: Final[dict[str, str]] = {
     "cross_encoder": "playground.models.cross_encoder:CrossEncoder",
+    "causal_lm": "playground.models.causal_lm:CausalLM",
     "bi_encoder": "playground.models.bi_encoder:BiEncoder",
 }

@@ -20,8 +20,10 @@ from playground.models.spec import as_run
 HEAD_MODULES = ("pooler", "pre_classifier", "classifier", "score", "head")
 
 
-class CrossEncoder(LocalModel):
+class CrossEncoder(LocalModel[Encoder]):
     """A reranker that reads query and passage together. Keeps the `Scorer` protocol."""
+
+    query_instruction = ""
 
     def __init__(self, model: Any, encoder: Encoder, spec: ModelSpec, resolved: Resolved) -> None:
         super().__init__(model, encoder, spec, resolved)
