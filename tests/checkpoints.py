@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from transformers import (
     BertConfig,
@@ -29,6 +30,9 @@ from transformers import (
     Qwen3Config,
     Qwen3ForCausalLM,
     Qwen3ForSequenceClassification,
+    T5Config,
+    T5ForConditionalGeneration,
+    T5Tokenizer,
     XLMRobertaConfig,
     XLMRobertaForSequenceClassification,
     XLMRobertaTokenizer,
@@ -117,6 +121,17 @@ def gemma_tokenizer() -> GemmaTokenizer:
     return GemmaTokenizer(vocab=trained["vocab"], merges=merges, model_max_length=2048)
 
 
+def t5_tokenizer() -> T5Tokenizer:
+    """A unigram tokenizer as T5's: `</s>` ends a text; `▁true` and `▁false` are tokens."""
+    backend = Tokenizer(models.Unigram())
+    backend.pre_tokenizer = T5Tokenizer().backend_tokenizer.pre_tokenizer
+    special = ["<pad>", "</s>", "<unk>"]
+    trainer = trainers.UnigramTrainer(vocab_size=400, special_tokens=special, unk_token="<unk>", show_progress=False)
+    backend.train_from_iterator([*ENGLISH, *CHINESE, "Query: Document: Relevant:"], trainer)
+    vocab = dict(json.loads(backend.to_str())["model"]["vocab"]) | {"▁true": -8.0, "▁false": -8.0}
+    return T5Tokenizer(vocab=list(vocab.items()), extra_ids=0, model_max_length=512)
+
+
 def tiny_qwen3(path: Path, *, classifier: bool = False) -> Path:
     """A decoder of the class of Qwen3-Reranker, or of its sequence classification copies. Returns the folder."""
     tokenizer = qwen_tokenizer()
@@ -137,6 +152,36 @@ def tiny_gemma(path: Path) -> Path:
     tokenizer = gemma_tokenizer()
     config = GemmaConfig(vocab_size=len(tokenizer), head_dim=8, bos_token_id=2, **_decoder(tokenizer))
     return _save_decoder(path, tokenizer, config, GemmaForCausalLM)
+
+
+def tiny_t5(path: Path, *, tied: bool = True) -> Path:
+    """An encoder-decoder of the class of monoT5. Returns the folder.
+
+    Args:
+        tied: as T5 1.0, whose head is the embeddings, scaled; else as T5 1.1.
+    """
+    tokenizer = t5_tokenizer()
+    config = T5Config(
+        vocab_size=len(tokenizer),
+        d_model=32,
+        d_kv=8,
+        d_ff=64,
+        num_layers=2,
+        num_heads=4,
+        dropout_rate=0.0,
+        initializer_factor=1.0,
+        decoder_start_token_id=0,
+    )
+    _save_decoder(path, tokenizer, config, T5ForConditionalGeneration)
+    if not tied:
+        # As such files are; transformers 5 would not write them so.
+        tensors = load_file(path / "model.safetensors")
+        tensors["lm_head.weight"] = torch.randn_like(tensors["shared.weight"])
+        save_file(tensors, path / "model.safetensors", metadata={"format": "pt"})
+        edit_json(path / "config.json", tie_word_embeddings=False, scale_decoder_outputs=None)
+    # transformers 4 cannot read the empty list that transformers 5 writes.
+    edit_json(path / "tokenizer_config.json", extra_special_tokens=None)
+    return path
 
 
 def tiny_xlmr(path: Path, *, n_labels: int = 1, n_positions: int = 514) -> Path:

@@ -20,7 +20,7 @@ class _Asked:
     """A prompt with its instruction.
 
     Attributes:
-        before: text that goes before the query.
+        before: words that go before the query.
         tail: ids after the pair.
         room: tokens that the pair may take, the words of the prompt around its texts included.
         free: tokens that are left of `room` for the texts themselves.
@@ -96,12 +96,12 @@ class PromptEncoder:
 
     def _asked(self, instruction: str) -> _Asked:
         prompt = self._prompt
-        before = prompt.instructed.format(instruction=instruction) if instruction else ""
+        before = (prompt.instructed if instruction else "") + prompt.query
+        before = before.format(instruction=instruction)
         tail = tuple(token for text in prompt.tail for token in self._ids(text.format(instruction=instruction)))
         charged_head, charged_tail = prompt.charged
         room = self.max_length - charged_head * len(self._head) - charged_tail * len(tail)
-        query, passage = before + prompt.query.format(query=""), prompt.passage.format(passage="")
-        n_words = len(self._ids(query + passage))
+        n_words = len(self._ids(before + prompt.passage))
         if room - n_words < MIN_MAX_LENGTH:
             raise InvalidInput(
                 "The prompt and its instruction take {n} tokens, and a maximum length of {max_length} leaves no room "
@@ -117,19 +117,18 @@ class PromptEncoder:
         n_query_cut = 0
         if self.truncation == "only_second":
             query, n_query_cut = self._shortened(query, asked.free * 3 // 4)
-        lead = asked.before + self._prompt.query.format(query=query)
-        start = len(lead) + len(self._prompt.passage.format(passage=""))
-        texts = [lead + self._prompt.passage.format(passage=passage) for passage in passages]
+        lead = asked.before + query + self._prompt.passage
+        texts = [lead + passage for passage in passages]
         for passage, encoding in zip(passages, self._encode(texts), strict=True):
-            n_dropped = max(0, _n_before(encoding, start) - asked.room)
-            yield self._report(asked, (), encoding, asked.room, passage, start, n_query_cut + n_dropped)
+            n_dropped = max(0, _n_before(encoding, len(lead)) - asked.room)
+            yield self._report(asked, (), encoding, asked.room, passage, len(lead), n_query_cut + n_dropped)
 
     def _apart(self, asked: _Asked, query: str, passages: Sequence[str]) -> Iterator[EncodedPair]:
         """Query and passage each by itself, with a newline between."""
-        query_ids = self._ids(asked.before + self._prompt.query.format(query=query))
-        start = len(self._prompt.passage.format(passage=""))
+        query_ids = self._ids(asked.before + query)
+        start = len(self._prompt.passage)
         room = asked.room - len(self._separator)
-        texts = [self._prompt.passage.format(passage=passage) for passage in passages]
+        texts = [self._prompt.passage + passage for passage in passages]
         for passage, encoding in zip(passages, self._encode(texts), strict=True):
             if self.truncation == "longest_first":
                 n_query, n_kept = longest_first(len(query_ids), len(encoding), room)

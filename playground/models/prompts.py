@@ -21,7 +21,7 @@ class Prompt:
         names: what the id of such a checkpoint holds, in lower case. Its files do not say how it is asked.
         head, tail: before and after the pair: texts, each tokenised by itself and never cut. {instruction} may stand
             in the tail.
-        query, passage: the pair; the last thing in them is {query} and {passage}.
+        query, passage: words that go straight before the query and the passage. {instruction} may stand in the first.
         instructed: goes straight before `query` where there is an instruction.
         joined: whether query and passage are one text to the tokenizer; else each is tokenised by itself, with a
             newline between.
@@ -64,8 +64,8 @@ QWEN3: Final = Prompt(
         'provided. Note that the answer can only be "yes" or "no".<|im_end|>\n<|im_start|>user\n',
     ),
     instructed="<Instruct>: {instruction}\n",
-    query="<Query>: {query}",
-    passage="\n<Document>: {passage}",
+    query="<Query>: ",
+    passage="\n<Document>: ",
     tail=("<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n",),
     joined=True,
     instruction="Given a web search query, retrieve relevant passages that answer the query",
@@ -83,8 +83,8 @@ BGE_GEMMA: Final = Prompt(
     architectures=("GemmaForCausalLM",),
     names=("bge-reranker-v2-gemma",),
     head=("<bos>",),
-    query="A: {query}",
-    passage="B: {passage}",
+    query="A: ",
+    passage="B: ",
     tail=("\n", "{instruction}"),
     charged=(1, -1),
     instruction=(
@@ -108,8 +108,8 @@ MXBAI_V2: Final = Prompt(
         "<|im_start|>user\n",
     ),
     instructed="instruction: {instruction}\n",
-    query="query: {query}",
-    passage="document: {passage}",
+    query="query: ",
+    passage="document: ",
     tail=(
         "\n",
         "You are a search relevance expert who evaluates how well documents match search queries. For each "
@@ -124,7 +124,26 @@ MXBAI_V2: Final = Prompt(
     scale=UNTRAINED_LOG_ODDS,
     max_length=8192,
 )
-PROMPTS: Final = MappingProxyType({"qwen3-reranker": QWEN3, "bge-gemma": BGE_GEMMA, "mxbai-v2": MXBAI_V2})
+# Source: castorini/pygaggle, `T5BatchTokenizer` and `MonoT5.rescore`; there too a query longer than the limit takes the
+# place of the passage, but then of the words after it as well.
+MONO_T5: Final = Prompt(
+    title="monoT5",
+    family="seq2seq",
+    architectures=("T5ForConditionalGeneration",),
+    names=("monot5", "inranker"),
+    query="Query: {instruction}",
+    passage=" Document: ",
+    tail=("Relevant:", "</s>"),
+    joined=True,
+    yes="▁true",
+    no="▁false",
+    special=("</s>",),
+    scale=LOG_ODDS,
+    max_length=512,
+)
+PROMPTS: Final = MappingProxyType(
+    {"qwen3-reranker": QWEN3, "bge-gemma": BGE_GEMMA, "mxbai-v2": MXBAI_V2, "monot5": MONO_T5}
+)
 
 
 def of(model_id: str, architecture: str) -> str:

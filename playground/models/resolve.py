@@ -109,7 +109,8 @@ def resolve(choice: ModelChoice, *, offline: bool = False, on_progress: OnProgre
         return inspect(choice, _built_in_folder(entry), None, entry)
     if is_folder(choice.model_id):
         return inspect(choice, _local_folder(choice.model_id), None, None)
-    snapshot = hub.small_files(choice.model_id, choice.revision, offline=offline, on_progress=on_progress)
+    revision = choice.revision or (entry.revision if entry is not None else None) or None
+    snapshot = hub.small_files(choice.model_id, revision, offline=offline, on_progress=on_progress)
     judge(choice, snapshot.folder, snapshot.names)
     hub.download_weights(snapshot, on_progress=on_progress)
     return inspect(choice, snapshot.folder, snapshot.revision, entry)

@@ -19,7 +19,7 @@ fed = []
 def watch(model):
     """Keeps the ids of each forward pass, without padding."""
     def look(module, args, kwargs):
-        ids, mask = kwargs.get("input_ids"), kwargs.get("attention_mask")
+        ids, mask = kwargs.get("input_ids", args[0] if args else None), kwargs.get("attention_mask")
         if ids is not None and mask is not None:
             fed.append([i for i, kept in zip(ids[0].tolist(), mask[0].tolist()) if kept])
     model.register_forward_pre_hook(look, with_kwargs=True)
@@ -36,9 +36,15 @@ def mxbai(job):
     watch(reranker.model)
     return lambda q, p: float(reranker.predict([q], [p], instruction=job["instruction"])[0])
 
+def t5(job):
+    from rerankers.models.t5ranker import T5Ranker
+    reranker = T5Ranker(job["folder"], device="cpu", dtype=torch.float32, verbose=0)
+    watch(reranker.model.get_encoder())
+    return lambda q, p: reranker._get_scores(q, [p], max_length=job["max_length"])[0]
+
 answers = []
 for job in json.loads(open(sys.argv[1]).read()):
-    score = {"FlagLLMReranker": flag_llm, "MxbaiRerankV2": mxbai}[job["library"]](job)
+    score = {"FlagLLMReranker": flag_llm, "MxbaiRerankV2": mxbai, "T5Ranker": t5}[job["library"]](job)
     for query, passage in job["pairs"]:
         fed.clear()
         found = score(query, passage)
@@ -51,7 +57,7 @@ print(json.dumps(answers))
 class Job:
     """Pairs for one model under one library; `instruction` None takes its own."""
 
-    library: Literal["FlagLLMReranker", "MxbaiRerankV2"]
+    library: Literal["FlagLLMReranker", "MxbaiRerankV2", "T5Ranker"]
     folder: str
     pairs: Sequence[tuple[str, str]]
     max_length: int

@@ -36,7 +36,12 @@ def test_the_models_of_the_first_release_are_there() -> None:
 
 def test_a_language_model_has_the_scale_and_the_instruction_of_its_prompt() -> None:
     asked = {entry.id: entry for entry in entries() if entry.family in {prompt.family for prompt in PROMPTS.values()}}
-    assert {"Qwen/Qwen3-Reranker-8B", "BAAI/bge-reranker-v2-gemma", "mixedbread-ai/mxbai-rerank-large-v2"} <= set(asked)
+    assert {
+        "castorini/monot5-base-msmarco-10k",
+        "Qwen/Qwen3-Reranker-8B",
+        "BAAI/bge-reranker-v2-gemma",
+        "mixedbread-ai/mxbai-rerank-large-v2",
+    } <= set(asked)
     for id, entry in asked.items():
         (prompt,) = [prompt for prompt in PROMPTS.values() if any(name in id.lower() for name in prompt.names)]
         assert (entry.score_scale(), entry.instruction, entry.family) == (

@@ -8,6 +8,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -17,6 +18,7 @@ import pytest
 
 from playground.core.errors import ModelNotFound, ModelUnsuitable
 from playground.core.types import ModelChoice
+from playground.models.catalog import find
 from playground.models.resolve import resolve
 from tests.checkpoints import edit_json
 from tests.models.test_resolve import shard
@@ -166,6 +168,15 @@ def test_a_hub_that_cannot_be_reached_is_said(hub: Hub, monkeypatch: pytest.Monk
     monkeypatch.setenv("HF_ENDPOINT", closed_port())
     with pytest.raises(ModelNotFound, match="the Hub cannot be reached"):
         resolve(ModelChoice(MODEL))
+
+
+def test_the_catalogues_revision_is_taken_where_none_is_named(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = find("BAAI/bge-reranker-base")
+    assert known is not None
+    monkeypatch.setattr("playground.models.resolve.find", lambda _: replace(known, id=MODEL, revision="refs/pr/1"))
+    with pytest.raises(ModelNotFound, match="someone/tiny has no revision refs/pr/1"):
+        resolve(ModelChoice(MODEL))
+    assert resolve(ModelChoice(MODEL, revision="main")).revision == COMMIT
 
 
 def test_an_unknown_model_and_revision_are_said(hub: Hub) -> None:

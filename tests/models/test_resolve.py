@@ -177,9 +177,7 @@ def test_a_bare_encoder_is_refused(embedder: Path) -> None:
 
 def test_a_language_model_that_is_not_known_as_a_reranker_is_refused(reranker: Path) -> None:
     edit_json(reranker / "config.json", architectures=["Qwen3ForCausalLM"], model_type="qwen3")
-    refused(
-        ModelUnsuitable, r"language model \(Qwen3ForCausalLM\), and nothing says .* Qwen3-Reranker run", reranker
-    )
+    refused(ModelUnsuitable, r"language model \(Qwen3ForCausalLM\), and nothing says .* Qwen3-Reranker run", reranker)
     edit_json(reranker / "config.json", architectures=["LlamaForCausalLM"], model_type="llama")
     refused(ModelUnsuitable, r"\(LlamaForCausalLM\) that this version does not run.* bge-reranker-v2-gemma", reranker)
 
