@@ -6,6 +6,7 @@ They are a few hundred kilobytes, build in about a second, and pass the check at
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -18,12 +19,20 @@ from transformers import (
     BertForSequenceClassification,
     BertModel,
     BertTokenizer,
+    DebertaV2Config,
+    DebertaV2ForSequenceClassification,
+    DebertaV2Tokenizer,
     GemmaConfig,
     GemmaForCausalLM,
     GemmaTokenizer,
+    GteConfig,
+    GteForSequenceClassification,
+    ModernBertConfig,
+    ModernBertForSequenceClassification,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
+    PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen2ForCausalLM,
     Qwen2Tokenizer,
@@ -217,6 +226,66 @@ def tiny_bert(path: Path, *, n_labels: int = 1, identity: bool = True) -> Path:
     return _save_reranker(path, tokenizer, config, BertForSequenceClassification)
 
 
+def tiny_deberta(path: Path, *, labels: Sequence[str] = ("LABEL_0",)) -> Path:
+    """A cross-encoder of the class of mxbai-rerank-base-v1 and of the NLI models on DeBERTa-v3. Returns the folder."""
+    backend = Tokenizer(models.Unigram())
+    backend.pre_tokenizer = pre_tokenizers.Metaspace()
+    special = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
+    trainer = trainers.UnigramTrainer(vocab_size=400, special_tokens=special, unk_token="[UNK]", show_progress=False)
+    backend.train_from_iterator(ENGLISH + CHINESE, trainer)
+    vocab = [(token, score) for token, score in json.loads(backend.to_str())["model"]["vocab"]]
+    tokenizer = DebertaV2Tokenizer(vocab=vocab, model_max_length=512)
+    config = DebertaV2Config(
+        vocab_size=len(tokenizer),
+        id2label=dict(enumerate(labels)),
+        label2id={label: place for place, label in enumerate(labels)},
+        type_vocab_size=0,
+        relative_attention=True,
+        position_buckets=32,
+        pos_att_type=["p2c", "c2p"],
+        norm_rel_ebd="layer_norm",
+        position_biased_input=False,
+        share_att_key=True,
+        pooler_dropout=0.0,
+        pooler_hidden_size=SIZES["hidden_size"],
+        **SIZES,
+        **SPREAD,
+    )
+    return _save_reranker(path, tokenizer, config, DebertaV2ForSequenceClassification)
+
+
+def tiny_modernbert(path: Path) -> Path:
+    """A cross-encoder of the class of gte-reranker-modernbert-base, without token types. Returns the folder."""
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=bert_tokenizer().backend_tokenizer,
+        model_max_length=8192,
+        model_input_names=["input_ids", "attention_mask"],
+        **{f"{name.lower()}_token": f"[{name}]" for name in ("PAD", "UNK", "CLS", "SEP", "MASK")},
+    )
+    config = ModernBertConfig(
+        vocab_size=len(tokenizer),
+        num_labels=1,
+        max_position_embeddings=8192,
+        classifier_pooling="mean",
+        initializer_range=0.3,
+        local_attention=32,
+        pad_token_id=0,
+        cls_token_id=2,
+        sep_token_id=3,
+        **SIZES,
+    )
+    return _save_reranker(path, tokenizer, config, ModernBertForSequenceClassification)
+
+
+def tiny_gte(path: Path) -> Path:
+    """A cross-encoder of transformers' own class for gte-multilingual-reranker-base. Returns the folder."""
+    tokenizer = xlmr_tokenizer()
+    config = GteConfig(
+        vocab_size=len(tokenizer), num_labels=1, pad_token_id=1, classifier_dropout=0.0, **SIZES, **SPREAD
+    )
+    return _save_reranker(path, tokenizer, config, GteForSequenceClassification)
+
+
 def tiny_embedder(path: Path, *, pooling: Pooling = "cls", normalize: bool = True) -> Path:
     """A sentence-transformers embedder on BERT. Returns the folder."""
     tokenizer = bert_tokenizer()
@@ -278,7 +347,7 @@ def _save_decoder(
 def _save_reranker(
     path: Path,
     tokenizer: PreTrainedTokenizerBase,
-    config: XLMRobertaConfig | BertConfig,
+    config: PreTrainedConfig,
     architecture: type[PreTrainedModel],
 ) -> Path:
     for seed in count():
@@ -296,7 +365,7 @@ def _prefers_identical_text(model: PreTrainedModel, tokenizer: PreTrainedTokeniz
     for query, other in CANARY.values():
         batch = tokenizer([query, query], [query, other], padding=True, return_tensors="pt")
         logits = model(**batch).logits
-        level = logits[:, 0] if logits.shape[1] == 1 else logits[:, 1] - logits[:, 0]
+        level = logits[:, 0] if logits.shape[1] == 1 else logits[:, -1] - logits[:, 0]
         if level[0] <= level[1] + 0.3:
             return False
     return True

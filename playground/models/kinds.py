@@ -10,13 +10,24 @@ from playground.core.errors import ModelUnsuitable
 from playground.core.types import Kind
 from playground.models import prompts
 from playground.models.catalog import find
+from playground.models.heads import relevant_label
+from playground.models.named import split
 from playground.models.small_files import modules, read_json, steps
 
 # Encoders whose heads and position tables are known here.
 ENCODERS = frozenset(
-    {"albert", "bert", "camembert", "deberta-v2", "distilbert", "electra", "ernie", "modernbert", "mpnet"}
+    {"albert", "bert", "camembert", "deberta-v2", "distilbert", "electra", "ernie", "gte", "modernbert", "mpnet"}
     | {"roberta", "xlm-roberta", "xlm-roberta-xl"}
 )
+
+
+# What runs here of the same makers or of the same size, for architectures that come with Python of their own.
+INSTEAD = {
+    "CostWiseGemmaForCausalLM": "BAAI/bge-reranker-v2-gemma",
+    "JinaForRanking": "Qwen/Qwen3-Reranker-0.6B",
+    "LayerWiseMiniCPMForCausalLM": "BAAI/bge-reranker-v2-gemma",
+    "NewForSequenceClassification": "Alibaba-NLP/gte-reranker-modernbert-base",
+}
 
 
 class Found(NamedTuple):
@@ -40,7 +51,7 @@ def kind_of(model_id: str, folder: Path, config: dict[str, Any]) -> Found:
     """
     architecture = next(iter(config.get("architectures") or ()), "")
     model_type = str(config.get("model_type", ""))
-    prompt = prompts.of(model_id, architecture)
+    prompt = prompts.of(model_id, architecture, split(model_id).prompt)
     if prompt:
         return Found("reranker", prompts.PROMPTS[prompt].family, prompt)
     if architecture.endswith(("ForCausalLM", "ForConditionalGeneration")):
@@ -52,7 +63,8 @@ def kind_of(model_id: str, folder: Path, config: dict[str, Any]) -> Found:
             type=model_type or "unknown",
         )
     if architecture.endswith("ForSequenceClassification"):
-        return Found(_reranker(model_id, config), "cross_encoder")
+        relevant_label(split(model_id).name, config, split(model_id).label)
+        return Found("reranker", "cross_encoder")
     if "Pooling" in steps(folder) or (architecture.endswith("Model") and find(model_id)):
         return Found("embedder", "bi_encoder")
     if architecture.endswith("Model"):
@@ -84,27 +96,27 @@ def refuse_remote_code(model_id: str, folder: Path, config: dict[str, Any]) -> N
     """Raises ModelUnsuitable where the files ask for Python of their own."""
     foreign = [step["type"] for step in modules(folder) if not step["type"].startswith("sentence_transformers.")]
     if "auto_map" in config or "auto_map" in read_json(folder / "tokenizer_config.json") or foreign:
+        architecture = next(iter(config.get("architectures") or ()), "")
+        reranks = architecture.endswith(("ForSequenceClassification", "ForCausalLM", "ForRanking"))
         raise ModelUnsuitable(
-            "{model} needs Python code from its repository, which is never run here. Try a model without remote code.",
+            "{model} ({type}) needs Python code from its repository, which is never run here. Try {instead}.",
             model=model_id,
+            type=architecture or "no architecture named",
+            instead=INSTEAD.get(architecture, "BAAI/bge-reranker-v2-m3" if reranks else "BAAI/bge-m3"),
         )
 
 
-def label_count(config: dict[str, Any]) -> int:
-    """Outputs of a sequence classification head: `id2label` if it is there, else `num_labels`, else transformers' 2."""
-    labels = config.get("id2label")
-    return len(labels) if isinstance(labels, dict) and labels else int(config.get("num_labels") or 2)
-
-
 def _unknown_language_model(model_id: str, architecture: str) -> ModelUnsuitable:
-    known = [prompt.title for prompt in prompts.PROMPTS.values() if architecture in prompt.architectures]
+    known = [(key, prompt) for key, prompt in prompts.PROMPTS.items() if architecture in prompt.architectures]
     if known:
+        key, prompt = known[0]
         return ModelUnsuitable(
-            "{model} is a language model ({type}), and nothing says how it was taught to be asked. Of its kind {known} "
-            "run here; name a copy or a fine-tune of these after them.",
+            "{model} is a language model ({type}), and nothing says how it was taught to be asked. If it was trained "
+            "as {known} was, add that to the name: {model}#prompt={key}.",
             model=model_id,
             type=architecture,
-            known=" and ".join(known),
+            known=prompt.title,
+            key=key,
         )
     return ModelUnsuitable(
         "{model} is a language model ({type}) that this version does not run. Of language models it runs {known}.",
@@ -112,14 +124,3 @@ def _unknown_language_model(model_id: str, architecture: str) -> ModelUnsuitable
         type=architecture,
         known=", ".join(prompt.title for prompt in prompts.PROMPTS.values()),
     )
-
-
-def _reranker(model_id: str, config: dict[str, Any]) -> Kind:
-    n_labels = label_count(config)
-    if n_labels > 2:
-        raise ModelUnsuitable(
-            "{model} is a classifier with {n} labels, not a reranker. Use a model with one or two.",
-            model=model_id,
-            n=n_labels,
-        )
-    return "reranker"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from playground.core.errors import InvalidInput
 from playground.core.scales import LOG_ODDS, LOGIT, UNTRAINED_LOG_ODDS, Scale
 
 
@@ -146,14 +147,24 @@ PROMPTS: Final = MappingProxyType(
 )
 
 
-def of(model_id: str, architecture: str) -> str:
-    """The key of the prompt that this checkpoint is asked with; empty where none is known."""
+def of(model_id: str, architecture: str, asked: str = "") -> str:
+    """The key of the prompt that this checkpoint is asked with; empty where none is known.
+
+    Args:
+        asked: a key that the user gave.
+
+    Raises:
+        InvalidInput: there is no such prompt, or it is not for this architecture.
+    """
+    fitting = {key: prompt for key, prompt in PROMPTS.items() if architecture in prompt.architectures}
+    if asked and asked not in fitting:
+        raise InvalidInput(
+            "{model} ({type}) cannot be asked as {prompt!r}. Prompts for it: {known}.",
+            model=model_id,
+            type=architecture or "no architecture named",
+            prompt=asked,
+            known=", ".join(fitting) or "none",
+        )
     name = model_id.lower().replace("_", "-")
-    return next(
-        (
-            key
-            for key, prompt in PROMPTS.items()
-            if architecture in prompt.architectures and any(known in name for known in prompt.names)
-        ),
-        "",
-    )
+    named = (key for key, prompt in fitting.items() if any(known in name for known in prompt.names))
+    return asked or next(named, "")

@@ -5,20 +5,21 @@ The small files are read first: what will be refused is refused before its weigh
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from playground.core.errors import InvalidInput, ModelBroken, ModelNotFound, ModelUnsuitable
+from playground.core.errors import ModelBroken, ModelNotFound, ModelUnsuitable
 from playground.core.types import Kind, ModelChoice, Phase
 from playground.models import hub, prompts
 from playground.models.catalog import CatalogEntry, find
 from playground.models.embedder_files import Pooling, instruction_of, pooling_of
-from playground.models.kinds import Found, label_count, refuse_remote_code, wrong_kind
+from playground.models.heads import Label, label_names, relevant_label
+from playground.models.kinds import Found, refuse_remote_code, wrong_kind
 from playground.models.kinds import kind_of as found_of
+from playground.models.named import Named, is_folder, split
 from playground.models.small_files import read_json
 from playground.models.weights import TensorInfo, read_header, weight_files
 from playground.paths import BUILT_IN_MODELS
@@ -41,7 +42,7 @@ class Resolved:
         revision: commit of the Hub snapshot; None for a folder.
         entry: what the catalogue knows of it, if anything.
         weights: names of its safetensors files, relative to `folder`.
-        n_labels: outputs of a reranker's head (1 or 2); 0 for an embedder and for a language model.
+        label: the output of a classifier's head that means relevant; None for an embedder and for a language model.
         limit: tokens that its position table and tokenizer allow.
         prompt: key of `prompts.PROMPTS` for a language model; empty for all else.
         pooling: how an embedder makes one vector of many; None for a reranker.
@@ -59,39 +60,13 @@ class Resolved:
     architecture: str
     weights: tuple[str, ...]
     n_parameters: int
-    n_labels: int
+    label: Label | None
     limit: int
     default_max_length: int
     prompt: str = ""
     pooling: Pooling | None = None
     instruction: str = ""
     activation: str | None = None
-
-
-def parse_choice(text: str) -> tuple[str, str | None]:
-    """(model id or folder, revision) of `org/name`, `org/name@revision`, a pasted Hub address, or a folder.
-
-    Raises:
-        InvalidInput: nothing was typed.
-    """
-    text = text.strip()
-    if not text:
-        raise InvalidInput("Name a model: a Hub id such as BAAI/bge-reranker-base, or a folder.")
-    if is_folder(text):
-        return text, None
-    address = re.fullmatch(
-        r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([^/?#]+/[^/?#@]+)(?:/tree/([^?#]+))?/?", text
-    )
-    if address:
-        return address[1], address[2]
-    model_id, _, revision = text.partition("@")
-    return model_id.strip(), revision.strip() or None
-
-
-def is_folder(model_id: str) -> bool:
-    """Whether `model_id` names a folder: one that exists, or something only a path can look like."""
-    looks_like_path = model_id.startswith(("/", "./", "../", "~", ".\\", "..\\")) or "\\" in model_id
-    return looks_like_path or (find(model_id) is None and Path(model_id).is_dir())
 
 
 def resolve(choice: ModelChoice, *, offline: bool = False, on_progress: OnProgress | None = None) -> Resolved:
@@ -102,15 +77,16 @@ def resolve(choice: ModelChoice, *, offline: bool = False, on_progress: OnProgre
         ModelUnsuitable: of another kind than was asked for, or not safe to load.
         ModelBroken: files that are damaged or half there.
     """
-    entry = find(choice.model_id)
+    name = split(choice.model_id).name
+    entry = find(name)
     if entry is not None and entry.kind != choice.kind:
         raise wrong_kind(entry.id, entry.kind)
     if entry is not None and entry.built_in:
         return inspect(choice, _built_in_folder(entry), None, entry)
     if is_folder(choice.model_id):
-        return inspect(choice, _local_folder(choice.model_id), None, None)
+        return inspect(choice, _local_folder(name), None, None)
     revision = choice.revision or (entry.revision if entry is not None else None) or None
-    snapshot = hub.small_files(choice.model_id, revision, offline=offline, on_progress=on_progress)
+    snapshot = hub.small_files(name, revision, offline=offline, on_progress=on_progress)
     judge(choice, snapshot.folder, snapshot.names)
     hub.download_weights(snapshot, on_progress=on_progress)
     return inspect(choice, snapshot.folder, snapshot.revision, entry)
@@ -124,14 +100,15 @@ def kind_of(model_id: str, revision: str | None = None, *, offline: bool = False
         ModelUnsuitable: neither a reranker nor an embedder that can run here.
         ModelBroken: files that cannot be read.
     """
-    entry = find(model_id)
+    name = split(model_id).name
+    entry = find(name)
     if entry is not None:
         return entry.kind
-    if is_folder(model_id):
-        folder = _local_folder(model_id)
+    if is_folder(name):
+        folder = _local_folder(name)
         names = frozenset(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     else:
-        snapshot = hub.small_files(model_id, revision, offline=offline, on_progress=None)
+        snapshot = hub.small_files(name, revision, offline=offline, on_progress=None)
         folder, names = snapshot.folder, snapshot.names
     return found_of(model_id, folder, _config(model_id, folder, names)).kind
 
@@ -149,12 +126,14 @@ def inspect(choice: ModelChoice, folder: Path, revision: str | None, entry: Cata
     tensors: dict[str, TensorInfo] = {}
     for name in weights:
         tensors |= read_header(folder / name)
-    n_labels = 0 if choice.kind == "embedder" or found.prompt else label_count(config)
-    if n_labels:
+    named = split(choice.model_id)
+    label = None
+    if found.family == "cross_encoder":
+        label = relevant_label(named.name, config, named.label)
         _require_head(choice.model_id, tensors)
     limit = _token_limit(folder, config)
     return Resolved(
-        model_id=entry.id if entry else choice.model_id,
+        model_id=_with_option(entry.id if entry else named.name, named, label, len(label_names(config))),
         folder=folder,
         revision=revision,
         kind=choice.kind,
@@ -164,7 +143,7 @@ def inspect(choice: ModelChoice, folder: Path, revision: str | None, entry: Cata
         architecture=config["architectures"][0],
         weights=weights,
         n_parameters=sum(tensor.size for tensor in tensors.values() if tensor.is_float),
-        n_labels=n_labels,
+        label=label,
         limit=limit,
         default_max_length=_default_max_length(folder, found, limit, entry),
         prompt=found.prompt,
@@ -188,6 +167,14 @@ def judge(choice: ModelChoice, folder: Path, names: frozenset[str]) -> tuple[dic
         raise wrong_kind(model_id, found.kind)
     _refuse_missing_files(model_id, names)
     return config, found
+
+
+def _with_option(name: str, named: Named, label: Label | None, n_labels: int) -> str:
+    """The id that says how the model is read, where its files alone do not: two such models are two."""
+    if named.prompt:
+        return f"{name}#prompt={named.prompt}"
+    plain = label is None or n_labels == 1 or (n_labels == 2 and label.place == 1)
+    return name if label is None or plain else f"{name}#label={label.name}"
 
 
 def _config(model_id: str, folder: Path, names: frozenset[str]) -> dict[str, Any]:

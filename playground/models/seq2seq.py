@@ -32,4 +32,5 @@ class Seq2Seq(AnsweringModel):
         )
         # Source: transformers, `T5ForConditionalGeneration.forward`.
         scale = float(config.d_model) ** -0.5 if config.scale_decoder_outputs else 1.0
-        return decoded.last_hidden_state[:, 0].float() * scale
+        hidden: torch.Tensor = decoded.last_hidden_state[:, 0].float() * scale
+        return hidden

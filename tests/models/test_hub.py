@@ -102,7 +102,7 @@ def test_a_model_is_downloaded_with_progress_in_bytes(hub: Hub) -> None:
     told: list[tuple[str, int, int]] = []
     found = resolve(ModelChoice(MODEL), on_progress=lambda *told_now: told.append(told_now))
     size = (hub.folder / "model.safetensors").stat().st_size
-    assert (found.model_id, found.revision, found.n_labels) == (MODEL, COMMIT, 1)
+    assert (found.model_id, found.revision, found.label) == (MODEL, COMMIT, (0, "LABEL_0"))
     assert told[0][0] == "resolve"
     assert told[-1] == ("download", size, size)
     assert (found.folder / "model.safetensors").read_bytes() == (hub.folder / "model.safetensors").read_bytes()
@@ -130,7 +130,7 @@ def test_a_second_run_downloads_nothing(hub: Hub) -> None:
 
 def test_an_unsuitable_model_is_refused_before_its_weights_are_downloaded(hub: Hub) -> None:
     edit_json(hub.folder / "config.json", id2label={str(n): str(n) for n in range(5)})
-    with pytest.raises(ModelUnsuitable, match="someone/tiny is a classifier with 5 labels"):
+    with pytest.raises(ModelUnsuitable, match="someone/tiny is a classifier with the labels 0, 1, 2"):
         resolve(ModelChoice(MODEL))
     assert "model.safetensors" not in hub.fetched()
 

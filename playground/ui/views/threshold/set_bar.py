@@ -15,7 +15,7 @@ from playground.core.types import ModelChoice
 from playground.history.rows import ScorerRow
 from playground.inputs import labelled_sets, ready_sets
 from playground.models import bm25
-from playground.models.resolve import parse_choice
+from playground.models.named import parse_choice
 from playground.ui import texts
 from playground.ui.components.html_parts import asset, html_part
 from playground.ui.components.localized import Localized
