@@ -26,7 +26,7 @@ settings.load_profile("playground")
 
 # In CI a skipped test is a failure, unless its id stands here with the reason.
 MAY_SKIP: dict[str, str] = {
-    "tests/history/test_full_disks_and_kills.py::test_a_full_disk_*": "only root may mount the small disk that is to be filled",
+    "tests/history/test_full_disks_and_kills.py::test_a_full_disk_*": "only root may mount the small disk to be filled",
 }
 
 
@@ -52,10 +52,11 @@ def _no_silent_skip(report: Any, id: str) -> Any:
 
 @pytest.fixture(scope="session")
 def beside_flag_embedding() -> Iterator[Interpreter]:
-    """An interpreter beside FlagEmbedding, in the versions that our snippet names."""
+    """An interpreter beside FlagEmbedding, in the versions that our snippet names, and with other libraries of
+    rerankers that live beside it."""
     from playground.engine.snippets.flag_embedding import VERSIONS
 
-    interpreter = Interpreter(python_with([*VERSIONS, "torch>=2.6,<2.14"]))
+    interpreter = Interpreter(python_with([*VERSIONS, "torch>=2.6,<2.14", "mxbai-rerank==0.1.6", "rerankers==0.10.0"]))
     yield interpreter
     interpreter.close()
 

@@ -28,6 +28,11 @@ class Scorer(Protocol):
     @property
     def memory_mib(self) -> float: ...
 
+    @property
+    def query_instruction(self) -> str:
+        """What the model's makers tell it of the task where the caller says nothing; empty where they say nothing."""
+        ...
+
     def limited(self, max_length: int | None, truncation: Truncation) -> Scorer:
         """The same weights with another length limit (None: the model's own); shares memory with this one.
 
@@ -37,7 +42,14 @@ class Scorer(Protocol):
         ...
 
     def encode(self, query: str, passages: Sequence[str], instruction: str | None = None) -> list[EncodedPair]:
-        """The exact ids the model will be fed, with the truncation report. Thread-safe, needs no lock."""
+        """The exact ids the model will be fed, with the truncation report. Thread-safe, needs no lock.
+
+        Args:
+            instruction: None takes the model's own, an empty text none.
+
+        Raises:
+            InvalidInput: the instruction leaves no room for a passage.
+        """
         ...
 
     def logits(self, pairs: Sequence[EncodedPair]) -> list[float]:

@@ -45,6 +45,7 @@ LOGIT = Scale("logit", -math.inf, math.inf, level=False, activation="sigmoid")
 TRAINED_LOGIT = Scale("logit", -math.inf, math.inf, level=True, activation="sigmoid")
 PLAIN_LOGIT = Scale("logit", -math.inf, math.inf, level=True, activation="identity")
 LOG_ODDS = Scale("log-odds", -math.inf, math.inf, level=True, activation="sigmoid")
+UNTRAINED_LOG_ODDS = Scale("log-odds", -math.inf, math.inf, level=False, activation="sigmoid")
 COSINE = Scale("cosine", -1.0, 1.0, level=False, activation="identity")
 BM25 = Scale("bm25", 0.0, math.inf, level=False, activation="identity")
 # Scores that came with a file: nothing is known of them but that more is better.

@@ -150,7 +150,7 @@ class Engine:
         """Loads the model if need be, then scores the set; the new scores after every batch.
 
         Args:
-            instruction: what goes before the queries; None takes an embedder's own, and none for a reranker.
+            instruction: what goes before the queries; None takes the model's own.
             known: asked once, when it is known what runs: scores of the set that need not be made again. BM25 takes
                 none: its scores depend on all passages of the query.
 
@@ -322,9 +322,7 @@ class Engine:
                 return EmbeddedPairs(requests, lease, self._vectors)
             return RerankedPairs(requests, lease, self._scores)
 
-        used = (
-            lease.query_instruction if instruction is None and choice.kind == "embedder" else clean(instruction or "")
-        )
+        used = lease.query_instruction if instruction is None else clean(instruction)
         return Ready(lease.spec, lease.scale, used, run, warnings=lease.spec.replaced)
 
     def _speed(

@@ -101,8 +101,8 @@ class Lease:
 
     @property
     def query_instruction(self) -> str:
-        """As `Embedder.query_instruction`; the model is an embedder."""
-        return cast(Embedder, self._model).query_instruction
+        """As `Scorer.query_instruction` and `Embedder.query_instruction`."""
+        return self._model.query_instruction
 
     def logits(self, pairs: Sequence[EncodedPair]) -> list[float]:
         """One forward pass of a reranker, alone on this model."""

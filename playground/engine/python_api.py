@@ -186,7 +186,7 @@ def _kind(model_id: str) -> Kind:
 def _parsed(model: str | None, default: str) -> tuple[str, str | None]:
     if model is None:
         return default, None
-    from playground.models.resolve import parse_choice
+    from playground.models.named import parse_choice
 
     model_id, revision = parse_choice(model)
     return model_id, revision

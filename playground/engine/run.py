@@ -106,6 +106,7 @@ class Run:
     ) -> None:
         self.request = request
         self.watch = Stopwatch()
+        self._instruction = lease.query_instruction if request.instruction is None else request.instruction
         self._lease = lease
         self._logits = Logits(lease, cache)
         self._warnings = warnings
@@ -146,7 +147,7 @@ class Run:
             n_tokens=self._logits.n_tokens,
             n_cached=len(cached),
             warnings=self._warnings + about_scores(self._pairs, scored),
-            instruction=self.request.instruction or "",
+            instruction=self._instruction,
         )
 
     def _progress(self, phase: Phase, done: int, result: RerankResult | None = None) -> Progress:

@@ -10,9 +10,10 @@ import transformers
 
 from playground.core.types import EncodedPair, ModelChoice, ModelSpec, PrecisionName
 from playground.models import pretrained
+from playground.models.embedder_files import Pooling
 from playground.models.encoding import Encoder
 from playground.models.local import LocalModel
-from playground.models.resolve import Pooling, Resolved
+from playground.models.resolve import Resolved
 from playground.models.spec import as_run
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class BiEncoder(LocalModel):
+class BiEncoder(LocalModel[Encoder]):
     """An embedder. Keeps the `Embedder` protocol; the dot product of two vectors is their cosine."""
 
     def __init__(self, model: Any, encoder: Encoder, spec: ModelSpec, resolved: Resolved) -> None:

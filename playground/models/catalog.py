@@ -48,6 +48,7 @@ class CatalogEntry:
         scale, activation, level: see `core.scales.Scale`.
         instruction: what the makers put before a query; empty where nothing.
         pooling: "cls", "mean" or "last" for an embedder, empty for a reranker.
+        revision: what is taken unless the user names another; empty for the newest.
         path: folder under `assets/models` for a built-in model.
     """
 
@@ -67,6 +68,7 @@ class CatalogEntry:
     instruction: str = ""
     pooling: Literal["cls", "mean", "last", ""] = ""
     golden: tuple[GoldenPair, ...] = ()
+    revision: str = ""
     built_in: bool = False
     path: str = ""
     note: str = ""

@@ -1,4 +1,4 @@
-"""Encoders with a sequence classification head of one or two labels (bge-reranker, ms-marco-MiniLM, ...)."""
+"""Encoders with a sequence classification head (bge-reranker, ms-marco-MiniLM, gte-reranker, NLI models, ...)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from playground.core.scales import LOG_ODDS, Scale
 from playground.core.types import EncodedPair, ModelChoice, ModelSpec, PrecisionName
 from playground.models import pretrained
 from playground.models.encoding import Encoder
+from playground.models.heads import label_names
 from playground.models.local import LocalModel
 from playground.models.resolve import Resolved
 from playground.models.spec import as_run
@@ -20,8 +21,10 @@ from playground.models.spec import as_run
 HEAD_MODULES = ("pooler", "pre_classifier", "classifier", "score", "head")
 
 
-class CrossEncoder(LocalModel):
+class CrossEncoder(LocalModel[Encoder]):
     """A reranker that reads query and passage together. Keeps the `Scorer` protocol."""
+
+    query_instruction = ""
 
     def __init__(self, model: Any, encoder: Encoder, spec: ModelSpec, resolved: Resolved) -> None:
         super().__init__(model, encoder, spec, resolved)
@@ -56,7 +59,8 @@ class CrossEncoder(LocalModel):
         return self._encoder.pairs((instruction or "") + query, passages)
 
     def logits(self, pairs: Sequence[EncodedPair]) -> list[float]:
-        """One forward pass, in the order given: the logit of a one-label head, the log-odds of a two-label one.
+        """One forward pass, in the order given: the logit of a head with one label, else the log-odds of the label that
+        means relevant against all others.
 
         Raises:
             OutOfMemory: this batch does not fit.
@@ -66,18 +70,32 @@ class CrossEncoder(LocalModel):
         with pretrained.out_of_memory_named(len(pairs)), torch.inference_mode():
             inputs = self._inputs(pairs)
             output: torch.Tensor = self._model(**inputs).logits.float()
-            level = output[:, 0] if output.shape[1] == 1 else output[:, 1] - output[:, 0]
-            return [float(logit) for logit in level.tolist()]
+            place = self.resolved.label.place if self.resolved.label is not None else 0
+            return [float(logit) for logit in log_odds(output, place).tolist()]
+
+
+def log_odds(output: torch.Tensor, place: int) -> torch.Tensor:
+    """(batch,): the only output, or that at `place` less the log of the summed exponentials of the others.
+
+    Its sigmoid is the softmax of all outputs at `place`.
+
+    Args:
+        output: (batch, labels), fp32.
+    """
+    if output.shape[1] == 1:
+        return output[:, 0]
+    others = torch.cat((output[:, :place], output[:, place + 1 :]), dim=1)
+    return output[:, place] - others.logsumexp(dim=1)
 
 
 def scale_of(resolved: Resolved) -> Scale:
     """What the raw output means: the catalogue's word, else what the files declare.
 
-    A two-label head gives log-odds `l1 - l0`, whose sigmoid is `softmax[:, 1]`. One label without a stored activation
+    A head with several labels gives log-odds. One label without a stored activation
     is shown through a sigmoid, as sentence-transformers does (`cross_encoder/model.py`). Whether the level of an
     unknown model was trained cannot be read from its files: only the order is promised.
     """
-    if resolved.n_labels == 2:
+    if len(label_names(dict(resolved.config))) > 1:
         return LOG_ODDS
     if resolved.entry is not None:
         return resolved.entry.score_scale()

@@ -5,17 +5,20 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import torch
 
 from playground.core.types import Check, EncodedPair, ModelSpec, Truncation
 from playground.models import pretrained
 from playground.models.encoding import Encoder
+from playground.models.prompted import PromptEncoder
 from playground.models.resolve import Resolved
 
+E = TypeVar("E", Encoder, PromptEncoder)
 
-class LocalModel:
+
+class LocalModel(Generic[E]):
     """Weights and tokenizer with the length limit of one choice.
 
     A forward pass belongs under one lock per model; encoding needs none.
@@ -27,12 +30,12 @@ class LocalModel:
 
     checks: tuple[Check, ...] = ()
 
-    def __init__(self, model: Any, encoder: Encoder, spec: ModelSpec, resolved: Resolved) -> None:
+    def __init__(self, model: Any, encoder: E, spec: ModelSpec, resolved: Resolved) -> None:
         self.spec = spec
         self.resolved = resolved
         self.memory_mib = pretrained.memory_mib(model)
         self._model = model
-        self._encoder = encoder
+        self._encoder: E = encoder
 
     def limited(self, max_length: int | None, truncation: Truncation) -> Self:
         """The same weights with another length limit; shares memory with this one.
@@ -43,7 +46,7 @@ class LocalModel:
         length = pretrained.max_length(self.resolved, max_length)
         other = copy.copy(self)
         other._encoder = self._encoder.limited(length, truncation)
-        other.spec = replace(self.spec, max_length=length, truncation=truncation)
+        other.spec = replace(self.spec, max_length=other._encoder.max_length, truncation=truncation)
         return other
 
     def _inputs(self, encoded: Sequence[EncodedPair]) -> dict[str, torch.Tensor]:

@@ -15,6 +15,8 @@ from transformers.utils import logging as transformers_logging
 from playground.core.errors import InvalidInput, ModelBroken, OutOfMemory
 from playground.core.types import EncodedPair, ModelChoice, PrecisionName
 from playground.models.encoding import Encoder
+from playground.models.prompted import PromptEncoder
+from playground.models.prompts import PROMPTS
 from playground.models.resolve import Resolved
 
 DTYPES: Final[dict[PrecisionName, torch.dtype]] = {
@@ -27,8 +29,8 @@ _MIB = 1024 * 1024
 _quiet = threading.Lock()
 
 
-def load_weights(auto_class: Any, resolved: Resolved, **options: Any) -> torch.nn.Module:
-    """The model in fp32 on the CPU, in eval mode; weights shipped in fp16 are widened.
+def load_weights(auto_class: Any, resolved: Resolved, dtype: torch.dtype = torch.float32) -> torch.nn.Module:
+    """The model on the CPU in eval mode, each tensor widened or narrowed to `dtype` as it is read.
 
     Raises:
         ModelBroken: weights that the architecture needs are missing or of another shape.
@@ -39,12 +41,11 @@ def load_weights(auto_class: Any, resolved: Resolved, **options: Any) -> torch.n
             model, report = auto_class.from_pretrained(
                 resolved.folder,
                 config=_config(resolved),
-                dtype=torch.float32,
+                dtype=dtype,
                 use_safetensors=True,
                 trust_remote_code=False,
                 local_files_only=True,
                 output_loading_info=True,
-                **options,
             )
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise OutOfMemory("{model} does not fit in memory. Try a smaller model.", model=resolved.model_id) from error
@@ -65,20 +66,22 @@ def load_encoder(resolved: Resolved, choice: ModelChoice) -> Encoder:
         ModelBroken: the tokenizer cannot be read, or has no fast form.
         InvalidInput: the maximum length asked for is more than the model allows, or too little.
     """
-    try:
-        with quiet():
-            tokenizer = transformers.AutoTokenizer.from_pretrained(
-                resolved.folder, trust_remote_code=False, local_files_only=True
-            )
-        backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
-    except Exception as error:  # the tokenizers library raises bare Exception on a damaged file
-        raise ModelBroken(
-            "The tokenizer of {model} cannot be read. Download it again, or try another.", model=resolved.model_id
-        ) from error
-    token_types = (
-        "token_type_ids" in tokenizer.model_input_names and int(resolved.config.get("type_vocab_size") or 0) > 1
-    )
+    backend, input_names = _tokenizer(resolved)
+    token_types = "token_type_ids" in input_names and int(resolved.config.get("type_vocab_size") or 0) > 1
     return Encoder(backend, max_length(resolved, choice.max_length), choice.truncation, token_types=token_types)
+
+
+def load_prompt_encoder(resolved: Resolved, choice: ModelChoice) -> PromptEncoder:
+    """The tokenizer with the prompt of the model. Needs no weights.
+
+    Raises:
+        ModelBroken: the tokenizer cannot be read, or lacks a token that the prompt or the answer is made of.
+        InvalidInput: the maximum length asked for is more than the model allows, or too little.
+    """
+    backend, _ = _tokenizer(resolved)
+    length = max_length(resolved, choice.max_length)
+    prompt = PROMPTS[resolved.prompt]
+    return PromptEncoder(prompt, backend, length, choice.truncation, limit=resolved.limit, model_id=resolved.model_id)
 
 
 def max_length(resolved: Resolved, asked: int | None) -> int:
@@ -156,6 +159,20 @@ def quiet() -> Iterator[None]:
             transformers_logging.set_verbosity(verbosity)
             if bars:
                 transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _tokenizer(resolved: Resolved) -> tuple[Tokenizer, list[str]]:
+    """(a copy of its own, the names of the model inputs it makes)."""
+    try:
+        with quiet():
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
+                resolved.folder, trust_remote_code=False, local_files_only=True
+            )
+        return Tokenizer.from_str(tokenizer.backend_tokenizer.to_str()), tokenizer.model_input_names
+    except Exception as error:  # the tokenizers library raises bare Exception on a damaged file
+        raise ModelBroken(
+            "The tokenizer of {model} cannot be read. Download it again, or try another.", model=resolved.model_id
+        ) from error
 
 
 def _config(resolved: Resolved) -> Any:

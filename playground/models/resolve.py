@@ -5,29 +5,27 @@ The small files are read first: what will be refused is refused before its weigh
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
-from playground.core.errors import InvalidInput, ModelBroken, ModelNotFound, ModelUnsuitable
+from playground.core.errors import ModelBroken, ModelNotFound, ModelUnsuitable
 from playground.core.types import Kind, ModelChoice, Phase
-from playground.models import hub
+from playground.models import hub, prompts
 from playground.models.catalog import CatalogEntry, find
+from playground.models.embedder_files import Pooling, instruction_of, pooling_of
+from playground.models.heads import Label, label_names, relevant_label
+from playground.models.kinds import Found, refuse_remote_code, wrong_kind
+from playground.models.kinds import kind_of as found_of
+from playground.models.named import Named, is_folder, split
+from playground.models.small_files import read_json
 from playground.models.weights import TensorInfo, read_header, weight_files
 from playground.paths import BUILT_IN_MODELS
 
 OnProgress = Callable[[Phase, int, int], None]
-Pooling = Literal["cls", "mean", "last"]
 
-# Encoders whose heads and position tables are known here. A decoder needs a prompt template of its own.
-ENCODERS = frozenset(
-    {"albert", "bert", "camembert", "deberta-v2", "distilbert", "electra", "ernie", "modernbert", "mpnet"}
-    | {"roberta", "xlm-roberta", "xlm-roberta-xl"}
-)
 # These count positions from the padding index on: a table of 514 rows holds 512 tokens.
 OFFSET_POSITIONS = frozenset({"camembert", "mpnet", "roberta", "xlm-roberta", "xlm-roberta-xl"})
 # What a tokenizer without a limit reports is about 1e30.
@@ -44,8 +42,9 @@ class Resolved:
         revision: commit of the Hub snapshot; None for a folder.
         entry: what the catalogue knows of it, if anything.
         weights: names of its safetensors files, relative to `folder`.
-        n_labels: outputs of a reranker's head (1 or 2); 0 for an embedder.
+        label: the output of a classifier's head that means relevant; None for an embedder and for a language model.
         limit: tokens that its position table and tokenizer allow.
+        prompt: key of `prompts.PROMPTS` for a language model; empty for all else.
         pooling: how an embedder makes one vector of many; None for a reranker.
         instruction: what goes before a query of an embedder; empty where nothing.
         activation: class path that the files declare for display, e.g. "torch.nn.modules.linear.Identity".
@@ -61,38 +60,13 @@ class Resolved:
     architecture: str
     weights: tuple[str, ...]
     n_parameters: int
-    n_labels: int
+    label: Label | None
     limit: int
     default_max_length: int
+    prompt: str = ""
     pooling: Pooling | None = None
     instruction: str = ""
     activation: str | None = None
-
-
-def parse_choice(text: str) -> tuple[str, str | None]:
-    """(model id or folder, revision) of `org/name`, `org/name@revision`, a pasted Hub address, or a folder.
-
-    Raises:
-        InvalidInput: nothing was typed.
-    """
-    text = text.strip()
-    if not text:
-        raise InvalidInput("Name a model: a Hub id such as BAAI/bge-reranker-base, or a folder.")
-    if is_folder(text):
-        return text, None
-    address = re.fullmatch(
-        r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([^/?#]+/[^/?#@]+)(?:/tree/([^?#]+))?/?", text
-    )
-    if address:
-        return address[1], address[2]
-    model_id, _, revision = text.partition("@")
-    return model_id.strip(), revision.strip() or None
-
-
-def is_folder(model_id: str) -> bool:
-    """Whether `model_id` names a folder: one that exists, or something only a path can look like."""
-    looks_like_path = model_id.startswith(("/", "./", "../", "~", ".\\", "..\\")) or "\\" in model_id
-    return looks_like_path or (find(model_id) is None and Path(model_id).is_dir())
 
 
 def resolve(choice: ModelChoice, *, offline: bool = False, on_progress: OnProgress | None = None) -> Resolved:
@@ -103,15 +77,17 @@ def resolve(choice: ModelChoice, *, offline: bool = False, on_progress: OnProgre
         ModelUnsuitable: of another kind than was asked for, or not safe to load.
         ModelBroken: files that are damaged or half there.
     """
-    entry = find(choice.model_id)
+    name = split(choice.model_id).name
+    entry = find(name)
     if entry is not None and entry.kind != choice.kind:
-        raise _wrong_kind(entry.id, entry.kind)
+        raise wrong_kind(entry.id, entry.kind)
     if entry is not None and entry.built_in:
         return inspect(choice, _built_in_folder(entry), None, entry)
     if is_folder(choice.model_id):
-        return inspect(choice, _local_folder(choice.model_id), None, None)
-    snapshot = hub.small_files(choice.model_id, choice.revision, offline=offline, on_progress=on_progress)
-    judge(choice, snapshot.folder, snapshot.names, entry)
+        return inspect(choice, _local_folder(name), None, None)
+    revision = choice.revision or (entry.revision if entry is not None else None) or None
+    snapshot = hub.small_files(name, revision, offline=offline, on_progress=on_progress)
+    judge(choice, snapshot.folder, snapshot.names)
     hub.download_weights(snapshot, on_progress=on_progress)
     return inspect(choice, snapshot.folder, snapshot.revision, entry)
 
@@ -124,16 +100,17 @@ def kind_of(model_id: str, revision: str | None = None, *, offline: bool = False
         ModelUnsuitable: neither a reranker nor an embedder that can run here.
         ModelBroken: files that cannot be read.
     """
-    entry = find(model_id)
+    name = split(model_id).name
+    entry = find(name)
     if entry is not None:
         return entry.kind
-    if is_folder(model_id):
-        folder = _local_folder(model_id)
+    if is_folder(name):
+        folder = _local_folder(name)
         names = frozenset(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     else:
-        snapshot = hub.small_files(model_id, revision, offline=offline, on_progress=None)
+        snapshot = hub.small_files(name, revision, offline=offline, on_progress=None)
         folder, names = snapshot.folder, snapshot.names
-    return _kind(model_id, folder, names, _config(model_id, folder, names))
+    return found_of(model_id, folder, _config(model_id, folder, names)).kind
 
 
 def inspect(choice: ModelChoice, folder: Path, revision: str | None, entry: CatalogEntry | None) -> Resolved:
@@ -144,49 +121,60 @@ def inspect(choice: ModelChoice, folder: Path, revision: str | None, entry: Cata
         ModelBroken: files that are damaged or half there.
     """
     names = frozenset(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    config = judge(choice, folder, names, entry)
+    config, found = judge(choice, folder, names)
     weights = weight_files(folder)
     tensors: dict[str, TensorInfo] = {}
     for name in weights:
         tensors |= read_header(folder / name)
-    n_labels = label_count(config) if choice.kind == "reranker" else 0
-    if n_labels:
+    named = split(choice.model_id)
+    label = None
+    if found.family == "cross_encoder":
+        label = relevant_label(named.name, config, named.label)
         _require_head(choice.model_id, tensors)
     limit = _token_limit(folder, config)
     return Resolved(
-        model_id=entry.id if entry else choice.model_id,
+        model_id=_with_option(entry.id if entry else named.name, named, label, len(label_names(config))),
         folder=folder,
         revision=revision,
         kind=choice.kind,
-        family="cross_encoder" if choice.kind == "reranker" else "bi_encoder",
+        family=found.family,
         entry=entry,
         config=MappingProxyType(config),
         architecture=config["architectures"][0],
         weights=weights,
         n_parameters=sum(tensor.size for tensor in tensors.values() if tensor.is_float),
-        n_labels=n_labels,
+        label=label,
         limit=limit,
-        default_max_length=_default_max_length(folder, choice.kind, limit, entry),
-        pooling=_pooling(choice.model_id, folder, entry) if choice.kind == "embedder" else None,
-        instruction=_instruction(choice.model_id, folder, entry) if choice.kind == "embedder" else "",
+        default_max_length=_default_max_length(folder, found, limit, entry),
+        prompt=found.prompt,
+        pooling=pooling_of(choice.model_id, folder, entry) if choice.kind == "embedder" else None,
+        instruction=instruction_of(choice.model_id, folder, entry) if choice.kind == "embedder" else "",
         activation=_declared_activation(folder, config),
     )
 
 
-def judge(choice: ModelChoice, folder: Path, names: frozenset[str], entry: CatalogEntry | None) -> dict[str, Any]:
-    """The config, once the small files say that this model may be loaded as the kind asked for.
+def judge(choice: ModelChoice, folder: Path, names: frozenset[str]) -> tuple[dict[str, Any], Found]:
+    """The config and what runs it, once the small files say that this model may be loaded as the kind asked for.
 
     Args:
         names: all files that the model has, downloaded or not.
     """
     model_id = choice.model_id
     config = _config(model_id, folder, names)
-    _refuse_remote_code(model_id, folder, config)
-    kind = _kind(model_id, folder, names, config)
-    if kind != choice.kind:
-        raise _wrong_kind(model_id, kind)
+    refuse_remote_code(model_id, folder, config)
+    found = found_of(model_id, folder, config)
+    if found.kind != choice.kind:
+        raise wrong_kind(model_id, found.kind)
     _refuse_missing_files(model_id, names)
-    return config
+    return config, found
+
+
+def _with_option(name: str, named: Named, label: Label | None, n_labels: int) -> str:
+    """The id that says how the model is read, where its files alone do not: two such models are two."""
+    if named.prompt:
+        return f"{name}#prompt={named.prompt}"
+    plain = label is None or n_labels == 1 or (n_labels == 2 and label.place == 1)
+    return name if label is None or plain else f"{name}#label={label.name}"
 
 
 def _config(model_id: str, folder: Path, names: frozenset[str]) -> dict[str, Any]:
@@ -195,45 +183,6 @@ def _config(model_id: str, folder: Path, names: frozenset[str]) -> dict[str, Any
             "{model} has no config.json, so it is no transformers model. Try another.", model=model_id
         )
     return read_json(folder / "config.json")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a model's file; empty where there is no such file.
-
-    Raises:
-        ModelBroken: the file is no JSON object.
-    """
-    if not path.is_file():
-        return {}
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelBroken("{file} of the model cannot be read. Download the model again.", file=path.name) from error
-    if not isinstance(value, dict):
-        raise ModelBroken("{file} of the model cannot be read. Download the model again.", file=path.name)
-    return value
-
-
-def label_count(config: dict[str, Any]) -> int:
-    """Outputs of a sequence classification head: `id2label` if it is there, else `num_labels`, else transformers' 2."""
-    labels = config.get("id2label")
-    return len(labels) if isinstance(labels, dict) and labels else int(config.get("num_labels") or 2)
-
-
-def modules(folder: Path) -> list[dict[str, Any]]:
-    """The steps of a sentence-transformers model (`modules.json`); empty for a plain transformers model.
-
-    Raises:
-        ModelBroken: the file is no list of steps.
-    """
-    path = folder / "modules.json"
-    if not path.is_file():
-        return []
-    try:
-        steps = json.loads(path.read_text(encoding="utf-8"))
-        return [{"type": str(step["type"]), "path": str(step["path"])} for step in steps]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelBroken("{file} of the model cannot be read. Download the model again.", file=path.name) from error
 
 
 def _built_in_folder(entry: CatalogEntry) -> Path:
@@ -248,73 +197,6 @@ def _local_folder(text: str) -> Path:
     if not folder.is_dir():
         raise ModelNotFound("There is no folder {folder}. Check the path, or type a Hub id.", folder=text)
     return folder
-
-
-def _wrong_kind(model_id: str, kind: Kind) -> ModelUnsuitable:
-    if kind == "embedder":
-        return ModelUnsuitable(
-            "{model} is an embedder: it gives one vector per text. Use it in Embeddings, and a reranker here.",
-            model=model_id,
-        )
-    return ModelUnsuitable(
-        "{model} is a reranker: it scores pairs and gives no vectors. Use it in Ranking, and an embedder here.",
-        model=model_id,
-    )
-
-
-def _refuse_remote_code(model_id: str, folder: Path, config: dict[str, Any]) -> None:
-    foreign = [step["type"] for step in modules(folder) if not step["type"].startswith("sentence_transformers.")]
-    if "auto_map" in config or "auto_map" in read_json(folder / "tokenizer_config.json") or foreign:
-        raise ModelUnsuitable(
-            "{model} needs Python code from its repository, which is never run here. Try a model without remote code.",
-            model=model_id,
-        )
-
-
-def _kind(model_id: str, folder: Path, names: frozenset[str], config: dict[str, Any]) -> Kind:
-    architecture = next(iter(config.get("architectures") or ()), "")
-    model_type = str(config.get("model_type", ""))
-    if architecture.endswith(("ForCausalLM", "ForConditionalGeneration")):
-        raise ModelUnsuitable(
-            "{model} is a language model ({type}). This version runs cross-encoders and embedders; try one of these.",
-            model=model_id,
-            type=architecture,
-        )
-    if model_type not in ENCODERS:
-        raise ModelUnsuitable(
-            "{model} is of type {type}, which this version does not run. Try a BERT or XLM-RoBERTa model.",
-            model=model_id,
-            type=model_type or "unknown",
-        )
-    if architecture.endswith("ForSequenceClassification"):
-        return _reranker(model_id, config)
-    if any(name == "Pooling" for name in _steps(folder)) or (architecture.endswith("Model") and find(model_id)):
-        return "embedder"
-    if architecture.endswith("Model"):
-        raise ModelUnsuitable(
-            "{model} is a bare encoder, without a head for scores or a rule for pooling. Try a reranker.",
-            model=model_id,
-        )
-    raise ModelUnsuitable(
-        "{model} is a {type}, neither a reranker nor an embedder. Try another model.",
-        model=model_id,
-        type=architecture or "model without a named architecture",
-    )
-
-
-def _reranker(model_id: str, config: dict[str, Any]) -> Kind:
-    n_labels = label_count(config)
-    if n_labels > 2:
-        raise ModelUnsuitable(
-            "{model} is a classifier with {n} labels, not a reranker. Use a model with one or two.",
-            model=model_id,
-            n=n_labels,
-        )
-    return "reranker"
-
-
-def _steps(folder: Path) -> list[str]:
-    return [step["type"].rsplit(".", 1)[-1] for step in modules(folder)]
 
 
 def _refuse_missing_files(model_id: str, names: frozenset[str]) -> None:
@@ -351,63 +233,13 @@ def _token_limit(folder: Path, config: dict[str, Any]) -> int:
     return min(positions, int(declared)) if isinstance(declared, int | float) and declared < UNLIMITED else positions
 
 
-def _default_max_length(folder: Path, kind: Kind, limit: int, entry: CatalogEntry | None) -> int:
+def _default_max_length(folder: Path, found: Found, limit: int, entry: CatalogEntry | None) -> int:
     if entry is not None:
         return min(entry.default_max_length, limit)
-    stored = read_json(folder / "sentence_bert_config.json").get("max_seq_length") if kind == "embedder" else None
+    if found.prompt:
+        return min(prompts.PROMPTS[found.prompt].max_length, limit)
+    stored = read_json(folder / "sentence_bert_config.json").get("max_seq_length") if found.kind == "embedder" else None
     return min(int(stored) if stored else DEFAULT_MAX_LENGTH, limit)
-
-
-_POOLING_FLAGS: dict[str, Pooling] = {
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_lasttoken": "last",
-}
-_POOLING_NAMES: dict[str, Pooling] = {"cls": "cls", "mean": "mean", "lasttoken": "last"}
-
-
-def _pooling(model_id: str, folder: Path, entry: CatalogEntry | None) -> Pooling:
-    steps = modules(folder)
-    unknown = set(_steps(folder)) - {"Transformer", "Pooling", "Normalize"}
-    if unknown:
-        raise ModelUnsuitable(
-            "{model} adds a step ({step}) after pooling that this version does not run. Try another embedder.",
-            model=model_id,
-            step=", ".join(sorted(unknown)),
-        )
-    path = next((step["path"] for step in steps if step["type"].endswith(".Pooling")), None)
-    if path is None:
-        if entry is not None and entry.pooling:
-            return entry.pooling
-        raise ModelUnsuitable("{model} does not say how its tokens are pooled. Try another embedder.", model=model_id)
-    pooling = _declared_pooling(read_json(folder / path / "config.json"))
-    if pooling is None:
-        raise ModelUnsuitable(
-            "{model} pools its tokens in a way that this version does not run. Try one with CLS, mean or last token.",
-            model=model_id,
-        )
-    return pooling
-
-
-def _declared_pooling(config: dict[str, Any]) -> Pooling | None:
-    # sentence-transformers 6 writes one name; earlier versions a flag per mode, of which several may be on.
-    if isinstance(config.get("pooling_mode"), str):
-        return _POOLING_NAMES.get(config["pooling_mode"])
-    on = [name for name, value in config.items() if name.startswith("pooling_mode_") and value is True]
-    return _POOLING_FLAGS.get(on[0]) if len(on) == 1 else None
-
-
-def _instruction(model_id: str, folder: Path, entry: CatalogEntry | None) -> str:
-    if entry is not None:
-        return entry.instruction
-    config = read_json(folder / "config_sentence_transformers.json")
-    prompts = config.get("prompts") or {}
-    if any(prompts.get(name) for name in ("document", "passage", "corpus")) or config.get("default_prompt_name"):
-        raise ModelUnsuitable(
-            "{model} puts a prompt before every passage, which this version does not do. Try another embedder.",
-            model=model_id,
-        )
-    return str(prompts.get("query") or "")
 
 
 def _declared_activation(folder: Path, config: dict[str, Any]) -> str | None:

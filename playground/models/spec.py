@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from playground.core.types import ModelChoice, ModelSpec, PrecisionName
 from playground.models.fingerprint import fingerprint
+from playground.models.named import split
 from playground.models.resolve import Resolved
 
 
@@ -19,7 +22,7 @@ def as_run(
     return ModelSpec(
         model_id=resolved.model_id,
         revision=resolved.revision,
-        fingerprint=fingerprint(resolved.folder, resolved.weights),
+        fingerprint=_fingerprint(resolved),
         kind=resolved.kind,
         family=resolved.family,
         architecture=resolved.architecture,
@@ -30,3 +33,10 @@ def as_run(
         n_parameters=resolved.n_parameters,
         replaced=replaced,
     )
+
+
+def _fingerprint(resolved: Resolved) -> str:
+    """Of the files, and of how they are read where the id says so: the same weights then give other scores."""
+    files = fingerprint(resolved.folder, resolved.weights)
+    option = resolved.model_id.removeprefix(split(resolved.model_id).name)
+    return hashlib.sha256(f"{files}{option}".encode()).hexdigest() if option else files

@@ -12,7 +12,7 @@ from playground.core.types import ModelChoice
 from playground.engine.engine import Engine
 from playground.history.store import HistoryStore
 from playground.models import catalog
-from playground.models.resolve import parse_choice
+from playground.models.named import parse_choice
 from playground.settings import Settings
 from playground.ui.page_turns import LruCache, Turns
 from playground.ui.scoring_jobs import ScoringJobs

@@ -40,6 +40,7 @@ class OverlapScorer:
     scale: Scale = TRAINED_LOGIT
     checks: tuple[Check, ...] = ()
     memory_mib: float = 100.0
+    query_instruction: str = ""
     fits_tokens: int | None = None
     logit_of: Callable[[float], float] = float
     before_forward: Callable[[], None] = lambda: None

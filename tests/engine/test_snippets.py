@@ -260,6 +260,17 @@ def test_what_no_library_can_run_is_refused_with_the_reason(kind: str) -> None:
         snippet("pen", threshold())
 
 
+@pytest.mark.parametrize("kind", LIBRARIES)
+def test_a_model_asked_with_a_prompt_or_by_one_of_its_labels_has_no_snippet_yet(kind: str) -> None:
+    known = threshold()
+    asked = replace(known, spec=replace(known.spec, family="causal_lm"))
+    with pytest.raises(InvalidInput, match=r"is asked with a prompt, which the libraries put together"):
+        snippet(kind, asked)
+    labelled = replace(known, spec=replace(known.spec, model_id="owner/nli#label=entailment"))
+    with pytest.raises(InvalidInput, match=r"has several labels, of which the playground scores one"):
+        snippet(kind, labelled)
+
+
 @pytest.mark.parametrize("kind", ["langchain", "llama-index", "haystack"])
 def test_cosines_are_left_to_the_libraries_that_give_them_plainly(kind: str) -> None:
     chosen = threshold(scale=COSINE, spec=replace(threshold().spec, kind="embedder"))

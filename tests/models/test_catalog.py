@@ -10,6 +10,7 @@ import pytest
 from playground.core.scales import COSINE, LOGIT, PLAIN_LOGIT, TRAINED_LOGIT
 from playground.models import FAMILIES
 from playground.models.catalog import entries, find
+from playground.models.prompts import PROMPTS
 
 
 def test_ids_are_unique_and_every_family_is_registered() -> None:
@@ -30,7 +31,25 @@ def test_the_models_of_the_first_release_are_there() -> None:
         "built-in/mini-reranker",
         "built-in/mini-embedder",
     }
-    assert {entry.id for entry in entries()} == bge | others
+    assert bge | others <= {entry.id for entry in entries()}
+
+
+def test_a_language_model_has_the_scale_and_the_instruction_of_its_prompt() -> None:
+    asked = {entry.id: entry for entry in entries() if entry.family in {prompt.family for prompt in PROMPTS.values()}}
+    assert {
+        "castorini/monot5-base-msmarco-10k",
+        "Qwen/Qwen3-Reranker-8B",
+        "BAAI/bge-reranker-v2-gemma",
+        "mixedbread-ai/mxbai-rerank-large-v2",
+    } <= set(asked)
+    for id, entry in asked.items():
+        (prompt,) = [prompt for prompt in PROMPTS.values() if any(name in id.lower() for name in prompt.names)]
+        assert (entry.score_scale(), entry.instruction, entry.family) == (
+            prompt.scale,
+            prompt.instruction,
+            prompt.family,
+        )
+        assert entry.default_max_length == prompt.max_length
 
 
 @pytest.mark.parametrize(

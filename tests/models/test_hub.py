@@ -8,6 +8,7 @@ import shutil
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -17,6 +18,7 @@ import pytest
 
 from playground.core.errors import ModelNotFound, ModelUnsuitable
 from playground.core.types import ModelChoice
+from playground.models.catalog import find
 from playground.models.resolve import resolve
 from tests.checkpoints import edit_json
 from tests.models.test_resolve import shard
@@ -100,7 +102,7 @@ def test_a_model_is_downloaded_with_progress_in_bytes(hub: Hub) -> None:
     told: list[tuple[str, int, int]] = []
     found = resolve(ModelChoice(MODEL), on_progress=lambda *told_now: told.append(told_now))
     size = (hub.folder / "model.safetensors").stat().st_size
-    assert (found.model_id, found.revision, found.n_labels) == (MODEL, COMMIT, 1)
+    assert (found.model_id, found.revision, found.label) == (MODEL, COMMIT, (0, "LABEL_0"))
     assert told[0][0] == "resolve"
     assert told[-1] == ("download", size, size)
     assert (found.folder / "model.safetensors").read_bytes() == (hub.folder / "model.safetensors").read_bytes()
@@ -128,7 +130,7 @@ def test_a_second_run_downloads_nothing(hub: Hub) -> None:
 
 def test_an_unsuitable_model_is_refused_before_its_weights_are_downloaded(hub: Hub) -> None:
     edit_json(hub.folder / "config.json", id2label={str(n): str(n) for n in range(5)})
-    with pytest.raises(ModelUnsuitable, match="someone/tiny is a classifier with 5 labels"):
+    with pytest.raises(ModelUnsuitable, match="someone/tiny is a classifier with the labels 0, 1, 2"):
         resolve(ModelChoice(MODEL))
     assert "model.safetensors" not in hub.fetched()
 
@@ -166,6 +168,15 @@ def test_a_hub_that_cannot_be_reached_is_said(hub: Hub, monkeypatch: pytest.Monk
     monkeypatch.setenv("HF_ENDPOINT", closed_port())
     with pytest.raises(ModelNotFound, match="the Hub cannot be reached"):
         resolve(ModelChoice(MODEL))
+
+
+def test_the_catalogues_revision_is_taken_where_none_is_named(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = find("BAAI/bge-reranker-base")
+    assert known is not None
+    monkeypatch.setattr("playground.models.resolve.find", lambda _: replace(known, id=MODEL, revision="refs/pr/1"))
+    with pytest.raises(ModelNotFound, match="someone/tiny has no revision refs/pr/1"):
+        resolve(ModelChoice(MODEL))
+    assert resolve(ModelChoice(MODEL, revision="main")).revision == COMMIT
 
 
 def test_an_unknown_model_and_revision_are_said(hub: Hub) -> None:

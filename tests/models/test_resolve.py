@@ -10,7 +10,9 @@ from safetensors.torch import load_file, save_file
 
 from playground.core.errors import InvalidInput, ModelBroken, ModelNotFound, ModelUnsuitable, PlaygroundError
 from playground.core.types import Kind, ModelChoice
-from playground.models.resolve import Resolved, kind_of, parse_choice, resolve
+from playground.models.catalog import find
+from playground.models.named import is_folder, parse_choice
+from playground.models.resolve import Resolved, kind_of, resolve
 from tests import checkpoints
 from tests.checkpoints import edit_json, write_json
 
@@ -39,6 +41,10 @@ def of(folder: Path, kind: Kind = "reranker") -> Resolved:
         ("https://huggingface.co/BAAI/bge-m3/tree/refs/pr/12", ("BAAI/bge-m3", "refs/pr/12")),
         ("/models/me@home/bge", ("/models/me@home/bge", None)),
         ("built-in/mini-reranker", ("built-in/mini-reranker", None)),
+        ("owner/nli@v2#label=entailment", ("owner/nli#label=entailment", "v2")),
+        ("owner/nli#label=entailment@v2", ("owner/nli#label=entailment", "v2")),
+        ("https://huggingface.co/owner/llm#prompt=qwen3-reranker", ("owner/llm#prompt=qwen3-reranker", None)),
+        ("/models/c#/nli#label=2", ("/models/c#/nli#label=2", None)),
     ],
 )
 def test_what_is_typed_becomes_an_id_and_a_revision(typed: str, parsed: tuple[str, str | None]) -> None:
@@ -50,14 +56,20 @@ def test_nothing_typed_is_refused() -> None:
         parse_choice("  ")
 
 
+def test_a_folder_with_an_option_is_still_a_folder(reranker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(reranker.parent)
+    assert is_folder("reranker#label=0")
+    assert not is_folder("owner/reranker#label=0")
+
+
 def test_a_folder_with_a_relative_name_is_a_folder(reranker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(reranker.parent)
-    assert resolve(ModelChoice("reranker")).n_labels == 1
+    assert resolve(ModelChoice("reranker")).label == (0, "LABEL_0")
 
 
 def test_a_reranker_is_read_from_its_files(tiny_xlmr: Path) -> None:
     found = of(tiny_xlmr)
-    assert (found.kind, found.family, found.n_labels) == ("reranker", "cross_encoder", 1)
+    assert (found.kind, found.family, found.label) == ("reranker", "cross_encoder", (0, "LABEL_0"))
     assert found.architecture == "XLMRobertaForSequenceClassification"
     assert (found.limit, found.default_max_length) == (512, 512)
     assert found.weights == ("model.safetensors",)
@@ -125,9 +137,9 @@ def test_a_catalogued_embedder_is_refused_before_any_request() -> None:
         resolve(ModelChoice("BAAI/bge-m3"), offline=True)
 
 
-def test_a_five_label_classifier_is_refused(reranker: Path) -> None:
+def test_a_five_label_classifier_is_refused_with_its_labels(reranker: Path) -> None:
     edit_json(reranker / "config.json", id2label={str(n): f"star {n}" for n in range(5)})
-    refused(ModelUnsuitable, "is a classifier with 5 labels, not a reranker", reranker)
+    refused(ModelUnsuitable, "with the labels star 0, star 1, .*which of them .* is not clear.*#label=star 4", reranker)
 
 
 def test_a_head_without_weights_is_refused(reranker: Path) -> None:
@@ -143,7 +155,28 @@ def test_pickles_are_refused(reranker: Path) -> None:
 @pytest.mark.parametrize("file", ["config.json", "tokenizer_config.json"])
 def test_remote_code_is_refused(reranker: Path, file: str) -> None:
     edit_json(reranker / file, auto_map={"AutoModel": "modeling.Model"})
-    refused(ModelUnsuitable, "needs Python code from its repository, which is never run here", reranker)
+    refused(
+        ModelUnsuitable, r"\(XLMRobertaFor.*\) needs Python code .* never run here\. Try BAAI/bge-reranker-v2", reranker
+    )
+
+
+@pytest.mark.parametrize(
+    ("architecture", "instead"),
+    [
+        ("LayerWiseMiniCPMForCausalLM", "BAAI/bge-reranker-v2-gemma"),
+        ("CostWiseGemmaForCausalLM", "BAAI/bge-reranker-v2-gemma"),
+        ("NewForSequenceClassification", "Alibaba-NLP/gte-reranker-modernbert-base"),
+        ("JinaForRanking", "Qwen/Qwen3-Reranker-0.6B"),
+        ("JinaBertForSequenceClassification", "BAAI/bge-reranker-v2-m3"),
+        ("NewModel", "BAAI/bge-m3"),
+    ],
+)
+def test_what_would_run_instead_is_named_and_is_in_the_catalogue(
+    reranker: Path, architecture: str, instead: str
+) -> None:
+    edit_json(reranker / "config.json", architectures=[architecture], auto_map={"AutoModel": "modeling.Model"})
+    refused(ModelUnsuitable, rf"\({architecture}\) needs Python code .*Try {instead}\.", reranker)
+    assert find(instead) is not None
 
 
 def test_a_foreign_module_is_refused(embedder: Path) -> None:
@@ -175,9 +208,11 @@ def test_a_bare_encoder_is_refused(embedder: Path) -> None:
     refused(ModelUnsuitable, "is a bare encoder", embedder, "embedder")
 
 
-def test_a_language_model_is_refused(reranker: Path) -> None:
+def test_a_language_model_that_is_not_known_as_a_reranker_is_refused(reranker: Path) -> None:
     edit_json(reranker / "config.json", architectures=["Qwen3ForCausalLM"], model_type="qwen3")
-    refused(ModelUnsuitable, r"is a language model \(Qwen3ForCausalLM\)", reranker)
+    refused(ModelUnsuitable, r"\(Qwen3ForCausalLM\), and nothing says .*#prompt=qwen3-reranker", reranker)
+    edit_json(reranker / "config.json", architectures=["LlamaForCausalLM"], model_type="llama")
+    refused(ModelUnsuitable, r"\(LlamaForCausalLM\) that this version does not run.* bge-reranker-v2-gemma", reranker)
 
 
 def test_an_unknown_architecture_is_refused(reranker: Path) -> None:

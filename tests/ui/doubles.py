@@ -42,6 +42,8 @@ class Gate:
 class OverlapScorer:
     """The log of shared words over unshared ones; reads `max_length` words of query and passage together."""
 
+    query_instruction = ""
+
     def __init__(self, choice: ModelChoice, scale: Scale = LOGIT, gate: Gate | None = None) -> None:
         max_length = choice.max_length or DEFAULT_MAX_LENGTH
         self.scale = scale

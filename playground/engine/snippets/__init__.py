@@ -14,6 +14,8 @@ from typing import Any, Literal, get_args
 from playground.core.errors import InvalidInput
 from playground.core.thresholds import Threshold
 from playground.engine.snippets.card import Card
+from playground.models.named import split
+from playground.models.prompts import PROMPTS
 
 Library = Literal["sentence-transformers", "flag-embedding", "langchain", "llama-index", "haystack"]
 LIBRARIES: tuple[Library, ...] = get_args(Library)
@@ -62,6 +64,18 @@ def snippet(kind: str, threshold: Threshold, *, query: str = QUERY, passages: Se
         raise InvalidInput(
             "These scores came with a file: what made them is not known, so there is nothing to load. Choose a "
             "threshold on a model."
+        )
+    if threshold.spec.family in {prompt.family for prompt in PROMPTS.values()}:
+        raise InvalidInput(
+            "{model} is asked with a prompt, which the libraries put together in ways of their own. Use the threshold "
+            "with the playground's own Python call.",
+            model=threshold.spec.model_id,
+        )
+    if split(threshold.spec.model_id).label:
+        raise InvalidInput(
+            "{model} has several labels, of which the playground scores one against the others; the libraries do not. "
+            "Use the threshold with the playground's own Python call.",
+            model=threshold.spec.model_id,
         )
     library: Any = import_module(SNIPPETS[kind])
     write = library.embedder if threshold.spec.kind == "embedder" else library.reranker

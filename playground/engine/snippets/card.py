@@ -15,7 +15,7 @@ from playground.core.types import PrecisionName
 from playground.engine.exports import LOOSEST, TOLERANCES
 from playground.engine.ranking import float32
 from playground.models.catalog import find
-from playground.models.resolve import is_folder
+from playground.models.named import is_folder
 
 DTYPES: dict[PrecisionName, str] = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 # A sigmoid in float32 that is coarser than this is no place for a threshold.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from playground.core.errors import InvalidInput, PlaygroundError
 from playground.core.types import ModelChoice
 from playground.engine.snippets.card import Card, one_label_only
-from playground.models.resolve import Pooling, resolve
+from playground.models.embedder_files import Pooling
+from playground.models.resolve import resolve
 
 # What the tests run it with: FlagEmbedding 1.4.2 cannot be imported beside transformers 5.24, and names no upper limit.
 VERSIONS = ("FlagEmbedding==1.4.2", "transformers==4.57.3")

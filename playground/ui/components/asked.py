@@ -8,7 +8,7 @@ from playground.core.errors import InvalidInput
 from playground.core.types import DeviceName, ModelChoice, Passage, PrecisionName, RerankRequest, Truncation
 from playground.inputs.keyed_items import Note
 from playground.inputs.pasted_text import Parsed, as_text, parse_passages, remember
-from playground.models.resolve import is_folder, parse_choice
+from playground.models.named import is_folder, parse_choice
 from playground.ui import texts
 from playground.ui.services import Services
 from playground.ui.texts import Phrase

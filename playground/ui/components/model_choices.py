@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playground.core.types import Kind
 from playground.models import bm25, catalog
-from playground.models.resolve import parse_choice
+from playground.models.named import parse_choice
 from playground.ui.services import Services
 
 Choices = list[tuple[str, str]]

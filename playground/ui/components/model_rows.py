@@ -9,7 +9,7 @@ from typing import cast
 from playground.core.errors import PlaygroundError
 from playground.core.types import Comparison, Kind, ModelChoice, ModelRun, PrecisionName
 from playground.models import bm25, catalog
-from playground.models.resolve import parse_choice
+from playground.models.named import parse_choice
 from playground.ui.components.asked import Asked
 from playground.ui.components.model_choices import any_choices, kind_of, model_name
 from playground.ui.services import Services

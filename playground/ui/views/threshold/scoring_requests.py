@@ -8,7 +8,7 @@ import gradio as gr
 
 from playground.core.types import ModelChoice
 from playground.models import bm25
-from playground.models.resolve import parse_choice
+from playground.models.named import parse_choice
 from playground.ui.components.asked import Asked
 from playground.ui.components.model_rows import chosen, instruction_of
 from playground.ui.services import Services

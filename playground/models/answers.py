@@ -1,0 +1,100 @@
+"""What language models have in common that are asked for relevance and answer with one token."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, Self
+
+import torch
+
+from playground.core.types import EncodedPair, ModelChoice, ModelSpec, PrecisionName
+from playground.models import pretrained
+from playground.models.local import LocalModel
+from playground.models.prompted import PromptEncoder
+from playground.models.prompts import PROMPTS
+from playground.models.resolve import Resolved
+from playground.models.spec import as_run
+
+
+class AnsweringModel(LocalModel[PromptEncoder]):
+    """A language model and the one direction of its hidden state that answers. Keeps the `Scorer` protocol.
+
+    Args:
+        model: without its head over the vocabulary.
+        answer: (dim,) in fp32: the head's row of "yes" less that of "no".
+    """
+
+    def __init__(
+        self, model: Any, encoder: PromptEncoder, spec: ModelSpec, resolved: Resolved, answer: torch.Tensor
+    ) -> None:
+        super().__init__(model, encoder, spec, resolved)
+        prompt = PROMPTS[resolved.prompt]
+        self.scale = prompt.scale
+        self.query_instruction = prompt.instruction
+        self._answer = answer
+
+    @classmethod
+    def load(
+        cls,
+        resolved: Resolved,
+        choice: ModelChoice,
+        device: str,
+        precision: PrecisionName,
+        replaced: tuple[str, ...] = (),
+    ) -> Self:
+        """The model on its device in `precision`, read from disk in that precision; the answer's direction in fp32.
+
+        Raises:
+            ModelBroken: files that cannot be read, weights that are missing, or a tokenizer without the answers.
+            InvalidInput: a maximum length that the model does not allow, or that its prompt takes up.
+            OutOfMemory: the weights do not fit.
+        """
+        encoder = pretrained.load_prompt_encoder(resolved, choice)
+        with pretrained.out_of_memory_named(0):
+            model, head = cls._open(resolved, pretrained.DTYPES[precision])
+            answer = answer_direction(head, encoder.answers).to(device)
+            del head
+            model.to(device)
+        spec = as_run(resolved, choice, device, precision, encoder.max_length, replaced)
+        return cls(model, encoder, spec, resolved, answer)
+
+    def encode(self, query: str, passages: Sequence[str], instruction: str | None = None) -> list[EncodedPair]:
+        """The exact ids the model is fed: the prompt with the pair in it."""
+        return self._encoder.pairs(query, passages, instruction)
+
+    def logits(self, pairs: Sequence[EncodedPair]) -> list[float]:
+        """One forward pass, in the order given: the log-odds of "yes" over "no" as the next token, or the logit of
+        "yes" where that alone is the score. No logit of any other token, and of no other position, is computed.
+
+        Raises:
+            OutOfMemory: this batch does not fit.
+        """
+        if not pairs:
+            return []
+        with pretrained.out_of_memory_named(len(pairs)), torch.inference_mode():
+            hidden = self._answering(self._inputs(pairs)).float()
+            return [float(logit) for logit in (hidden @ self._answer).tolist()]
+
+    @staticmethod
+    @abstractmethod
+    def _open(resolved: Resolved, dtype: torch.dtype) -> tuple[torch.nn.Module, torch.Tensor]:
+        """(the model without its head, the head: (vocabulary or labels, dim)), on the CPU."""
+
+    @abstractmethod
+    def _answering(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """The hidden state that says the next token: (batch, dim)."""
+
+
+@torch.inference_mode()
+def answer_direction(head: torch.Tensor, answers: Sequence[int]) -> torch.Tensor:
+    """What the hidden state is multiplied with: (dim,), fp32.
+
+    Args:
+        head: (vocabulary, dim), or (labels, dim) of a sequence classification head of one label, or of two.
+        answers: ids of "yes" and "no", or of "yes" alone.
+    """
+    n_rows = head.shape[0]
+    rows = [0] if n_rows == 1 else [1, 0] if n_rows == 2 else list(answers)
+    chosen = head[rows].float()
+    return chosen[0] - chosen[1] if len(rows) == 2 else chosen[0].clone()

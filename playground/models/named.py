@@ -1,0 +1,61 @@
+"""What names a model: `org/name@revision`, a Hub address or a folder, and how it is read: `#label=entailment`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from playground.core.errors import InvalidInput
+from playground.models.catalog import find
+
+# Only at the end and only these, because a folder may have a # in its name.
+_OPTION = re.compile(r"(?P<name>.+)#(?P<key>label|prompt)=(?P<value>[^#=]+)", re.DOTALL)
+
+
+class Named(NamedTuple):
+    """A model id or folder, and what was said of how to read it.
+
+    Attributes:
+        label: of a classifier, the one that means relevant; by name or number.
+        prompt: of a language model, how it is asked: a key of `prompts.PROMPTS`.
+    """
+
+    name: str
+    label: str = ""
+    prompt: str = ""
+
+
+def split(model_id: str) -> Named:
+    """The id without its option, and the option."""
+    option = _OPTION.fullmatch(model_id)
+    return Named(option["name"], **{option["key"]: option["value"].strip()}) if option else Named(model_id)
+
+
+def parse_choice(text: str) -> tuple[str, str | None]:
+    """(model id or folder, with its option, revision) of what was typed.
+
+    Raises:
+        InvalidInput: nothing was typed.
+    """
+    text = text.strip()
+    if not text:
+        raise InvalidInput("Name a model: a Hub id such as BAAI/bge-reranker-base, or a folder.")
+    if is_folder(text):
+        return text, None
+    name = split(text).name
+    option = text[len(name) :]
+    # A run that is shown again names the revision last of all.
+    option, _, late = option.partition("@")
+    address = re.fullmatch(
+        r"https?://(?:www\.)?(?:huggingface\.co|hf\.co)/([^/?#]+/[^/?#@]+)(?:/tree/([^?#]+))?/?", name
+    )
+    model_id, revision = (address[1], address[2]) if address else name.partition("@")[::2]
+    return model_id.strip() + option, (revision or late or "").strip() or None
+
+
+def is_folder(model_id: str) -> bool:
+    """Whether `model_id` names a folder: one that exists, or something only a path can look like."""
+    name = split(model_id).name
+    looks_like_path = name.startswith(("/", "./", "../", "~", ".\\", "..\\")) or "\\" in name
+    return looks_like_path or (find(name) is None and Path(name).is_dir())
