@@ -26,7 +26,7 @@ settings.load_profile("playground")
 
 # In CI a skipped test is a failure, unless its id stands here with the reason.
 MAY_SKIP: dict[str, str] = {
-    "tests/history/test_bad_files.py::test_a_full_disk_*": "only root may mount the small disk that is to be filled",
+    "tests/history/test_full_disks_and_kills.py::test_a_full_disk_*": "only root may mount the small disk that is to be filled",
 }
 
 

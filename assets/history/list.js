@@ -65,7 +65,7 @@ function drawRun(run) {
 // "12 runs · 40 labels": of each kind that there is.
 function counts(kept) {
   const some = KINDS.filter((kind) => kept[kind]).map((kind) => pg.say(`history.n_${kind}`, { n: kept[kind] }));
-  return some.join(" · ") || pg.say("history.n_nothing");
+  return some.join(" · ") || pg.say("history.nothing_counted");
 }
 
 // Said before it is a number that looks full: 49.96 of 50 is not 50 of 50.
@@ -84,7 +84,7 @@ function drawKept(value) {
   $(".history-kept").hidden = !any && !value.room;
   $(".history-kept").replaceChildren(...(kept ? [
     pg.el("p", { text: [pg.say("history.kept", { counts: counts(kept) }), ...(value.room ? [megabytes(value.room)] : [])].join(" · ") }),
-    any && !forgetting ? action("", "", "history.forget", { class: "pg-danger", click: () => ask(true) }) : null,
+    ...(any && !forgetting ? [action("", "", "history.forget", { class: "pg-danger", click: () => ask(true) })] : []),
   ] : []));
   $(".history-forget").hidden = !forgetting;
   $(".history-forget").replaceChildren(...(forgetting ? [

@@ -173,11 +173,15 @@ def select(db: Database, where: str, values: Mapping[str, object], extra: str = 
 
 
 def scales_of(db: Database, owner: str, run_ids: Sequence[str]) -> dict[str, set[tuple[str, str]]]:
-    """(fingerprint, scale name) of every model in these runs; a comparison has one for each of its models."""
+    """(fingerprint, scale name) of every model in these runs; a comparison has one for each of its models.
+
+    Nothing of a run that SQLite cannot read: Python writes infinities, which are no JSON.
+    """
     found = db.execute(
         """
         WITH asked AS (
-            SELECT id, manifest FROM runs WHERE owner = :owner AND id IN (SELECT value FROM json_each(:ids))
+            SELECT id, iif(json_valid(manifest), manifest, '{}') AS manifest FROM runs
+            WHERE owner = :owner AND id IN (SELECT value FROM json_each(:ids))
         )
         SELECT id, json_extract(manifest, '$.spec.fingerprint'), json_extract(manifest, '$.scale.name') FROM asked
         UNION SELECT asked.id, json_extract(run.value, '$.result.spec.fingerprint'),

@@ -239,7 +239,7 @@ def test_a_real_model_gives_the_scores_of_runs_of_single_queries(model: str) -> 
     for query, logits in zip(many.queries, scores.logits, strict=True):
         alone = run(Engine(offline=True), RerankRequest(query.query, query.passages), choice)
         by_index = [one.logit for one in sorted(alone, key=lambda one: one.index)]
-        assert logits == pytest.approx(by_index, abs=1e-6)
+        assert logits == pytest.approx(by_index, rel=1e-6, abs=1e-6)
 
 
 def kind_of(model: str) -> Kind:

@@ -20,7 +20,8 @@ from playground.ui.services import Services
 from tests.ui import doubles
 
 OWNER = "visitor-one"
-CHOICE = ModelChoice("owner/reranker")
+# Batches of three pairs, as many as a query of `labelled` has.
+CHOICE = ModelChoice("owner/reranker", batch_tokens=21)
 PATIENCE_SECONDS = 60.0
 
 

@@ -229,7 +229,8 @@ def on_import(services: Services, caller: Caller, path: str | None, *filters: An
         HistoryError: it is no such file, damaged, or more than may be kept; nothing was taken in.
     """
     done = ("imported", services.history.import_(caller.owner, Path(path))) if path else None
-    return on_list(services, caller, *filters, done=done)
+    text, model, starred, n_rows = filters
+    return on_list(services, caller, text, model, starred, n_rows, done=done)
 
 
 def opened(services: Services, caller: Caller, visit: ranking.Visit, run: Run, *, again: bool = False) -> Opened:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import base64
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from playground.core.errors import HistoryError
+from playground.core.limits import PUBLIC_MAX_KEPT_BYTES
+from playground.core.types import ModelChoice
+from playground.history.rows import Kept
+from playground.history.store import HistoryStore
+from playground.settings import Settings
 from playground.ui.services import Services
 from playground.ui.views.history import view as history
 from playground.ui.views.ranking.view import Visit
 from playground.ui.wiring import Caller
+from tests.history.labelled import labelled
+from tests.history.records import manifest
+from tests.history.test_thresholds import THRESHOLD
 from tests.ui.views.ranking.test_view import ASKED, run
 
 FILTERS = ("", "", False, 30)
@@ -71,3 +80,80 @@ def test_an_exported_file_comes_back_for_another_visitor(services: Services, cal
     assert services.history.import_("visitor-two", path).runs == 1
     other = Caller(session="p2", owner="visitor-two")
     assert [row["query"] for row in history.on_list(services, other, *FILTERS).runs["runs"]] == ["red panda"]
+
+
+def full(services: Services, owner: str) -> None:
+    services.history.save(owner, manifest())
+    services.history.sets.save(owner, labelled({"q": {"p": 1, "other": 0}}))
+    services.history.thresholds.save(owner, THRESHOLD)
+
+
+def test_the_list_says_what_is_kept_and_what_came_with_a_file(
+    services: Services, caller: Caller, tmp_path: Path
+) -> None:
+    full(services, "visitor-two")
+    path = tmp_path / "export.jsonl.gz"
+    path.write_bytes(services.history.export("visitor-two"))
+    one_of_each = {"runs": 1, "labels": 2, "sets": 1, "scores": 0, "thresholds": 1}
+
+    listed = history.on_import(services, caller, str(path), *FILTERS).runs
+    assert listed["kept"] == one_of_each
+    assert listed["done"] == {"verb": "imported", **one_of_each}
+    assert listed["room"] is None
+
+    again = history.on_import(services, caller, str(path), *FILTERS).runs
+    assert again["kept"] == one_of_each
+    assert again["done"] == {"verb": "imported", **dict.fromkeys(one_of_each, 0)}
+    assert history.on_import(services, caller, None, *FILTERS).runs["done"] is None
+
+
+def test_forgetting_ends_the_scoring_and_leaves_others_alone(services: Services, caller: Caller) -> None:
+    for owner in (caller.owner, "visitor-two"):
+        full(services, owner)
+    (row,) = services.history.sets.list(caller.owner)
+    services.jobs.start(caller.owner, services.history.sets.get(caller.owner, row.id), [ModelChoice("overlap")])
+
+    listed = history.on_act(services, replace(caller, event={"verb": "forget"}), *FILTERS).runs
+
+    assert listed["runs"] == []
+    assert {name: n for name, n in listed["done"].items() if name != "scores"} == {
+        "verb": "forgotten",
+        "runs": 1,
+        "labels": 2,
+        "sets": 1,
+        "thresholds": 1,
+    }
+    assert set(listed["kept"].values()) == {0}
+    assert services.jobs.of(caller.owner) == ()
+    assert services.history.count("visitor-two") == Kept(runs=1, labels=2, sets=1, scores=0, thresholds=1)
+
+
+def test_nobody_forgets_for_somebody_else(services: Services, caller: Caller) -> None:
+    full(services, caller.owner)
+    for owner in ("visitor-two", ""):
+        event = {"verb": "forget", "owner": caller.owner, "id": caller.owner}
+        with suppress(HistoryError):
+            history.on_act(services, Caller(session="p2", owner=owner, event=event), *FILTERS)
+    assert services.history.count(caller.owner).runs == 1
+
+
+def test_a_public_page_says_how_much_room_is_left_and_a_full_one_still_shows_the_result(
+    services: Services, caller: Caller, tmp_path: Path
+) -> None:
+    small = HistoryStore(tmp_path / "small.db", public=True, most_bytes=1_000_000)
+    public = Services(services.settings, services.engine, small)
+    small.save(caller.owner, manifest(passages=["x" * 998_000]))
+
+    room = history.on_list(public, caller, *FILTERS).runs["room"]
+    assert room["most"] == 1.0
+    assert 0.998 < room["used"] <= 1.0
+    shown = run(public, caller)[-1].shown
+    assert shown.visit.result is not None
+    assert shown.visit.run_id is None
+    assert small.count(caller.owner).runs == 1
+
+
+def test_only_a_public_page_has_a_limit(tmp_path: Path) -> None:
+    for public, most in ((True, PUBLIC_MAX_KEPT_BYTES), (False, None)):
+        settings = Settings(db=tmp_path / "history.db", public=public)
+        assert Services.from_settings(settings).history.most_bytes == most
