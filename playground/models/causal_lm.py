@@ -26,8 +26,8 @@ class CausalLM(AnsweringModel):
     def _answering(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """The last hidden state.
 
-        Padded on the right and without a mask: what comes later cannot reach the last token of the prompt, and torch
-        has a faster kernel for a mask that is only causal.
+        Padded on the right and without a mask, which changes nothing: what comes later cannot reach the last token of
+        the prompt.
         """
         hidden = self._model(input_ids=inputs["input_ids"], use_cache=False).last_hidden_state
         return pool(hidden, inputs["attention_mask"], "last")

@@ -125,8 +125,8 @@ MXBAI_V2: Final = Prompt(
     scale=UNTRAINED_LOG_ODDS,
     max_length=8192,
 )
-# Source: castorini/pygaggle, `T5BatchTokenizer` and `MonoT5.rescore`; there too a query longer than the limit takes the
-# place of the passage, but then of the words after it as well.
+# Source: castorini/pygaggle, `T5BatchTokenizer` and `MonoT5.rescore`. There a long passage that is cut takes the words
+# after it along; here they stay.
 MONO_T5: Final = Prompt(
     title="monoT5",
     family="seq2seq",
