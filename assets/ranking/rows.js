@@ -14,6 +14,10 @@ const pairOf = (row) => ({ query: data.query, text: row.text, of: data.of, place
 // The best grade first, then not relevant, unsure, and what nobody labelled.
 const labelOrder = (now) => (!now ? 9 : now.grade === labels.UNSURE ? 8 : 3 - now.grade);
 
+// These begin with the most.
+const MOST_FIRST = new Set(["moved", "score", "shown", "logit", "tokens", "label"]);
+const descending = () => chosen.down !== MOST_FIRST.has(chosen.sort);
+
 function ordered() {
   const value = sortValue[chosen.sort];
   const list = [...data.rows].sort((a, b) => value(a) - value(b) || a.rank - b.rank || a.index - b.index);
@@ -85,9 +89,9 @@ function drawHead() {
   $(".pg-headings").replaceChildren(...columns().map((name) => {
     const on = chosen.sort === name;
     const key = name === "shown" && twoScores() ? "ranking.score_sigmoid" : name === "shown" ? `ranking.raw_${data.scale.name}` : name === "logit" ? `ranking.raw_${data.scale.name}` : `ranking.${name}`;
-    return pg.el("div", { role: "columnheader", class: `pg-cell pg-c-${name}`, "aria-sort": on ? (chosen.down ? "descending" : "ascending") : "none" },
+    return pg.el("div", { role: "columnheader", class: `pg-cell pg-c-${name}`, "aria-sort": on ? (descending() ? "descending" : "ascending") : "none" },
       pg.el("button", { type: "button", data: { sort: name }, title: pg.say("ranking.sort") },
-        pg.el("span", { text: pg.say(key) }), pg.el("span", { class: "pg-arrow", "aria-hidden": "true", text: on ? (chosen.down ? "↓" : "↑") : "" })));
+        pg.el("span", { text: pg.say(key) }), pg.el("span", { class: "pg-arrow", "aria-hidden": "true", text: on ? (descending() ? "↓" : "↑") : "" })));
   }));
   table.setAttribute("aria-rowcount", String(data.rows.length + 1));
   table.setAttribute("aria-label", pg.say("ranking.table"));

@@ -91,7 +91,9 @@ function paint() {
   if (Number(slider.value) !== value) slider.value = value;
   if (document.activeElement !== exact) exact.value = value.toFixed(chosen.unit === "sigmoid" ? 3 : 2);
   slider.style.setProperty("--fill", `${place(value, axis)}%`);
-  const kept = keepCount(), keeps = pg.say("ranking.keeps", { n: kept, total: data.logits.length });
+  const kept = keepCount();
+  // While a run goes on only its best rows are here; where all of them are kept, more may be.
+  const keeps = kept === data.logits.length && kept < data.n_scored ? "" : pg.say("ranking.keeps", { n: kept, total: data.n_scored });
   const both = hasUnits()
     ? pg.say("ranking.both_units", { logit: pg.signed(threshold, 2), name: rawName(), sigmoid: sigmoid(threshold).toFixed(2) })
     : `${pg.signed(threshold, 2)} ${rawName()}`;

@@ -204,17 +204,20 @@ window.playgroundLabels = (() => {
   }
 
   function onKey(root, event) {
-    const group = event.target.closest?.(".pl-control");
-    if (!group || event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.repeat) return;
+    // The keys of a label hold for the whole row, also with the focus on its passage.
+    const own = event.target.closest?.(".pl-control");
+    const group = own || event.target.closest?.("button")?.closest(".pg-row, .pg-item")?.querySelector(".pl-control");
+    if (!group) return;
     const key = event.key.toLowerCase(), node = group.parentElement;
     const move = { arrowleft: -1, arrowright: 1 }[key], row = { arrowup: -1, arrowdown: 1 }[key];
     const grade = key in KEYS ? KEYS[key] : graded && /^[0-3]$/.test(key) ? Number(key) : null;
     if (grade !== null) {
-      focusOn(group, choices().indexOf(grade));
+      if (own) focusOn(group, choices().indexOf(grade));
       choose(root, node, grade);
-    } else if (move) focusOn(group, [...group.children].indexOf(document.activeElement) + move);
+    } else if (own && move) focusOn(group, [...group.children].indexOf(document.activeElement) + move);
     else if (row) {
-      window.playgroundLists.beside(group, row)?.querySelector(".pl-control [tabindex='0']").focus();
+      window.playgroundLists.beside(group, row)?.querySelector(own ? ".pl-control [tabindex='0']" : "button").focus();
     } else return;
     event.preventDefault();
     event.stopPropagation();

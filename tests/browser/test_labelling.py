@@ -79,6 +79,15 @@ def test_a_row_is_labelled_by_key_and_nothing_else_is_drawn_anew(
     control.locator("[data-grade='1']").click()  # pressed again
     page.wait_for_function(STORED)
     assert names(page)[0] == "Label of passage 5: no label"
+    # The row's keys hold with the focus on its passage, too.
+    page.locator(".pg-rows .pg-passage").first.focus()
+    page.keyboard.press("k")
+    page.wait_for_function(STORED)
+    assert names(page)[0] == "Label of passage 5: not relevant"
+    assert page.evaluate("() => document.activeElement.className") == "pg-passage"
+    page.keyboard.press("k")
+    page.wait_for_function(STORED)
+    assert names(page)[0] == "Label of passage 5: no label"
     assert page.evaluate(
         "() => window.KEPT[0] === document.querySelector('.pg-row')"
         " && window.KEPT[1] === document.querySelector('#ranking-bars .main-svg')"

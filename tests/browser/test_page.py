@@ -111,6 +111,15 @@ def test_results_stream_and_stop_keeps_what_is_there(
     page.wait_for_function(f"({ROWS})() > 0 && document.querySelector('.pg-live')")
     assert "of 300 so far" in page.locator(".pg-live").inner_text()
     assert page.locator(".pg-rows .pg-row").count() <= 50
+    # Only the best rows are in the page; what is kept is counted among all that are scored.
+    so_far = page.locator(".pg-live").inner_text().split(" of ")[0]
+    assert page.locator(".pg-keeps").inner_text() in (
+        "",
+        f"keeps 50 of {so_far}",
+        *(f"keeps {n} of {so_far}" for n in range(50)),
+    )
+    drag(page, 99)
+    assert page.locator(".pg-keeps").inner_text().endswith(f" of {so_far}")
     page.locator("#workspace-stop").click()
     page.wait_for_function("() => document.querySelector('#workspace-status').innerText.includes('Stopping')")
     server.gate.let()
@@ -185,6 +194,27 @@ def test_sorting_moves_whole_rows(visit: Callable[..., Any]) -> None:
     assert whole_rows() == before
     page.locator("button[data-sort=rank]").click()
     assert texts(page) == first
+    # The arrow, and what is read out, say which end comes first.
+    heading = page.locator("[role=columnheader].pg-c-logit")
+    heading.locator("button").click()
+    assert heading.get_attribute("aria-sort") == "descending"
+    assert texts(page)[0] == first[0]
+    heading.locator("button").click()
+    assert heading.get_attribute("aria-sort") == "ascending"
+    assert texts(page)[-1] == first[0]
+
+
+def test_own_texts_are_no_example_any_more(visit: Callable[..., Any]) -> None:
+    page = visit().page
+    page.locator(".pg-example").first.click()
+    page.wait_for_function("() => document.querySelector('.pg-table')?.getAttribute('aria-rowcount')")
+    hint, box = page.locator("#workspace-hint .pg-hint"), page.locator("#workspace-example input")
+    assert hint.count() == 1
+    assert box.input_value() != "Choose an example"
+    page.locator("#workspace-query textarea, #workspace-query input").first.focus()
+    page.keyboard.insert_text("of my own: ")
+    hint.wait_for(state="detached")
+    assert box.input_value() == "Choose an example"
 
 
 def test_a_bar_leads_to_its_row(visit: Callable[..., Any]) -> None:

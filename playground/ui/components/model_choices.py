@@ -36,7 +36,9 @@ def kind_of(model: str) -> Kind | None:
 
 
 def model_name(model_id: str) -> str:
-    """The name people know a model by: the catalogue's for a built-in one, else its id."""
+    """The name people know a model by: BM25's, the catalogue's for a built-in one, else its id."""
+    if model_id == bm25.MODEL_ID:
+        return bm25.NAME
     entry = catalog.find(model_id)
     return entry.name if entry is not None and entry.built_in else model_id
 

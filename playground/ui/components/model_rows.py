@@ -35,7 +35,7 @@ def offered(
         "choices": choices,
         "precisions": list(PRECISIONS),
         "limit": services.engine.limits.models,
-        "first": {"model": _label(model or ""), "id": model or "", "precision": precision},
+        "first": {"model": model_name(model or ""), "id": model or "", "precision": precision},
         "rows": None if opened is None else [row_of(run) for run in opened.runs[1:]],
         "nonce": nonce,
     }
@@ -99,9 +99,3 @@ def _kind(services: Services, choice: ModelChoice, wanted: object) -> Kind:
     except PlaygroundError:
         # Its own column will say why it cannot be opened; the others go on.
         return "reranker"
-
-
-def _label(model: str) -> str:
-    if model == bm25.MODEL_ID:
-        return bm25.NAME
-    return model_name(model)

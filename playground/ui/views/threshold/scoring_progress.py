@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from playground.core.errors import PlaygroundError
 from playground.core.types import ModelSpec, Progress
-from playground.models import bm25
 from playground.ui import texts
 from playground.ui.components.model_choices import model_name
 from playground.ui.components.progress_line import step_of
@@ -15,14 +14,9 @@ from playground.ui.scoring_jobs import Job
 from playground.ui.texts import Phrase, phrase
 
 
-def name_of(model_id: str) -> str:
-    """The model as people know it."""
-    return bm25.NAME if model_id == bm25.MODEL_ID else model_name(model_id)
-
-
 def scorer_name(spec: ModelSpec) -> str:
     """Whose scores these are: a model as people know it, or a file."""
-    return spec.model_id if spec.family == "file" else name_of(spec.model_id)
+    return spec.model_id if spec.family == "file" else model_name(spec.model_id)
 
 
 def payload(jobs: Sequence[Job]) -> dict[str, object]:
@@ -33,7 +27,7 @@ def payload(jobs: Sequence[Job]) -> dict[str, object]:
 def _line(job: Job) -> dict[str, object]:
     return {
         "number": job.number,
-        "name": name_of(job.choice.model_id),
+        "name": model_name(job.choice.model_id),
         "set": job.set_id,
         "set_name": job.set_name,
         "state": job.state,

@@ -55,7 +55,7 @@ def test_a_link_opens_a_comparison_and_a_run_of_one_model_in_its_own_view(servic
 def test_the_history_lists_a_comparison_under_all_its_models(services: Services, caller: Caller) -> None:
     compared(services, caller, EMBEDDER, BM25)
     (listed,) = history.on_list(services, caller, "", "", False, 30).runs["runs"]
-    assert listed["model"] == "owner/reranker + Mini embedder (built in, English demo) + bm25"
+    assert listed["model"] == "owner/reranker + Mini embedder (built in, English demo) + BM25 (keywords)"
 
 
 def test_a_replay_runs_the_same_models_and_says_what_changed(services: Services, caller: Caller) -> None:
