@@ -204,19 +204,6 @@ def test_sorting_moves_whole_rows(visit: Callable[..., Any]) -> None:
     assert texts(page)[-1] == first[0]
 
 
-def test_own_texts_are_no_example_any_more(visit: Callable[..., Any]) -> None:
-    page = visit().page
-    page.locator(".pg-example").first.click()
-    page.wait_for_function("() => document.querySelector('.pg-table')?.getAttribute('aria-rowcount')")
-    hint, box = page.locator("#workspace-hint .pg-hint"), page.locator("#workspace-example input")
-    assert hint.count() == 1
-    assert box.input_value() != "Choose an example"
-    page.locator("#workspace-query textarea, #workspace-query input").first.focus()
-    page.keyboard.insert_text("of my own: ")
-    hint.wait_for(state="detached")
-    assert box.input_value() == "Choose an example"
-
-
 def test_a_bar_leads_to_its_row(visit: Callable[..., Any]) -> None:
     page = visit().page
     rerank(page)

@@ -252,10 +252,6 @@ def wire(services: Services, widgets: Widgets, me: gr.BrowserState) -> None:
     w = widgets
     listen(w.example.input, partial(on_example, services), me=me, inputs=[w.example], outputs=w.filled)
     listen(w.upload.upload, partial(on_upload, services), me=me, inputs=[w.upload], outputs=w.filled)
-    # Texts of one's own are no example any more, and what to look for in it does not hold for them.
-    typed: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
-    own = [w.query.input, w.passages.input, w.upload.upload]
-    gr.on(own, None, None, [w.example, w.hint], js="() => ['', []]", **typed)
     listen(w.model.change, partial(on_model, services), me=me, inputs=[w.model], outputs=[w.model_line, w.instruction])
     for source in (w.query, w.passages, w.split, w.model, w.max_length, w.truncation):
         listen(
