@@ -47,6 +47,7 @@ class CatalogEntry:
         languages: ISO 639-1 codes, or "multilingual".
         scale, activation, level: see `core.scales.Scale`.
         instruction: what the makers put before a query; empty where nothing.
+        passage_instruction: what they put before every passage, of an embedder; empty where nothing.
         pooling: "cls", "mean" or "last" for an embedder, empty for a reranker.
         revision: what is taken unless the user names another; empty for the newest.
         path: folder under `assets/models` for a built-in model.
@@ -66,6 +67,7 @@ class CatalogEntry:
     activation: Activation
     level: bool
     instruction: str = ""
+    passage_instruction: str = ""
     pooling: Literal["cls", "mean", "last", ""] = ""
     golden: tuple[GoldenPair, ...] = ()
     revision: str = ""
