@@ -31,7 +31,6 @@ class Prompts(NamedTuple):
 
 
 NO_PROMPTS: Final = Prompts("", "")
-LLM_EMBEDDER: Final = "BAAI/llm-embedder"
 # Source: "Retrieve Anything To Augment Large Language Models" (arXiv 2310.07554), table 10.
 LLM_EMBEDDER_TASKS: Final = MappingProxyType(
     {
@@ -60,7 +59,7 @@ LLM_EMBEDDER_TASKS: Final = MappingProxyType(
     }
 )
 # For copies and fine-tuned models, whose files say nothing of them.
-_TASKS: Final[Mapping[str, Prompts]] = {**LLM_EMBEDDER_TASKS, "e5": Prompts("query: ", "passage: ")}
+TASKS: Final[Mapping[str, Prompts]] = {**LLM_EMBEDDER_TASKS, "e5": Prompts("query: ", "passage: ")}
 
 
 class Dense(NamedTuple):
@@ -133,7 +132,7 @@ def prompts_of(model_id: str, folder: Path, entry: CatalogEntry | None, task: st
     declared = {str(name): str(prompt or "") for name, prompt in (config.get("prompts") or {}).items()}
     if task:
         tasks = {name: Prompts(prompt, prompt) for name, prompt in declared.items()}
-        tasks |= _TASKS if entry is None else LLM_EMBEDDER_TASKS if entry.id == LLM_EMBEDDER else {}
+        tasks |= {name: TASKS[name] for name in (TASKS if entry is None else entry.tasks)}
         if task not in tasks:
             raise InvalidInput(
                 "{model} has no task {task!r}. Tasks for it: {known}.",

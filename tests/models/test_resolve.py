@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from playground.core.errors import InvalidInput, ModelBroken, ModelNotFound, ModelUnsuitable, PlaygroundError
 from playground.core.types import Kind, ModelChoice
 from playground.models.catalog import find
+from playground.models.embedder_files import TASKS, prompts_of
 from playground.models.named import is_folder, parse_choice
 from playground.models.resolve import Resolved, kind_of, resolve
 from tests import checkpoints
@@ -113,6 +114,15 @@ def test_prompts_before_query_and_passages_are_read_from_the_files(
 ) -> None:
     write_json(embedder / "config_sentence_transformers.json", {"prompts": prompts, "default_prompt_name": default})
     assert of(embedder, "embedder").prompts == found
+
+
+def test_a_known_model_has_its_own_tasks_and_no_others(embedder: Path) -> None:
+    llm_embedder, e5 = find("BAAI/llm-embedder"), find("intfloat/e5-base-v2")
+    assert prompts_of("", embedder, llm_embedder, "chat") == TASKS["chat"]
+    assert prompts_of("", embedder, llm_embedder, "") == TASKS["qa"]
+    assert prompts_of("", embedder, e5, "") == ("query: ", "passage: ")
+    with pytest.raises(InvalidInput, match=r"intfloat/e5-base-v2 has no task 'chat'\. Tasks for it: none"):
+        prompts_of("", embedder, e5, "chat")
 
 
 def test_a_task_that_is_not_known_is_refused_with_those_that_are(reranker: Path, embedder: Path) -> None:
