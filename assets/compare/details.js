@@ -103,6 +103,8 @@ function drawCosts() {
     ["compare.longest", (model) => (model.max_length === 0 ? pg.say("compare.no_limit") : model.max_length === null ? unknown() : pg.number(model.max_length))],
     ["compare.tokens", (model) => (model.n_tokens === null ? "–" : `${pg.number(model.n_tokens)}${model.n_cut ? ` · ${pg.say("compare.n_cut", { n: model.n_cut })}` : ""}`)],
     ["models.licence", (model) => (model.keyword ? pg.say("compare.no_licence") : model.licence || unknown())],
+    ...(data.models.some((model) => model.instruction) ? [["compare.before_query", (model) => model.instruction || "–"]] : []),
+    ...(data.models.some((model) => model.passage_instruction) ? [["compare.before_passages", (model) => model.passage_instruction || "–"]] : []),
   ];
   $(".pg-costs").replaceChildren(...head(name, pg.say("compare.costs_hint")), scroller(name, pg.el("table", { class: "pg-grid pg-cost" },
     headings([[pg.say("compare.model")], ...columns.map(([key]) => [pg.say(key)])]),

@@ -32,11 +32,12 @@ const splitAt = (text, n) => {
 function side(place, column) {
   const [nTokens, nCut, nChars] = place === QUERY ? column.query_read : column.read[place];
   const text = textOf(place);
+  const [before, instruction] = place === QUERY ? ["embeddings.before", column.instruction] : ["embeddings.before_passage", column.passage_instruction];
   const [read, unread] = nCut > 0 ? splitAt(text, nChars) : [text, ""];
   return pg.el("div", { class: "pg-side" },
     pg.el("h4", {}, nameOf(place), pg.el("span", { class: "pg-muted", text: pg.say("embeddings.read", { n: nTokens }) }),
       nCut > 0 ? pg.el("span", { class: "pg-badge pg-cut", text: pg.say("ranking.cut", { n: nCut }) }) : null),
-    place === QUERY && column.instruction ? pg.el("p", { class: "pg-muted pg-before", text: pg.say("embeddings.before", { instruction: column.instruction }) }) : null,
+    instruction ? pg.el("p", { class: "pg-muted pg-before", text: pg.say(before, { instruction }) }) : null,
     pg.el("div", { class: "pg-side-text", dir: "auto" }, pg.el("span", { class: "pg-read", text: read }),
       ...(nCut > 0 ? [pg.el("span", { class: "pg-cut-line", text: pg.say("ranking.cut_here", { n: nCut }) }), pg.el("s", { class: "pg-unread", text: unread })] : [])));
 }

@@ -20,7 +20,8 @@ function modelCard(column) {
   const band = background && background.bands.query;
   return pg.el("div", { class: "pg-model-facts" },
     pg.el("p", { class: "pg-facts" }, ...facts.flatMap((fact, at) => (at && fact.tagName !== "CODE" ? [dot(), fact] : [fact]))),
-    pg.el("p", { class: "pg-muted", text: column.instruction ? pg.say("embeddings.before", { instruction: column.instruction }) : pg.say("embeddings.no_instruction") }),
+    pg.el("p", { class: "pg-muted pg-before", text: column.instruction ? pg.say("embeddings.before", { instruction: column.instruction }) : pg.say("embeddings.no_instruction") }),
+    column.passage_instruction ? pg.el("p", { class: "pg-muted pg-before", text: pg.say("embeddings.before_passage", { instruction: column.passage_instruction }) }) : null,
     band ? pg.el("p", { class: "pg-band-line", text: pg.say("embeddings.band", {
       low: cosine(band.low, 2), high: cosine(band.high, 2), n: background.pools.query.length, language: pg.say(`language.${background.language}`),
     }) }) : null,

@@ -75,15 +75,21 @@ class Embedder(Protocol):
 
     @property
     def query_instruction(self) -> str:
-        """What the model's makers put before a query; empty where nothing. Passages never get one."""
+        """What the model's makers put before a query; empty where nothing. That of passages is in `spec`."""
         ...
 
     def limited(self, max_length: int | None, truncation: Truncation) -> Embedder:
         """The same weights with another length limit, as `Scorer.limited`."""
         ...
 
-    def encode(self, texts: Sequence[str]) -> list[EncodedPair]:
-        """The ids of each text (a "pair" without a query), with the truncation report."""
+    def encode(self, texts: Sequence[str], instruction: str = "") -> list[EncodedPair]:
+        """The ids of each text (a "pair" without a query) behind the instruction, with the truncation report.
+
+        Its tokens count the instruction, its characters do not.
+
+        Raises:
+            InvalidInput: the instruction leaves no room for a text.
+        """
         ...
 
     def vectors(self, encoded: Sequence[EncodedPair]) -> NDArray[np.float32]:

@@ -90,6 +90,7 @@ class ModelSpec:
         max_length: tokens; 0 where there is no limit (BM25).
         replaced: what was asked for and could not run, in words ("fp16 does not run on this CPU; fp32 was
             used"), and what the check at load found off. It stands beside every number of this model.
+        passage_instruction: what goes before every passage of an embedder; empty where nothing.
     """
 
     model_id: str
@@ -104,6 +105,7 @@ class ModelSpec:
     truncation: Truncation
     n_parameters: int
     replaced: tuple[str, ...] = ()
+    passage_instruction: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,11 +260,10 @@ class EmbeddingResult:
     """The vectors of one query and its passages, in input order.
 
     Attributes:
-        instruction: what went before the query; empty where nothing did. Passages never get one.
+        instruction: what went before the query; empty where nothing did. What went before passages is in `spec`.
         query_vector: (dim,), float32, of length 1.
         passage_vectors: (n_passages, dim), float32, each of length 1.
-        query_read: its tokens count the instruction, its characters do not.
-        passages_read: one per passage.
+        query_read, passages_read: tokens count what went before the text, characters do not; one per passage.
         seconds: wall time of encoding and embedding, without loading the model.
         n_tokens: tokens that went through the model in this run; cached texts count 0.
         n_cached: how many of the n_passages + 1 texts came from the cache.

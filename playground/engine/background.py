@@ -60,8 +60,9 @@ def measured(
     import numpy as np
 
     pool = texts(language)
-    written = [*(instruction + query for query in pool.queries), *pool.passages]
-    encoded = dict(enumerate(lease.encode_texts(written)))
+    written = lease.encode_texts(pool.queries, instruction)
+    written += lease.encode_texts(pool.passages, lease.spec.passage_instruction)
+    encoded = dict(enumerate(written))
     making = vectors.make(encoded, lambda key: f"{key + 1} of the background")
     for _ in making:
         if stop.is_set():

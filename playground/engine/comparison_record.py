@@ -34,9 +34,10 @@ KIND = "comparison"
 Where = Literal["input", "model", "settings"]
 # What a spec says of the weights; the rest of it is settings.
 OF_THE_MODEL = ("model_id", "revision", "fingerprint", "kind", "family", "architecture")
-SETTINGS = ("device", "precision", "max_length", "truncation")
+SETTINGS = ("device", "precision", "max_length", "truncation", "passage_instruction")
 COLUMNS = (
     *("model", "revision", "kind", "family", "device", "precision", "max_length", "scale"),
+    *("instruction", "passage_instruction"),
     *("passage_id", "input_place", "label", "status", "rank", "tied", "raw", "shown", "tokens_read", "tokens_cut"),
     *("passage", "query", "error", "warnings"),
 )
@@ -253,6 +254,8 @@ def _row(
         "model": ran["model_id"],
         **{name: ran[name] for name in ("revision", "kind", "family", "device", "precision", "max_length")},
         "scale": None if result is None else result.scale.name,
+        "instruction": None if result is None else result.instruction,
+        "passage_instruction": None if result is None else result.spec.passage_instruction,
         "passage_id": passage.id,
         "input_place": index + 1,
         "label": passage.label,

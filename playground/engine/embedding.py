@@ -117,9 +117,10 @@ class EmbedRun:
     def encode(self) -> Iterator[Progress]:
         """Tokenises the query and all passages, a chunk at a time."""
         texts = [passage.text for passage in self.request.passages]
-        self._encoded[QUERY] = self._lease.encode_texts([self.instruction + self.request.query])[0]
+        self._encoded[QUERY] = self._lease.encode_texts([self.request.query], self.instruction)[0]
         for start, end in chunks(texts):
-            self._encoded.update(zip(range(start, end), self._lease.encode_texts(texts[start:end]), strict=True))
+            encoded = self._lease.encode_texts(texts[start:end], self._lease.spec.passage_instruction)
+            self._encoded.update(zip(range(start, end), encoded, strict=True))
             yield self._progress("encode", end)
 
     def score(self) -> Iterator[Progress]:
@@ -178,7 +179,7 @@ class EmbedRun:
             instruction=self.instruction,
             query_vector=self._vectors.known[QUERY],
             passage_vectors=np.stack([self._vectors.known[index] for index in range(n)]),
-            query_read=TextRead(query.n_tokens, query.n_cut, max(0, query.n_chars_read - len(self.instruction))),
+            query_read=_read(query),
             passages_read=tuple(read),
             seconds=self.watch.seconds,
             n_tokens=self._vectors.n_tokens,

@@ -225,7 +225,7 @@ class Engine:
                 pair
                 for start, end in chunks(passages)
                 for pair in (
-                    lease.encode_texts(passages[start:end])
+                    lease.encode_texts(passages[start:end], lease.spec.passage_instruction)
                     if choice.kind == "embedder"
                     else lease.encode(query, passages[start:end], None)
                 )

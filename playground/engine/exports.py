@@ -77,7 +77,7 @@ assert max(differences, default=0.0) <= {tolerance!r}, "these are not the page's
 def _header(result: RerankResult) -> list[str]:
     shown = ["sigmoid"] if result.scale.activation == "sigmoid" else []
     places = ["rank", "tied", "input_place", "passage_id"]
-    run = ["model", "revision", "device", "precision", "max_length"]
+    run = ["model", "revision", "device", "precision", "max_length", "instruction", "passage_instruction"]
     return [
         *places,
         result.scale.name,
@@ -110,5 +110,6 @@ def _row(result: RerankResult, index: int, passage: Passage, scored: ScoredPassa
         safe_cell(result.request.query),
         *(safe_cell(text) for text in (spec.model_id, spec.revision or "", spec.device, spec.precision)),
         str(spec.max_length),
+        *(safe_cell(text) for text in (result.instruction, spec.passage_instruction)),
         safe_cell(" ".join(result.warnings)),
     ]

@@ -95,9 +95,9 @@ class Lease:
         """As `Scorer.encode`; the model is a reranker."""
         return cast(Scorer, self._model).encode(query, passages, instruction)
 
-    def encode_texts(self, texts: Sequence[str]) -> list[EncodedPair]:
+    def encode_texts(self, texts: Sequence[str], instruction: str) -> list[EncodedPair]:
         """As `Embedder.encode`; the model is an embedder."""
-        return cast(Embedder, self._model).encode(texts)
+        return cast(Embedder, self._model).encode(texts, instruction)
 
     @property
     def query_instruction(self) -> str:

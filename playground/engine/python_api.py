@@ -23,6 +23,7 @@ from playground.core.types import (
 from playground.engine.engine import Engine
 from playground.engine.set_scoring import collected
 from playground.models.catalog import BUILT_IN_EMBEDDER, BUILT_IN_RERANKER, find
+from playground.models.named import parse_choice, split
 
 _lock = threading.Lock()
 _engine: Engine | None = None
@@ -179,14 +180,12 @@ def _choice(model: str, device: DeviceName, precision: PrecisionName) -> ModelCh
 
 
 def _kind(model_id: str) -> Kind:
-    entry = find(model_id)
+    entry = find(split(model_id).name)
     return "reranker" if entry is None else entry.kind
 
 
 def _parsed(model: str | None, default: str) -> tuple[str, str | None]:
     if model is None:
         return default, None
-    from playground.models.named import parse_choice
-
     model_id, revision = parse_choice(model)
     return model_id, revision

@@ -97,16 +97,14 @@ class EmbeddedPairs(_Places):
         self._passages: dict[int, EncodedPair] = {}
 
     def encode(self) -> Iterator[None]:
-        instructed = [
-            (self._lease.query_instruction if each.instruction is None else each.instruction) + each.query
-            for each in self.requests
-        ]
-        for start, end in chunks(instructed):
-            encoded = self._lease.encode_texts(instructed[start:end])
-            self._queries.update((-1 - number, text) for number, text in enumerate(encoded, start))
+        for start, end in chunks([each.query for each in self.requests]):
+            for number, each in enumerate(self.requests[start:end], start):
+                instruction = self._lease.query_instruction if each.instruction is None else each.instruction
+                (self._queries[-1 - number],) = self._lease.encode_texts([each.query], instruction)
             yield
         for _, first, texts in self._chunks():
-            self._passages.update(enumerate(self._lease.encode_texts(texts), first))
+            encoded = self._lease.encode_texts(texts, self._lease.spec.passage_instruction)
+            self._passages.update(enumerate(encoded, first))
             yield
 
     def score(self) -> Iterator[Mapping[int, float]]:

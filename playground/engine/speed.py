@@ -57,7 +57,7 @@ def steps(
 def _encoded(request: RerankRequest, lease: Lease) -> list[EncodedPair]:
     texts = [passage.text for passage in request.passages[:MOST_PASSAGES]]
     if lease.choice.kind == "embedder":
-        return lease.encode_texts(texts)
+        return lease.encode_texts(texts, lease.spec.passage_instruction)
     return lease.encode(request.query, texts, request.instruction)
 
 

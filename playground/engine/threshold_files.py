@@ -186,7 +186,9 @@ def _scale(record: object) -> Scale:
 
 
 def _spec(record: object) -> ModelSpec:
-    found = _fields(record, {field.name for field in fields(ModelSpec)})
+    # Files from before passages had an instruction do not name it.
+    whole = {"passage_instruction": "", **record} if isinstance(record, dict) else record
+    found = _fields(whole, {field.name for field in fields(ModelSpec)})
     replaced = found["replaced"]
     if not isinstance(replaced, list):
         raise _Damage("replaced is no list")
@@ -206,6 +208,7 @@ def _spec(record: object) -> ModelSpec:
         truncation=_one_of("truncation", found["truncation"], get_args(Truncation)),
         n_parameters=_count("n_parameters", found["n_parameters"]),
         replaced=tuple(_text("replaced", each) for each in replaced),
+        passage_instruction=_text("passage_instruction", found["passage_instruction"]),
     )
 
 

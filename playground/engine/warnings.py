@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from playground.core.types import Check, EncodedPair, RerankRequest, ScoredPassage
 from playground.models import catalog
+from playground.models.named import split
 
 CHECK_WARNED = "The check {name!r} at load is off: {detail}"
 QUERY_CUT = "The query is longer than this model can read beside a passage: its last {n} tokens were cut."
@@ -29,7 +30,7 @@ LAST_LATIN_EXTENDED = 0x24F
 
 def about_request(request: RerankRequest, model_id: str) -> tuple[str, ...]:
     """Said where the catalogue knows that the model reads English only, and the request is in another language."""
-    entry = catalog.find(model_id)
+    entry = catalog.find(split(model_id).name)
     return tuple(_not_english(request)) if entry is not None and entry.languages == ("en",) else ()
 
 

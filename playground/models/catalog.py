@@ -47,7 +47,9 @@ class CatalogEntry:
         languages: ISO 639-1 codes, or "multilingual".
         scale, activation, level: see `core.scales.Scale`.
         instruction: what the makers put before a query; empty where nothing.
+        passage_instruction: what they put before every passage, of an embedder; empty where nothing.
         pooling: "cls", "mean" or "last" for an embedder, empty for a reranker.
+        tasks: of an embedder, more pairs of prompts by name (`embedder_files.TASKS`), chosen by `#task=` after the id.
         revision: what is taken unless the user names another; empty for the newest.
         path: folder under `assets/models` for a built-in model.
     """
@@ -66,7 +68,9 @@ class CatalogEntry:
     activation: Activation
     level: bool
     instruction: str = ""
+    passage_instruction: str = ""
     pooling: Literal["cls", "mean", "last", ""] = ""
+    tasks: tuple[str, ...] = ()
     golden: tuple[GoldenPair, ...] = ()
     revision: str = ""
     built_in: bool = False
@@ -93,4 +97,5 @@ def find(model_id: str) -> CatalogEntry | None:
 
 def _entry(table: dict[str, Any]) -> CatalogEntry:
     golden = tuple(GoldenPair(**pair) for pair in table.pop("golden", ()))
-    return CatalogEntry(**table | {"languages": tuple(table["languages"]), "golden": golden})
+    listed = {name: tuple(table.get(name, ())) for name in ("languages", "tasks")}
+    return CatalogEntry(**table | listed | {"golden": golden})

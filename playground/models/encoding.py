@@ -7,7 +7,7 @@ with truncation writes it into the tokenizer's shared state, which two threads c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from playground.core.errors import InvalidInput
@@ -98,13 +98,25 @@ class Encoder:
         """The same tokenizer with another limit."""
         return Encoder(self._tokenizer, max_length, truncation, token_types=self._token_types)
 
-    def texts(self, texts: Sequence[str]) -> list[EncodedPair]:
-        """Each text alone, cut at the end."""
+    def texts(self, texts: Sequence[str], before: str = "") -> list[EncodedPair]:
+        """Each text alone behind `before`, as one text, cut at the end.
+
+        Raises:
+            InvalidInput: `before` leaves no room for a text.
+        """
         room = self.max_length - self._single.n_special
         encoded = []
-        for encoding, text in self._encode(texts):
+        for encoding, whole in self._encode([before + text for text in texts]):
             ids, types = self._single.fill(encoding.ids[:room])
-            encoded.append(self._report(ids, types, encoding, text, room))
+            report = self._report(ids, types, encoding, whole, room)
+            n_chars_read = report.n_chars_read - len(before)
+            if report.n_cut and before and n_chars_read <= 0:
+                raise InvalidInput(
+                    "The instruction takes all of the {max_length} tokens and leaves no room for a text. Shorten it, "
+                    "or raise the maximum length.",
+                    max_length=self.max_length,
+                )
+            encoded.append(replace(report, n_chars_read=n_chars_read))
         return encoded
 
     def pairs(self, query: str, passages: Sequence[str]) -> list[EncodedPair]:

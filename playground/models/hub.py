@@ -23,7 +23,7 @@ from tqdm.auto import tqdm
 from playground.core.errors import ModelNotFound
 from playground.core.types import Phase
 from playground.models.fingerprint import decides
-from playground.models.weights import INDEX, SINGLE, shard_names
+from playground.models.weights import DENSE, INDEX, SINGLE, shard_names
 
 OnProgress = Callable[[Phase, int, int], None]
 
@@ -140,10 +140,11 @@ def _not_here(model_id: str, offline: bool) -> ModelNotFound:
 
 
 def _weight_names(snapshot: Snapshot) -> tuple[str, ...]:
+    dense = tuple(name for name in snapshot.sizes if DENSE.fullmatch(name))
     if SINGLE in snapshot.sizes:
-        return (SINGLE,)
+        return (SINGLE, *dense)
     index = snapshot.folder / INDEX
-    return shard_names(index.read_bytes()) if index.is_file() else ()
+    return (*shard_names(index.read_bytes()), *dense) if index.is_file() else ()
 
 
 def _download(model_id: str, revision: str, names: list[str], bar: type[tqdm[Any]]) -> Path:

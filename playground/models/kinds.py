@@ -20,6 +20,8 @@ ENCODERS = frozenset(
     | {"roberta", "xlm-roberta", "xlm-roberta-xl"}
 )
 
+# Decoders that run here as embedders, where the files say how their tokens are pooled.
+DECODERS = frozenset({"gemma3_text", "qwen2", "qwen3"})
 
 # What runs here of the same makers or of the same size, for architectures that come with Python of their own.
 INSTEAD = {
@@ -51,6 +53,9 @@ def kind_of(model_id: str, folder: Path, config: dict[str, Any]) -> Found:
     """
     architecture = next(iter(config.get("architectures") or ()), "")
     model_type = str(config.get("model_type", ""))
+    known = find(split(model_id).name)
+    if model_type in DECODERS and ("Pooling" in steps(folder) or (known is not None and known.kind == "embedder")):
+        return Found("embedder", "bi_encoder")
     prompt = prompts.of(model_id, architecture, split(model_id).prompt)
     if prompt:
         return Found("reranker", prompts.PROMPTS[prompt].family, prompt)
@@ -65,7 +70,7 @@ def kind_of(model_id: str, folder: Path, config: dict[str, Any]) -> Found:
     if architecture.endswith("ForSequenceClassification"):
         relevant_label(split(model_id).name, config, split(model_id).label)
         return Found("reranker", "cross_encoder")
-    if "Pooling" in steps(folder) or (architecture.endswith("Model") and find(model_id)):
+    if "Pooling" in steps(folder) or (architecture.endswith("Model") and known):
         return Found("embedder", "bi_encoder")
     if architecture.endswith("Model"):
         raise ModelUnsuitable(

@@ -11,11 +11,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from playground.core.errors import ModelBroken, ModelNotFound, ModelUnsuitable
+from playground.core.errors import InvalidInput, ModelBroken, ModelNotFound, ModelUnsuitable
 from playground.core.types import Kind, ModelChoice, Phase
 from playground.models import hub, prompts
 from playground.models.catalog import CatalogEntry, find
-from playground.models.embedder_files import Pooling, instruction_of, pooling_of
+from playground.models.embedder_files import NO_PROMPTS, Dense, Pooling, Prompts, dense_of, pooling_of, prompts_of
 from playground.models.heads import Label, label_names, relevant_label
 from playground.models.kinds import Found, refuse_remote_code, wrong_kind
 from playground.models.kinds import kind_of as found_of
@@ -46,7 +46,8 @@ class Resolved:
         limit: tokens that its position table and tokenizer allow.
         prompt: key of `prompts.PROMPTS` for a language model; empty for all else.
         pooling: how an embedder makes one vector of many; None for a reranker.
-        instruction: what goes before a query of an embedder; empty where nothing.
+        dense: linear steps of an embedder after pooling.
+        prompts: what goes before a query and before every passage of an embedder.
         activation: class path that the files declare for display, e.g. "torch.nn.modules.linear.Identity".
     """
 
@@ -65,7 +66,8 @@ class Resolved:
     default_max_length: int
     prompt: str = ""
     pooling: Pooling | None = None
-    instruction: str = ""
+    dense: tuple[Dense, ...] = ()
+    prompts: Prompts = NO_PROMPTS
     activation: str | None = None
 
 
@@ -122,11 +124,12 @@ def inspect(choice: ModelChoice, folder: Path, revision: str | None, entry: Cata
     """
     names = frozenset(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     config, found = judge(choice, folder, names)
-    weights = weight_files(folder)
-    tensors: dict[str, TensorInfo] = {}
-    for name in weights:
-        tensors |= read_header(folder / name)
     named = split(choice.model_id)
+    embeds = choice.kind == "embedder"
+    dense = dense_of(choice.model_id, folder) if embeds else ()
+    weights = weight_files(folder, *(step.weights for step in dense))
+    headers = [read_header(folder / name) for name in weights]
+    tensors: dict[str, TensorInfo] = {name: tensor for header in headers for name, tensor in header.items()}
     label = None
     if found.family == "cross_encoder":
         label = relevant_label(named.name, config, named.label)
@@ -142,13 +145,14 @@ def inspect(choice: ModelChoice, folder: Path, revision: str | None, entry: Cata
         config=MappingProxyType(config),
         architecture=config["architectures"][0],
         weights=weights,
-        n_parameters=sum(tensor.size for tensor in tensors.values() if tensor.is_float),
+        n_parameters=sum(tensor.size for header in headers for tensor in header.values() if tensor.is_float),
         label=label,
         limit=limit,
         default_max_length=_default_max_length(folder, found, limit, entry),
         prompt=found.prompt,
-        pooling=pooling_of(choice.model_id, folder, entry) if choice.kind == "embedder" else None,
-        instruction=instruction_of(choice.model_id, folder, entry) if choice.kind == "embedder" else "",
+        pooling=pooling_of(choice.model_id, folder, entry) if embeds else None,
+        dense=dense,
+        prompts=prompts_of(named.name, folder, entry, named.task) if embeds else NO_PROMPTS,
         activation=_declared_activation(folder, config),
     )
 
@@ -165,6 +169,17 @@ def judge(choice: ModelChoice, folder: Path, names: frozenset[str]) -> tuple[dic
     found = found_of(model_id, folder, config)
     if found.kind != choice.kind:
         raise wrong_kind(model_id, found.kind)
+    if found.kind == "reranker" and (task := split(model_id).task):
+        raise InvalidInput(
+            "{model} is a reranker, and a task chooses the prompts of an embedder. Leave out #task={task}.",
+            model=model_id,
+            task=task,
+        )
+    if found.kind == "embedder":
+        named, entry = split(model_id), find(split(model_id).name)
+        pooling_of(named.name, folder, entry)
+        dense_of(named.name, folder)
+        prompts_of(named.name, folder, entry, named.task)
     _refuse_missing_files(model_id, names)
     return config, found
 
@@ -173,6 +188,8 @@ def _with_option(name: str, named: Named, label: Label | None, n_labels: int) ->
     """The id that says how the model is read, where its files alone do not: two such models are two."""
     if named.prompt:
         return f"{name}#prompt={named.prompt}"
+    if named.task:
+        return f"{name}#task={named.task}"
     plain = label is None or n_labels == 1 or (n_labels == 2 and label.place == 1)
     return name if label is None or plain else f"{name}#label={label.name}"
 

@@ -32,11 +32,13 @@ def as_run(
         truncation=choice.truncation,
         n_parameters=resolved.n_parameters,
         replaced=replaced,
+        passage_instruction=resolved.prompts.passage,
     )
 
 
 def _fingerprint(resolved: Resolved) -> str:
-    """Of the files, and of how they are read where the id says so: the same weights then give other scores."""
+    """Of the files, and of how they are read where the files do not say it: the same weights then give other scores."""
     files = fingerprint(resolved.folder, resolved.weights)
     option = resolved.model_id.removeprefix(split(resolved.model_id).name)
-    return hashlib.sha256(f"{files}{option}".encode()).hexdigest() if option else files
+    read = option + resolved.prompts.passage
+    return hashlib.sha256(f"{files}{read}".encode()).hexdigest() if read else files

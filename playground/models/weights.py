@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from playground.core.errors import ModelBroken
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+# Of the linear steps that sentence-transformers runs after pooling.
+DENSE = re.compile(r"\d+_Dense/model\.safetensors")
 # The format's own limit: https://github.com/huggingface/safetensors, "Format".
 MAX_HEADER_BYTES = 100_000_000
 
@@ -31,21 +34,17 @@ class TensorInfo:
         return self.dtype.startswith(("F", "BF"))
 
 
-def weight_files(folder: Path) -> tuple[str, ...]:
-    """Names of the weight files, relative to `folder`: one, or the shards that the index lists.
+def weight_files(folder: Path, *more: str) -> tuple[str, ...]:
+    """Names of the weight files, relative to `folder`: one, or the shards that the index lists; then `more`.
 
     Raises:
-        ModelBroken: none, or a shard is missing.
+        ModelBroken: none, or one is missing.
     """
-    if (folder / SINGLE).is_file():
-        return (SINGLE,)
-    if not (folder / INDEX).is_file():
-        raise ModelBroken("{folder} holds no {file}. Download the model again.", folder=folder.name, file=SINGLE)
-    shards = shard_names((folder / INDEX).read_bytes())
-    for name in shards:
+    names = (*_main_files(folder), *more)
+    for name in names:
         if not (folder / name).is_file():
             raise ModelBroken("{file} is missing from the model. Download the model again.", file=name)
-    return shards
+    return names
 
 
 def shard_names(index: bytes) -> tuple[str, ...]:
@@ -89,3 +88,11 @@ def read_header(path: Path) -> dict[str, TensorInfo]:
             want=8 + n_header + end,
         )
     return tensors
+
+
+def _main_files(folder: Path) -> tuple[str, ...]:
+    if (folder / SINGLE).is_file():
+        return (SINGLE,)
+    if not (folder / INDEX).is_file():
+        raise ModelBroken("{folder} holds no {file}. Download the model again.", folder=folder.name, file=SINGLE)
+    return shard_names((folder / INDEX).read_bytes())

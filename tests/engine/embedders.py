@@ -40,8 +40,9 @@ class CountingEmbedder:
         spec = replace(self.spec, max_length=max_length or SPEC.max_length, truncation=truncation)
         return replace(self, spec=spec)
 
-    def encode(self, texts: Sequence[str]) -> list[EncodedPair]:
-        return [self._encoded(text) for text in texts]
+    def encode(self, texts: Sequence[str], instruction: str = "") -> list[EncodedPair]:
+        whole = [self._encoded(instruction + text) for text in texts]
+        return [replace(one, n_chars_read=one.n_chars_read - len(instruction)) for one in whole]
 
     def vectors(self, encoded: Sequence[EncodedPair]) -> NDArray[np.float32]:
         if self.fits_tokens is not None and len(encoded) * max(len(e.input_ids) for e in encoded) > self.fits_tokens:

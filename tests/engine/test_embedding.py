@@ -10,7 +10,7 @@ import pytest
 from playground.core.errors import InvalidInput, ModelBroken, OutOfMemory
 from playground.core.types import EmbeddingResult, ModelChoice, RerankRequest
 from playground.engine.engine import Engine
-from tests.engine.doubles import CHOICE, Shelf, numbered, request_of, run
+from tests.engine.doubles import CHOICE, SPEC, Shelf, numbered, request_of, run
 from tests.engine.embedders import DIM, EMBED, EmbedderShelf
 
 
@@ -68,6 +68,22 @@ def test_the_query_gets_the_models_own_instruction_another_or_none_and_passages_
     assert (own.passage_vectors == off.passage_vectors).all()
     assert (own.query_read.n_tokens, off.query_read.n_tokens) == (2, 1)
     assert own.query_read.n_chars_read == 3
+
+
+def test_what_goes_before_passages_is_embedded_with_them_and_counted_as_tokens() -> None:
+    prompted = replace(SPEC, kind="embedder", max_length=4, passage_instruction="text: ")
+    engine = engine_of(EmbedderShelf(change={"spec": prompted}))
+    request = request_of("text: red", "red", "one two three four five")
+    result = embedded(engine, request, replace(EMBED, max_length=4), instruction="")
+    assert result.query_cosines()[0] == pytest.approx(1.0, abs=1e-6)
+    assert [(read.n_tokens, read.n_cut, read.n_chars_read) for read in result.passages_read] == [(2, 0, 3), (4, 2, 13)]
+    counted = engine.count("", ["red", "one two three four five"], replace(EMBED, max_length=4))
+    assert counted is not None
+    assert (counted.n_tokens, counted.n_cut_passages) == (8, 1)
+    ranked = run(engine, replace(request, instruction=""), replace(EMBED, max_length=4))
+    assert (ranked.spec.passage_instruction, ranked.n_cached) == ("text: ", 2)
+    (passage,) = [each for each in ranked if each.index == 1]
+    assert (passage.n_tokens, passage.n_cut, passage.n_chars_read) == (4, 2, 13)
 
 
 def test_texts_beyond_the_maximum_length_are_reported_as_cut() -> None:

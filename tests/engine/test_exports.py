@@ -54,6 +54,8 @@ def test_a_csv_has_one_row_per_passage_best_first_with_its_model() -> None:
         "device": "cpu",
         "precision": "fp32",
         "max_length": "64",
+        "instruction": "",
+        "passage_instruction": "",
         "warnings": "",
     }
     assert [row["label"] for row in rows] == ["1", "", "0"]

@@ -21,7 +21,7 @@ from playground.engine.engine import Engine
 from playground.engine.set_scoring import SetStep, collected, in_step
 from playground.models import catalog
 from playground.ui import texts
-from tests.engine.doubles import CHOICE, Shelf, request_of, run
+from tests.engine.doubles import CHOICE, SPEC, Shelf, request_of, run
 from tests.engine.embedders import EMBED, EmbedderShelf
 
 YES = Label(1, "human", datetime(2026, 1, 1, tzinfo=UTC))
@@ -285,7 +285,8 @@ def test_bm25_takes_no_known_scores_because_they_depend_on_the_other_passages() 
 
 @pytest.mark.parametrize(("given", "used"), [(None, "find: "), ("", ""), ("look: ", "look: ")])
 def test_an_embedder_scores_by_cosine_with_its_instruction(given: str | None, used: str) -> None:
-    engine = Engine(load_embedder=EmbedderShelf())
+    prompted = replace(SPEC, kind="embedder", passage_instruction="blue ")
+    engine = Engine(load_embedder=EmbedderShelf(change={"spec": prompted}))
     scores = collected(ANIMALS, engine.score_set(ANIMALS, EMBED, instruction=given))
     assert scores is not None
     assert (scores.scale, scores.instruction) == (COSINE, used)

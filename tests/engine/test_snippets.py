@@ -19,6 +19,8 @@ from playground.engine.engine import Engine
 from playground.engine.snippets import LIBRARIES, NAMES, SNIPPETS, snippet
 from playground.engine.snippets.card import sigmoid_note
 from playground.paths import BUILT_IN_MODELS
+from tests import embedder_checkpoints
+from tests.checkpoints import edit_json
 from tests.engine.doubles import request_of, run
 from tests.engine.saved_thresholds import in_widest_gap, on, threshold
 from tests.environments import Interpreter
@@ -194,6 +196,47 @@ def test_an_embedder_keeps_the_same_passages_there(engine: Engine, kind: str, fo
     chosen = on(result, in_widest_gap(result))
     there = kept_there(kind, chosen)
     assert there == pytest.approx(kept_here(result, chosen), abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def prompted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Embedders that put prompts before query and passages: what names them, by family."""
+    path = tmp_path_factory.mktemp("prompted")
+    llm_embedder = embedder_checkpoints.tiny_bert_embedder(path / "llm-embedder", "cls")
+    declared = {"query": "query: ", "document": "passage: "}
+    bert = embedder_checkpoints.tiny_bert_embedder(path / "bert", "mean", declared)
+    edit_json(bert / "config_sentence_transformers.json", default_prompt_name="document")
+    return {
+        "llm-embedder": f"{llm_embedder}#task=chat",
+        "declared": str(bert),
+        "qwen3": str(embedder_checkpoints.tiny_qwen_embedder(path / "qwen3")),
+        "embeddinggemma": str(embedder_checkpoints.tiny_embeddinggemma(path / "gemma")),
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "family"),
+    [
+        *(("sentence-transformers", family) for family in ("llm-embedder", "declared", "qwen3", "embeddinggemma")),
+        *(("flag-embedding", family) for family in ("llm-embedder", "declared")),
+    ],
+)
+@pytest.mark.parametrize("instruction", [None, ""])
+def test_an_embedder_with_prompts_keeps_the_same_passages_there(
+    engine: Engine, prompted: dict[str, str], kind: str, family: str, instruction: str | None
+) -> None:
+    result = ranked(engine, Path(prompted[family]), kind="embedder", instruction=instruction)
+    chosen = on(result, in_widest_gap(result))
+    assert kept_there(kind, chosen) == pytest.approx(kept_here(result, chosen), abs=1e-5)
+
+
+@pytest.mark.parametrize(("family", "said"), [("qwen3", "by CLS or mean"), ("embeddinggemma", "the linear steps")])
+def test_what_flag_embedding_does_not_pool_so_is_refused(
+    engine: Engine, prompted: dict[str, str], family: str, said: str
+) -> None:
+    chosen = on(ranked(engine, Path(prompted[family]), kind="embedder"), 0.5)
+    with pytest.raises(InvalidInput, match=said):
+        snippet("flag-embedding", chosen)
 
 
 @pytest.fixture

@@ -10,7 +10,9 @@ import pytest
 from playground.core.scales import COSINE, LOGIT, PLAIN_LOGIT, TRAINED_LOGIT
 from playground.models import FAMILIES
 from playground.models.catalog import entries, find
+from playground.models.embedder_files import LLM_EMBEDDER_TASKS, TASKS
 from playground.models.prompts import PROMPTS
+from tests.embedder_checkpoints import GEMMA_PROMPTS, QWEN_PROMPTS
 
 
 def test_ids_are_unique_and_every_family_is_registered() -> None:
@@ -81,6 +83,34 @@ def test_the_english_instruction_ends_in_a_space_and_the_chinese_in_a_full_width
     assert small_en.instruction == "Represent this sentence for searching relevant passages: "
     assert small_zh.instruction == "为这个句子生成表示以用于检索相关文章："
     assert m3.instruction == ""
+
+
+@pytest.mark.parametrize(
+    ("model_id", "query", "passage", "pooling"),
+    [
+        *((f"intfloat/e5-{size}-v2", "query: ", "passage: ", "mean") for size in ("small", "base", "large")),
+        *((f"intfloat/multilingual-e5-{size}", "query: ", "passage: ", "mean") for size in ("small", "base", "large")),
+        *((f"Qwen/Qwen3-Embedding-{size}", QWEN_PROMPTS["query"], "", "last") for size in ("0.6B", "4B", "8B")),
+        ("google/embeddinggemma-300m", GEMMA_PROMPTS["query"], GEMMA_PROMPTS["document"], "mean"),
+        ("BAAI/llm-embedder", *LLM_EMBEDDER_TASKS["qa"], "cls"),
+        ("Alibaba-NLP/gte-modernbert-base", "", "", "cls"),
+    ],
+)
+def test_an_embedder_has_the_prompts_and_the_pooling_of_its_makers(
+    model_id: str, query: str, passage: str, pooling: str
+) -> None:
+    entry = find(model_id)
+    assert entry is not None
+    assert (entry.instruction, entry.passage_instruction, entry.pooling) == (query, passage, pooling)
+    assert entry.score_scale() == COSINE
+
+
+def test_llm_embedder_has_its_six_tasks_of_which_the_first_is_its_own() -> None:
+    entry = find("BAAI/llm-embedder")
+    assert entry is not None
+    assert entry.tasks == tuple(LLM_EMBEDDER_TASKS)
+    assert TASKS[entry.tasks[0]] == (entry.instruction, entry.passage_instruction)
+    assert all(set(each.tasks) <= set(TASKS) for each in entries())
 
 
 def test_bge_reranker_base_has_its_published_scores() -> None:

@@ -21,6 +21,7 @@ from playground.core.types import ModelChoice
 from playground.models.catalog import find
 from playground.models.resolve import resolve
 from tests.checkpoints import edit_json
+from tests.embedder_checkpoints import tiny_embeddinggemma
 from tests.models.test_resolve import shard
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -119,6 +120,21 @@ def test_shards_are_downloaded_through_their_index(hub: Hub) -> None:
     shard(hub.folder)
     found = resolve(ModelChoice(MODEL))
     assert found.weights == ("model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors")
+
+
+def test_linear_steps_after_pooling_are_downloaded(hub: Hub, tmp_path: Path) -> None:
+    hub.folder = tiny_embeddinggemma(tmp_path / "gemma")
+    found = resolve(ModelChoice(MODEL, kind="embedder"))
+    assert found.weights == ("model.safetensors", "2_Dense/model.safetensors", "3_Dense/model.safetensors")
+    assert all((found.folder / name).read_bytes() == (hub.folder / name).read_bytes() for name in found.weights)
+
+
+def test_an_embedder_that_does_not_run_is_refused_before_its_weights_are_downloaded(hub: Hub, tmp_path: Path) -> None:
+    hub.folder = tiny_embeddinggemma(tmp_path / "gemma")
+    edit_json(hub.folder / "3_Dense" / "config.json", use_residual=True)
+    with pytest.raises(ModelUnsuitable, match="adds a step"):
+        resolve(ModelChoice(MODEL, kind="embedder"))
+    assert "model.safetensors" not in hub.fetched()
 
 
 def test_a_second_run_downloads_nothing(hub: Hub) -> None:

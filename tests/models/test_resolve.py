@@ -11,10 +11,12 @@ from safetensors.torch import load_file, save_file
 from playground.core.errors import InvalidInput, ModelBroken, ModelNotFound, ModelUnsuitable, PlaygroundError
 from playground.core.types import Kind, ModelChoice
 from playground.models.catalog import find
+from playground.models.embedder_files import TASKS, prompts_of
 from playground.models.named import is_folder, parse_choice
 from playground.models.resolve import Resolved, kind_of, resolve
 from tests import checkpoints
 from tests.checkpoints import edit_json, write_json
+from tests.embedder_checkpoints import add_dense, write_modules
 
 
 @pytest.fixture
@@ -45,6 +47,7 @@ def of(folder: Path, kind: Kind = "reranker") -> Resolved:
         ("owner/nli#label=entailment@v2", ("owner/nli#label=entailment", "v2")),
         ("https://huggingface.co/owner/llm#prompt=qwen3-reranker", ("owner/llm#prompt=qwen3-reranker", None)),
         ("/models/c#/nli#label=2", ("/models/c#/nli#label=2", None)),
+        ("BAAI/llm-embedder#task=chat@main", ("BAAI/llm-embedder#task=chat", "main")),
     ],
 )
 def test_what_is_typed_becomes_an_id_and_a_revision(typed: str, parsed: tuple[str, str | None]) -> None:
@@ -78,7 +81,7 @@ def test_a_reranker_is_read_from_its_files(tiny_xlmr: Path) -> None:
 
 def test_an_embedder_is_read_from_its_files(tiny_embedder: Path) -> None:
     found = of(tiny_embedder, "embedder")
-    assert (found.kind, found.family, found.pooling, found.instruction) == ("embedder", "bi_encoder", "cls", "")
+    assert (found.kind, found.family, found.pooling, found.prompts) == ("embedder", "bi_encoder", "cls", ("", ""))
 
 
 def test_xlmr_positions_start_after_the_padding_index(tmp_path: Path) -> None:
@@ -93,9 +96,38 @@ def test_pooling_flags_and_the_newer_name_say_the_same(embedder: Path) -> None:
     assert of(embedder, "embedder").pooling == "last"
 
 
-def test_the_query_prompt_is_read_from_the_files(embedder: Path) -> None:
-    write_json(embedder / "config_sentence_transformers.json", {"prompts": {"query": "query: ", "document": ""}})
-    assert of(embedder, "embedder").instruction == "query: "
+@pytest.mark.parametrize(
+    ("prompts", "default", "found"),
+    [
+        ({"query": "query: ", "document": ""}, None, ("query: ", "")),
+        ({"query": "q: ", "passage": "p: "}, None, ("q: ", "p: ")),
+        ({"query": "q: ", "document": "d: ", "passage": "p: "}, None, ("q: ", "d: ")),
+        ({"query": "q: ", "all": "a: "}, "all", ("q: ", "a: ")),
+        ({"query": None, "document": "", "all": "a: "}, "all", ("", "")),
+        ({"all": "a: "}, "all", ("a: ", "a: ")),
+        ({"all": "a: "}, None, ("", "")),
+        (None, None, ("", "")),
+    ],
+)
+def test_prompts_before_query_and_passages_are_read_from_the_files(
+    embedder: Path, prompts: object, default: str | None, found: tuple[str, str]
+) -> None:
+    write_json(embedder / "config_sentence_transformers.json", {"prompts": prompts, "default_prompt_name": default})
+    assert of(embedder, "embedder").prompts == found
+
+
+def test_a_known_model_has_its_own_tasks_and_no_others(embedder: Path) -> None:
+    llm_embedder, e5 = find("BAAI/llm-embedder"), find("intfloat/e5-base-v2")
+    assert prompts_of("", embedder, llm_embedder, "chat") == TASKS["chat"]
+    assert prompts_of("", embedder, llm_embedder, "") == TASKS["qa"]
+    assert prompts_of("", embedder, e5, "") == ("query: ", "passage: ")
+    with pytest.raises(InvalidInput, match=r"intfloat/e5-base-v2 has no task 'chat'\. Tasks for it: none"):
+        prompts_of("", embedder, e5, "chat")
+
+
+def test_a_task_that_is_not_known_is_refused_with_those_that_are(reranker: Path, embedder: Path) -> None:
+    refused(InvalidInput, "has no task 'sts'. Tasks for it: qa, icl, .*e5", embedder, "embedder", "#task=sts")
+    refused(InvalidInput, "is a reranker, and a task chooses .* Leave out #task=qa", reranker, "reranker", "#task=qa")
 
 
 def test_the_activation_is_found_in_all_three_places(reranker: Path) -> None:
@@ -184,18 +216,23 @@ def test_a_foreign_module_is_refused(embedder: Path) -> None:
     refused(ModelUnsuitable, "needs Python code from its repository", embedder, "embedder")
 
 
-def test_a_dense_layer_after_pooling_is_refused(embedder: Path) -> None:
-    steps = [
-        {"type": f"sentence_transformers.models.{n}", "path": p}
-        for n, p in (("Transformer", ""), ("Pooling", "1_Pooling"), ("Dense", "2_Dense"))
-    ]
-    write_json(embedder / "modules.json", steps)
-    refused(ModelUnsuitable, r"adds a step \(Dense\) after pooling", embedder, "embedder")
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["Pooling", "LayerNorm"], "LayerNorm"),
+        (["Pooling", "Normalize", "Dense"], "Dense, Normalize"),
+        (["Pooling", "Dense"], "Dense, Hardtanh"),
+    ],
+)
+def test_a_step_after_pooling_that_does_not_run_is_refused(embedder: Path, names: list[str], said: str) -> None:
+    write_modules(embedder, names)
+    add_dense(embedder, 2, (32, 32), "activation.Hardtanh")
+    refused(ModelUnsuitable, rf"adds a step \({said}\) after pooling", embedder, "embedder")
 
 
-def test_a_prompt_before_passages_is_refused(embedder: Path) -> None:
-    write_json(embedder / "config_sentence_transformers.json", {"prompts": {"query": "q: ", "passage": "p: "}})
-    refused(ModelUnsuitable, "puts a prompt before every passage", embedder, "embedder")
+def test_pooling_that_leaves_out_the_prompt_is_refused(embedder: Path) -> None:
+    edit_json(embedder / "1_Pooling" / "config.json", include_prompt=False)
+    refused(ModelUnsuitable, "pools its tokens in a way that this version does not run", embedder, "embedder")
 
 
 def test_two_pooling_modes_at_once_are_refused(embedder: Path) -> None:
@@ -268,9 +305,11 @@ def test_a_missing_folder_is_said(tmp_path: Path) -> None:
     refused(ModelNotFound, "There is no folder", tmp_path / "nowhere")
 
 
-def refused(error: type[PlaygroundError], sentence: str, folder: Path, kind: Kind = "reranker") -> None:
+def refused(
+    error: type[PlaygroundError], sentence: str, folder: Path, kind: Kind = "reranker", option: str = ""
+) -> None:
     with pytest.raises(error, match=sentence):
-        of(folder, kind)
+        resolve(ModelChoice(f"{folder}{option}", kind=kind))
 
 
 def rewrite(folder: Path, keep) -> None:  # type: ignore[no-untyped-def]

@@ -15,7 +15,7 @@ from playground.core.types import PrecisionName
 from playground.engine.exports import LOOSEST, TOLERANCES
 from playground.engine.ranking import float32
 from playground.models.catalog import find
-from playground.models.named import is_folder
+from playground.models.named import is_folder, split
 
 DTYPES: dict[PrecisionName, str] = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 # A sigmoid in float32 that is coarser than this is no place for a threshold.
@@ -52,7 +52,7 @@ class Card:
     @property
     def model(self) -> str:
         """The model's id, or its folder as an absolute path where it stands on this machine."""
-        model_id = clean(self.threshold.spec.model_id)
+        model_id = clean(split(self.threshold.spec.model_id).name)
         if self.local and is_folder(model_id):
             return Path(model_id).expanduser().absolute().as_posix()
         return model_id
@@ -108,7 +108,7 @@ class Card:
         return "".join(map(commented, [*lines, f"pip install {install}"]))
 
     def constants(self, *, dtype: bool = True) -> str:
-        """MODEL, REVISION, MAX_LENGTH, THRESHOLD and INSTRUCTION, then query and passages."""
+        """MODEL, REVISION, MAX_LENGTH, THRESHOLD and the instructions, then query and passages."""
         threshold, spec = self.threshold, self.threshold.spec
         entry = find(spec.model_id)
         lines = [f"MODEL = {self.model!r}"]
@@ -127,6 +127,9 @@ class Card:
         lines.append(f"THRESHOLD = {threshold.value!r}")
         if threshold.instruction:
             lines += ["# Goes straight before every query.", f"INSTRUCTION = {clean(threshold.instruction)!r}"]
+        if spec.passage_instruction:
+            before = f"PASSAGE_INSTRUCTION = {clean(spec.passage_instruction)!r}"
+            lines += ["# Goes straight before every passage.", before]
         passages = "".join(f"    {clean(passage)!r},\n" for passage in self.passages)
         return "\n".join([*lines, "", f"query = {clean(self.query)!r}", f"passages = [\n{passages}]\n"])
 

@@ -49,6 +49,8 @@ def embedder(card: Card) -> str:
     Raises:
         InvalidInput: how the model pools its tokens is not known here, or not offered there.
     """
+    before = card.threshold.spec.passage_instruction
+    passages = "[PASSAGE_INSTRUCTION + passage for passage in passages]" if before else "passages"
     precision = card.threshold.spec.precision
     instruction = "    query_instruction_for_retrieval=INSTRUCTION,\n" if card.threshold.instruction else ""
     return f"""{card.head(INSTALL)}import numpy as np
@@ -66,7 +68,7 @@ from FlagEmbedding import FlagModel
     passage_max_length=MAX_LENGTH,
 {instruction})
 query_vector = np.asarray(model.encode_queries([query]), dtype=np.float64)[0]
-passage_vectors = np.asarray(model.encode_corpus(passages), dtype=np.float64)
+passage_vectors = np.asarray(model.encode_corpus({passages}), dtype=np.float64)
 # Again in double precision: half precision leaves lengths that are not quite 1.
 lengths = np.linalg.norm(passage_vectors, axis=1) * np.linalg.norm(query_vector)
 scores = (passage_vectors @ query_vector / lengths).tolist()
@@ -83,9 +85,15 @@ def _fetching(card: Card) -> str:
 def _pooling(card: Card) -> Pooling:
     spec = card.threshold.spec
     try:
-        pooling = resolve(ModelChoice(spec.model_id, spec.revision, "embedder"), offline=True).pooling
+        found = resolve(ModelChoice(spec.model_id, spec.revision, "embedder"), offline=True)
     except PlaygroundError:
-        pooling = None
+        found = None
+    if found is not None and found.dense:
+        raise InvalidInput(
+            "FlagEmbedding does not run the linear steps that this model adds after pooling. Take the snippet for "
+            "sentence-transformers."
+        )
+    pooling = None if found is None else found.pooling
     if pooling not in ("cls", "mean"):
         raise InvalidInput(
             "FlagEmbedding must be told how this model pools its tokens, by CLS or mean, and that is not known here. "

@@ -29,7 +29,9 @@ for passage, score in sorted(kept, key=lambda pair: -pair[1]):
 
 
 def embedder(card: Card) -> str:
-    """A program on `SentenceTransformer`."""
+    """A program on `SentenceTransformer`, which adds no prompt of its own where one is given, even an empty one."""
+    query_prompt = "INSTRUCTION" if card.threshold.instruction else '""'
+    passage_prompt = "PASSAGE_INSTRUCTION" if card.threshold.spec.passage_instruction else '""'
     return f"""{card.head(INSTALL)}import torch
 from sentence_transformers import SentenceTransformer
 
@@ -38,11 +40,12 @@ model = SentenceTransformer(MODEL, {card.revision}device=DEVICE, model_kwargs={{
 model.max_seq_length = MAX_LENGTH
 
 
-def vectors(texts):
-    return torch.nn.functional.normalize(model.encode(texts, convert_to_tensor=True).float(), dim=1).double()
+def vectors(texts, prompt):
+    made = model.encode(texts, prompt=prompt, convert_to_tensor=True)
+    return torch.nn.functional.normalize(made.float(), dim=1).double()
 
 
-scores = (vectors(passages) @ vectors([{card.asked}])[0]).tolist()
+scores = (vectors(passages, {passage_prompt}) @ vectors([query], {query_prompt})[0]).tolist()
 kept = [(passage, score) for passage, score in zip(passages, scores) if score >= THRESHOLD]
 for passage, score in sorted(kept, key=lambda pair: -pair[1]):
     print(f"{{score:+.3f}}  {{passage}}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playground.core.types import Kind
 from playground.models import bm25, catalog
-from playground.models.named import parse_choice
+from playground.models.named import parse_choice, split
 from playground.ui.services import Services
 
 Choices = list[tuple[str, str]]
@@ -31,7 +31,7 @@ def kind_of(model: str) -> Kind | None:
     model_id, _ = parse_choice(model)
     if model_id == bm25.MODEL_ID:
         return "reranker"
-    entry = catalog.find(model_id)
+    entry = catalog.find(split(model_id).name)
     return None if entry is None else entry.kind
 
 
@@ -44,7 +44,12 @@ def model_name(model_id: str) -> str:
 
 
 def _known(kind: Kind) -> Choices:
-    return [(entry.name, entry.id) for entry in catalog.entries() if entry.kind == kind]
+    known: Choices = []
+    for entry in catalog.entries():
+        if entry.kind == kind:
+            tasks = [(f"{entry.name} ({task})", f"{entry.id}#task={task}") for task in entry.tasks]
+            known += tasks or [(entry.name, entry.id)]
+    return known
 
 
 def _with_own(services: Services, known: Choices) -> Choices:

@@ -8,13 +8,14 @@ from functools import cache
 from playground.inputs.pasted_text import MODES
 from playground.inputs.scenarios import Scenario, load_all
 from playground.models import catalog
+from playground.models.named import split
 from playground.ui import texts
 from playground.ui.texts import Language, Phrase, phrase
 
 
 def model_facts(model: str) -> list[Phrase]:
     """One line about a model, from the catalogue."""
-    entry = catalog.find(model.split("@")[0])
+    entry = catalog.find(split(model.split("@")[0]).name)
     if entry is None:
         return [phrase("model.own", "muted")]
     said: Phrase = {"tone": "muted"}

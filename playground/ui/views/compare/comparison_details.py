@@ -231,6 +231,8 @@ def _model(side: Side, place: int) -> dict[str, object]:
         "memory_mib": run.memory_mib,
         "device": None if spec is None else spec.device,
         "precision": None if spec is None or keyword else spec.precision,
+        "instruction": "" if result is None else result.instruction,
+        "passage_instruction": "" if spec is None else spec.passage_instruction,
         **_cost(result),
     }
 

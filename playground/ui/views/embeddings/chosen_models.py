@@ -9,6 +9,7 @@ import gradio as gr
 
 from playground.core.errors import InvalidInput
 from playground.models import catalog
+from playground.models.named import parse_choice
 from playground.ui.components.html_parts import phrases
 from playground.ui.components.localized import Localized
 from playground.ui.components.model_choices import model_name
@@ -56,7 +57,7 @@ class Chosen(NamedTuple):
     def said(self, model: str) -> tuple[bool, str]:
         """Switch and text of a model: as they stand, or as they begin for one that has no slot yet."""
         if model not in self.slotted:
-            entry = catalog.find(model.split("@")[0])
+            entry = catalog.find(parse_choice(model)[0]) if model else None
             return entry is None or bool(entry.instruction), entry.instruction if entry is not None else ""
         place = self.slotted.index(model)
         return self.switches[place], self.texts[place]

@@ -195,7 +195,7 @@ def to_csv(columns: Sequence[Column]) -> str:
 
 
 CSV_HEADER = (
-    *("model", "revision", "device", "precision", "max_length", "instruction"),
+    *("model", "revision", "device", "precision", "max_length", "instruction", "passage_instruction"),
     *("rank", "input_place", "passage_id", "cosine"),
     *("percentile_of_unrelated", "beside_unrelated", "n_unrelated_pairs", "background_language"),
     *("tokens_read", "tokens_cut", "near_duplicates", "label", "passage", "query", "warnings"),
@@ -219,7 +219,7 @@ def _csv_rows(column: Column, result: EmbeddingResult) -> list[list[str]]:
         rows.append(
             [
                 *(safe_cell(text) for text in (spec.model_id, spec.revision or "", spec.device, spec.precision)),
-                *(str(spec.max_length), safe_cell(result.instruction)),
+                *(str(spec.max_length), safe_cell(result.instruction), safe_cell(spec.passage_instruction)),
                 *(str(found[place]), str(place + 1), safe_cell(passage.id), repr(cosines[place])),
                 *beside,
                 *(str(read.n_tokens), str(read.n_cut)),
@@ -268,6 +268,7 @@ def _column(column: Column, places: Sequence[int], arrangement: Arrangement, lan
         "seconds": result.seconds,
         "n_cached": result.n_cached,
         "instruction": result.instruction,
+        "passage_instruction": spec.passage_instruction,
         "caption": caption(column),
         "cosines": [round(cosine, COSINE_DIGITS) for cosine in cosines],
         "ranks": ranks(cosines),

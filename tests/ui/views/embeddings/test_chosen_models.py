@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from playground.models.embedder_files import TASKS
 from playground.ui.views.embeddings.chosen_models import MOST_MODELS, Chosen, updates
 
 BGE = "BAAI/bge-small-en-v1.5"
@@ -22,6 +23,14 @@ def test_a_model_brings_its_own_instruction_with_its_space() -> None:
     assert chosen.instruction(BGE) == BGE_INSTRUCTION
     assert chosen.said("built-in/mini-embedder") == (False, "")
     assert chosen.instruction("counts") is None
+
+
+def test_a_model_under_a_task_takes_the_prompts_of_the_task() -> None:
+    for model in ("BAAI/llm-embedder#task=chat", "BAAI/llm-embedder@main#task=chat"):
+        chosen = Chosen.of(*boxes(model))
+        assert (chosen.said(model), chosen.instruction(model)) == ((True, ""), None)
+        assert "109 M" in updates(chosen)[0].line[1]["en"]
+    assert Chosen.of(*boxes("BAAI/llm-embedder")).instruction("BAAI/llm-embedder") == TASKS["qa"].query
 
 
 def test_what_was_typed_for_a_model_stays_with_it_when_others_come_and_go() -> None:

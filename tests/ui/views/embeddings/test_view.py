@@ -20,7 +20,7 @@ from playground.settings import Settings
 from playground.ui.components.asked import Asked
 from playground.ui.services import Services
 from playground.ui.views.embeddings import view as embeddings
-from playground.ui.views.embeddings.payload import Arrangement, ranks
+from playground.ui.views.embeddings.payload import Arrangement, payload, ranks, to_csv
 from playground.ui.views.embeddings.view import Ran, Visit
 from playground.ui.wiring import Caller
 from tests.engine.doubles import Shelf
@@ -342,6 +342,17 @@ def test_the_table_comes_as_csv_with_where_every_number_comes_from(services: Ser
     assert {row["model"] for row in rows} == {"counts", "other"}
     assert (rows[0]["precision"], rows[0]["instruction"], rows[0]["tokens_read"]) == ("fp32", "find: ", "3")
     assert next(row for row in rows if row["input_place"] == "1")["passage"] == "'=HYPERLINK(1)"
+
+
+def test_what_stands_before_passages_is_on_the_page_and_in_the_csv(services: Services, caller: Caller) -> None:
+    column = run(services, caller)[-1].visit.columns[0]
+    assert column.result is not None
+    spec = replace(column.result.spec, passage_instruction="=text: ")
+    prompted = replace(column, result=replace(column.result, spec=spec))
+    shown: Any = payload([prompted], Arrangement(), "en", nonce="n")["columns"]
+    assert shown[0]["passage_instruction"] == "=text: "
+    rows = list(csv.DictReader(io.StringIO(to_csv([prompted]))))
+    assert {(row["instruction"], row["passage_instruction"]) for row in rows} == {("find: ", "'=text: ")}
 
 
 @pytest.mark.parametrize("name", ["query", "passages", "map"])
