@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from playground.core.errors import ModelUnsuitable
 from playground.core.types import Kind
-from playground.models import prompts
+from playground.models import modes, prompts
 from playground.models.catalog import find
 from playground.models.heads import relevant_label
 from playground.models.named import split
@@ -36,11 +36,13 @@ class Found(NamedTuple):
     Attributes:
         family: key of `models.FAMILIES`.
         prompt: key of `prompts.PROMPTS` for a language model, else empty.
+        heads: files of weights that it needs besides those of transformers.
     """
 
     kind: Kind
     family: str
     prompt: str = ""
+    heads: tuple[str, ...] = ()
 
 
 def kind_of(model_id: str, folder: Path, config: dict[str, Any]) -> Found:
@@ -62,6 +64,16 @@ def kind_of(model_id: str, folder: Path, config: dict[str, Any]) -> Found:
             model=model_id,
             type=model_type or "unknown",
         )
+    if split(model_id).mode:
+        modes.weights_of(split(model_id).mode)
+        if not architecture.endswith("Model"):
+            raise ModelUnsuitable(
+                "{model} ({type}) has no modes; bge-m3 and models trained from it have. Leave out #mode={mode}.",
+                model=split(model_id).name,
+                type=architecture or "no architecture named",
+                mode=split(model_id).mode,
+            )
+        return Found("reranker", "m3", heads=modes.HEADS)
     if architecture.endswith("ForSequenceClassification"):
         relevant_label(split(model_id).name, config, split(model_id).label)
         return Found("reranker", "cross_encoder")

@@ -10,7 +10,7 @@ from playground.core.errors import InvalidInput
 from playground.models.catalog import find
 
 # Only at the end and only these, because a folder may have a # in its name.
-_OPTION = re.compile(r"(?P<name>.+)#(?P<key>label|prompt)=(?P<value>[^#=]+)", re.DOTALL)
+_OPTION = re.compile(r"(?P<name>.+)#(?P<key>label|prompt|mode)=(?P<value>[^#=]+)", re.DOTALL)
 
 
 class Named(NamedTuple):
@@ -19,11 +19,13 @@ class Named(NamedTuple):
     Attributes:
         label: of a classifier, the one that means relevant; by name or number.
         prompt: of a language model, how it is asked: a key of `prompts.PROMPTS`.
+        mode: of bge-m3, what of it scores a pair, in the words of `modes.weights_of`.
     """
 
     name: str
     label: str = ""
     prompt: str = ""
+    mode: str = ""
 
 
 def split(model_id: str) -> Named:

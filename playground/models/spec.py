@@ -37,6 +37,6 @@ def as_run(
 
 def _fingerprint(resolved: Resolved) -> str:
     """Of the files, and of how they are read where the id says so: the same weights then give other scores."""
-    files = fingerprint(resolved.folder, resolved.weights)
+    files = fingerprint(resolved.folder, (*resolved.weights, *resolved.heads))
     option = resolved.model_id.removeprefix(split(resolved.model_id).name)
     return hashlib.sha256(f"{files}{option}".encode()).hexdigest() if option else files
