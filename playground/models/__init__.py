@@ -9,7 +9,9 @@ FAMILIES: Final[dict[str, str]] = {
     "causal_lm": "playground.models.causal_lm:CausalLM",
     "seq2seq": "playground.models.seq2seq:Seq2Seq",
     "m3": "playground.models.m3:M3",
+    "splade": "playground.models.splade:Splade",
+    "colbert": "playground.models.colbert:ColBERT",
     "bi_encoder": "playground.models.bi_encoder:BiEncoder",
 }
 # Rerankers that read query and passage apart: their maximum length is that of each text.
-READ_APART: Final = frozenset({"m3"})
+READ_APART: Final = frozenset({"m3", "splade", "colbert"})

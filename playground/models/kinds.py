@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from playground.core.errors import ModelUnsuitable
 from playground.core.types import Kind
-from playground.models import modes, prompts
+from playground.models import apart_files, modes, prompts
 from playground.models.catalog import find
 from playground.models.heads import relevant_label
 from playground.models.named import split
@@ -37,12 +37,14 @@ class Found(NamedTuple):
         family: key of `models.FAMILIES`.
         prompt: key of `prompts.PROMPTS` for a language model, else empty.
         heads: files of weights that it needs besides those of transformers.
+        max_length: tokens of a passage that its files say; None where they do not.
     """
 
     kind: Kind
     family: str
     prompt: str = ""
     heads: tuple[str, ...] = ()
+    max_length: int | None = None
 
 
 def kind_of(model_id: str, folder: Path, config: dict[str, Any]) -> Found:
@@ -74,6 +76,13 @@ def kind_of(model_id: str, folder: Path, config: dict[str, Any]) -> Found:
                 mode=split(model_id).mode,
             )
         return Found("reranker", "m3", heads=modes.HEADS)
+    if apart_files.is_splade(folder):
+        apart_files.splade_of(model_id, folder)
+        return Found("reranker", "splade")
+    if apart_files.is_colbert(folder, architecture):
+        files = apart_files.colbert_of(model_id, folder, architecture)
+        heads = tuple(f"{head}/model.safetensors" for head in files.heads)
+        return Found("reranker", "colbert", heads=heads, max_length=files.passage_length)
     if architecture.endswith("ForSequenceClassification"):
         relevant_label(split(model_id).name, config, split(model_id).label)
         return Found("reranker", "cross_encoder")
@@ -106,7 +115,8 @@ def wrong_kind(model_id: str, kind: Kind) -> ModelUnsuitable:
 
 def refuse_remote_code(model_id: str, folder: Path, config: dict[str, Any]) -> None:
     """Raises ModelUnsuitable where the files ask for Python of their own."""
-    foreign = [step["type"] for step in modules(folder) if not step["type"].startswith("sentence_transformers.")]
+    known = ("sentence_transformers.", "pylate.models.Dense.")
+    foreign = [step["type"] for step in modules(folder) if not step["type"].startswith(known)]
     if "auto_map" in config or "auto_map" in read_json(folder / "tokenizer_config.json") or foreign:
         architecture = next(iter(config.get("architectures") or ()), "")
         reranks = architecture.endswith(("ForSequenceClassification", "ForCausalLM", "ForRanking"))

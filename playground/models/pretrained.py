@@ -84,9 +84,26 @@ def load_prompt_encoder(resolved: Resolved, choice: ModelChoice) -> PromptEncode
     return PromptEncoder(prompt, backend, length, choice.truncation, limit=resolved.limit, model_id=resolved.model_id)
 
 
+def open_tokenizer(resolved: Resolved) -> Any:
+    """The tokenizer as transformers has it.
+
+    Raises:
+        ModelBroken: it cannot be read.
+    """
+    try:
+        with quiet():
+            return transformers.AutoTokenizer.from_pretrained(
+                resolved.folder, trust_remote_code=False, local_files_only=True
+            )
+    except Exception as error:  # the tokenizers library raises bare Exception on a damaged file
+        raise ModelBroken(
+            "The tokenizer of {model} cannot be read. Download it again, or try another.", model=resolved.model_id
+        ) from error
+
+
 def special_ids(resolved: Resolved, *names: str) -> set[int]:
     """Ids of the special tokens of these names ("cls_token"); those that the tokenizer lacks are left out."""
-    tokenizer = _open_tokenizer(resolved)
+    tokenizer = open_tokenizer(resolved)
     tokens = [token for name in names if (token := getattr(tokenizer, name)) is not None]
     return set(tokenizer.convert_tokens_to_ids(tokens))
 
@@ -170,21 +187,9 @@ def quiet() -> Iterator[None]:
 
 def _tokenizer(resolved: Resolved) -> tuple[Tokenizer, list[str]]:
     """(a copy of its own, the names of the model inputs it makes)."""
-    tokenizer = _open_tokenizer(resolved)
+    tokenizer = open_tokenizer(resolved)
     try:
         return Tokenizer.from_str(tokenizer.backend_tokenizer.to_str()), tokenizer.model_input_names
-    except Exception as error:  # the tokenizers library raises bare Exception on a damaged file
-        raise ModelBroken(
-            "The tokenizer of {model} cannot be read. Download it again, or try another.", model=resolved.model_id
-        ) from error
-
-
-def _open_tokenizer(resolved: Resolved) -> Any:
-    try:
-        with quiet():
-            return transformers.AutoTokenizer.from_pretrained(
-                resolved.folder, trust_remote_code=False, local_files_only=True
-            )
     except Exception as error:  # the tokenizers library raises bare Exception on a damaged file
         raise ModelBroken(
             "The tokenizer of {model} cannot be read. Download it again, or try another.", model=resolved.model_id

@@ -258,7 +258,10 @@ def _default_max_length(folder: Path, found: Found, limit: int, entry: CatalogEn
         return min(entry.default_max_length, limit)
     if found.prompt:
         return min(prompts.PROMPTS[found.prompt].max_length, limit)
-    stored = read_json(folder / "sentence_bert_config.json").get("max_seq_length") if found.kind == "embedder" else None
+    if found.max_length:
+        return min(found.max_length, limit)
+    own = found.kind == "embedder" or found.family == "splade"
+    stored = read_json(folder / "sentence_bert_config.json").get("max_seq_length") if own else None
     return min(int(stored) if stored else DEFAULT_MAX_LENGTH, limit)
 
 
