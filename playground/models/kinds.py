@@ -55,6 +55,16 @@ def kind_of(model_id: str, folder: Path, config: dict[str, Any]) -> Found:
     """
     architecture = next(iter(config.get("architectures") or ()), "")
     model_type = str(config.get("model_type", ""))
+    if split(model_id).mode:
+        modes.weights_of(split(model_id).mode)
+        if model_type not in ENCODERS or not architecture.endswith("Model"):
+            raise ModelUnsuitable(
+                "{model} ({type}) has no modes; bge-m3 and models trained from it have. Leave out #mode={mode}.",
+                model=split(model_id).name,
+                type=architecture or "no architecture named",
+                mode=split(model_id).mode,
+            )
+        return Found("reranker", "m3", heads=modes.HEADS)
     prompt = prompts.of(model_id, architecture, split(model_id).prompt)
     if prompt:
         return Found("reranker", prompts.PROMPTS[prompt].family, prompt)
@@ -66,16 +76,6 @@ def kind_of(model_id: str, folder: Path, config: dict[str, Any]) -> Found:
             model=model_id,
             type=model_type or "unknown",
         )
-    if split(model_id).mode:
-        modes.weights_of(split(model_id).mode)
-        if not architecture.endswith("Model"):
-            raise ModelUnsuitable(
-                "{model} ({type}) has no modes; bge-m3 and models trained from it have. Leave out #mode={mode}.",
-                model=split(model_id).name,
-                type=architecture or "no architecture named",
-                mode=split(model_id).mode,
-            )
-        return Found("reranker", "m3", heads=modes.HEADS)
     if apart_files.is_splade(folder):
         apart_files.splade_of(model_id, folder)
         return Found("reranker", "splade")

@@ -21,6 +21,7 @@ from playground.models.batching import plan
 from playground.models.catalog import find
 from playground.models.loading import load_embedder, load_scorer
 from playground.models.resolve import kind_of, resolve
+from tests.checkpoints import edit_json
 from tests.checkpoints_apart import tiny_m3
 from tests.environments import Interpreter
 
@@ -218,6 +219,9 @@ def test_a_model_without_the_heads_has_no_modes(copied: Path, tiny_xlmr: Path) -
         load(copied, "dense")
     with pytest.raises(ModelUnsuitable, match="has no modes"):
         load(tiny_xlmr, "dense")
+    edit_json(copied / "config.json", model_type="qwen3", architectures=["Qwen3ForCausalLM"])
+    with pytest.raises(ModelUnsuitable, match=r"\(Qwen3ForCausalLM\) has no modes"):
+        load(copied.rename(copied.with_name("qwen3-reranker")), "dense")
 
 
 def test_a_mode_is_no_embedder(folder: Path) -> None:
