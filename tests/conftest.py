@@ -62,6 +62,14 @@ def beside_flag_embedding() -> Iterator[Interpreter]:
 
 
 @pytest.fixture(scope="session")
+def beside_pylate() -> Iterator[Interpreter]:
+    """An interpreter beside PyLate, which cannot live beside the sentence-transformers of our tests."""
+    interpreter = Interpreter(python_with(["pylate==1.6.0", "torch>=2.6,<2.14"]))
+    yield interpreter
+    interpreter.close()
+
+
+@pytest.fixture(scope="session")
 def tiny_xlmr(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of a one-label XLM-R cross-encoder with random weights, no stored activation (as bge-reranker)."""
     from tests import checkpoints

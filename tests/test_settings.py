@@ -105,6 +105,12 @@ def test_a_wrong_value_gets_one_sentence(argv: list[str], sentence: str, capsys:
     assert refusal(capsys, *argv).startswith(sentence)
 
 
+def test_a_folder_may_say_how_it_is_read(tmp_path: Path) -> None:
+    model = f"{tmp_path}#mode=dense+sparse"
+
+    assert read_settings(["--model", model]).models == (model,)
+
+
 def test_a_wrong_variable_is_named_as_the_variable(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

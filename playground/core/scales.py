@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-ScaleName = Literal["logit", "log-odds", "cosine", "sum", "bm25", "sigmoid", "file"]
+ScaleName = Literal["logit", "log-odds", "cosine", "dot", "mean-maxsim", "maxsim", "sum", "bm25", "sigmoid", "file"]
 Activation = Literal["sigmoid", "identity"]
 
 
@@ -47,6 +47,9 @@ PLAIN_LOGIT = Scale("logit", -math.inf, math.inf, level=True, activation="identi
 LOG_ODDS = Scale("log-odds", -math.inf, math.inf, level=True, activation="sigmoid")
 UNTRAINED_LOG_ODDS = Scale("log-odds", -math.inf, math.inf, level=False, activation="sigmoid")
 COSINE = Scale("cosine", -1.0, 1.0, level=False, activation="identity")
+# Of two sparse texts, whose weights are never negative.
+DOT = Scale("dot", 0.0, math.inf, level=False, activation="identity")
+MEAN_MAXSIM = Scale("mean-maxsim", -1.0, 1.0, level=False, activation="identity")
 BM25 = Scale("bm25", 0.0, math.inf, level=False, activation="identity")
 # Scores that came with a file: nothing is known of them but that more is better.
 FILE = Scale("file", -math.inf, math.inf, level=False, activation="identity")

@@ -8,5 +8,10 @@ FAMILIES: Final[dict[str, str]] = {
     "cross_encoder": "playground.models.cross_encoder:CrossEncoder",
     "causal_lm": "playground.models.causal_lm:CausalLM",
     "seq2seq": "playground.models.seq2seq:Seq2Seq",
+    "m3": "playground.models.m3:M3",
+    "splade": "playground.models.splade:Splade",
+    "colbert": "playground.models.colbert:ColBERT",
     "bi_encoder": "playground.models.bi_encoder:BiEncoder",
 }
+# Rerankers that read query and passage apart: their maximum length is that of each text.
+READ_APART: Final = frozenset({"m3", "splade", "colbert"})

@@ -13,7 +13,11 @@ from playground.core.types import Kind, PrecisionName
 
 BUILT_IN_RERANKER = "built-in/mini-reranker"
 BUILT_IN_EMBEDDER = "built-in/mini-embedder"
-_RANGES: dict[str, tuple[float, float]] = {"cosine": (-1.0, 1.0)}
+_RANGES: dict[str, tuple[float, float]] = {
+    "cosine": (-1.0, 1.0),
+    "mean-maxsim": (-1.0, 1.0),
+    "dot": (0.0, float("inf")),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,25 @@ class Template:
         return tuple(ids), tuple(types)
 
 
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What a model that reads query and passage apart puts around them, beside the special tokens of its tokenizer.
+
+    Attributes:
+        query, passage: ids that go straight after the first special token; None where nothing does.
+        query_length: most tokens of the query, all special ones included; 0 for that of the passages.
+        filler: id that fills a query up to that length; None where nothing does.
+    """
+
+    query: int | None = None
+    passage: int | None = None
+    query_length: int = 0
+    filler: int | None = None
+
+
+UNMARKED = Marks()
+
+
 class Encoder:
     """A tokenizer with a length limit. Nothing in it changes after construction, so any thread may use it.
 
@@ -132,6 +151,33 @@ class Encoder:
             n_query, n_passage = self._lengths(len(query_ids), len(encoding))
             ids, types = self._pair.fill(query_ids[:n_query], encoding.ids[:n_passage])
             encoded.append(self._report(ids, types, encoding, text, n_passage, len(query_ids) - n_query))
+        return encoded
+
+    def apart(self, query: str, passages: Sequence[str], marks: Marks = UNMARKED) -> list[EncodedPair]:
+        """The query and each passage alone, one after the other; token types tell the query (0) from the passage (1).
+
+        Each is cut at its end: a passage at the maximum length, whatever the query takes.
+        """
+        asked = self._alone([query], marks.query, marks.query_length or self.max_length)[0]
+        n_missing = marks.query_length - len(asked.input_ids) if marks.filler is not None else 0
+        query_ids = (*asked.input_ids, *((marks.filler or 0,) * n_missing))
+        return [
+            replace(
+                read,
+                input_ids=query_ids + read.input_ids,
+                token_type_ids=(0,) * len(query_ids) + (1,) * len(read.input_ids),
+                n_query_cut=asked.n_cut,
+            )
+            for read in self._alone(passages, marks.passage, self.max_length)
+        ]
+
+    def _alone(self, texts: Sequence[str], mark: int | None, max_length: int) -> list[EncodedPair]:
+        marked = () if mark is None else (mark,)
+        room = max_length - self._single.n_special - len(marked)
+        encoded = []
+        for encoding, text in self._encode(texts):
+            (first, *others), _ = self._single.fill(encoding.ids[:room])
+            encoded.append(self._report((first, *marked, *others), (), encoding, text, room))
         return encoded
 
     def _encode(self, texts: Sequence[str]) -> list[tuple[Encoding, str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 # What decides a score besides the weights. A model card, a training log or an exported copy (onnx/) does not.
 _DECIDING = re.compile(
     r"(config|modules|config_sentence_transformers|sentence_\w+_config|tokenizer|tokenizer_config|special_tokens_map"
-    r"|added_tokens|vocab)\.json|vocab\.txt|merges\.txt|[^/]+\.model|\d+_\w+/config\.json"
+    r"|added_tokens|vocab)\.json|vocab\.txt|merges\.txt|artifact\.metadata|[^/]+\.model|\d+_\w+/config\.json"
 )
 _lock = threading.Lock()
 _digests: dict[tuple[str, int, int], str] = {}

@@ -81,13 +81,16 @@ def small_files(model_id: str, revision: str | None, *, offline: bool, on_progre
         return _cached(model_id, revision, offline=False)
 
 
-def download_weights(snapshot: Snapshot, *, on_progress: OnProgress | None) -> None:
+def download_weights(snapshot: Snapshot, heads: tuple[str, ...] = (), *, on_progress: OnProgress | None) -> None:
     """The safetensors files that a snapshot names, with progress in bytes. What is cached is not asked for again.
+
+    Args:
+        heads: names of further files that the model needs.
 
     Raises:
         ModelNotFound: the download stopped; what is there is kept.
     """
-    names = _weight_names(snapshot)
+    names = tuple(dict.fromkeys((*_weight_names(snapshot), *heads)))
     missing = [name for name in names if not (snapshot.folder / name).is_file()]
     if not missing or not snapshot.online:
         return

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from playground.core.errors import ModelUnsuitable
 from playground.core.types import Kind
-from playground.models import prompts
+from playground.models import apart_files, modes, prompts
 from playground.models.catalog import find
 from playground.models.heads import relevant_label
 from playground.models.named import split
@@ -38,11 +38,15 @@ class Found(NamedTuple):
     Attributes:
         family: key of `models.FAMILIES`.
         prompt: key of `prompts.PROMPTS` for a language model, else empty.
+        heads: files of weights that it needs besides those of transformers.
+        max_length: tokens of a passage that its files say; None where they do not.
     """
 
     kind: Kind
     family: str
     prompt: str = ""
+    heads: tuple[str, ...] = ()
+    max_length: int | None = None
 
 
 def kind_of(model_id: str, folder: Path, config: dict[str, Any]) -> Found:
@@ -53,6 +57,16 @@ def kind_of(model_id: str, folder: Path, config: dict[str, Any]) -> Found:
     """
     architecture = next(iter(config.get("architectures") or ()), "")
     model_type = str(config.get("model_type", ""))
+    if split(model_id).mode:
+        modes.weights_of(split(model_id).mode)
+        if model_type not in ENCODERS or not architecture.endswith("Model"):
+            raise ModelUnsuitable(
+                "{model} ({type}) has no modes; bge-m3 and models trained from it have. Leave out #mode={mode}.",
+                model=split(model_id).name,
+                type=architecture or "no architecture named",
+                mode=split(model_id).mode,
+            )
+        return Found("reranker", "m3", heads=modes.HEADS)
     known = find(split(model_id).name)
     if model_type in DECODERS and ("Pooling" in steps(folder) or (known is not None and known.kind == "embedder")):
         return Found("embedder", "bi_encoder")
@@ -67,6 +81,13 @@ def kind_of(model_id: str, folder: Path, config: dict[str, Any]) -> Found:
             model=model_id,
             type=model_type or "unknown",
         )
+    if apart_files.is_splade(folder):
+        apart_files.splade_of(model_id, folder)
+        return Found("reranker", "splade")
+    if apart_files.is_colbert(folder, architecture):
+        files = apart_files.colbert_of(model_id, folder, architecture)
+        heads = tuple(f"{head}/model.safetensors" for head in files.heads)
+        return Found("reranker", "colbert", heads=heads, max_length=files.passage_length)
     if architecture.endswith("ForSequenceClassification"):
         relevant_label(split(model_id).name, config, split(model_id).label)
         return Found("reranker", "cross_encoder")
@@ -99,7 +120,8 @@ def wrong_kind(model_id: str, kind: Kind) -> ModelUnsuitable:
 
 def refuse_remote_code(model_id: str, folder: Path, config: dict[str, Any]) -> None:
     """Raises ModelUnsuitable where the files ask for Python of their own."""
-    foreign = [step["type"] for step in modules(folder) if not step["type"].startswith("sentence_transformers.")]
+    known = ("sentence_transformers.", "pylate.models.Dense.")
+    foreign = [step["type"] for step in modules(folder) if not step["type"].startswith(known)]
     if "auto_map" in config or "auto_map" in read_json(folder / "tokenizer_config.json") or foreign:
         architecture = next(iter(config.get("architectures") or ()), "")
         reranks = architecture.endswith(("ForSequenceClassification", "ForCausalLM", "ForRanking"))

@@ -10,7 +10,7 @@ from playground.core.errors import InvalidInput
 from playground.models.catalog import find
 
 # Only at the end and only these, because a folder may have a # in its name.
-_OPTION = re.compile(r"(?P<name>.+)#(?P<key>label|prompt|task)=(?P<value>[^#=]+)", re.DOTALL)
+_OPTION = re.compile(r"(?P<name>.+)#(?P<key>label|prompt|task|mode)=(?P<value>[^#=]+)", re.DOTALL)
 
 
 class Named(NamedTuple):
@@ -20,12 +20,14 @@ class Named(NamedTuple):
         label: of a classifier, the one that means relevant; by name or number.
         prompt: of a language model, how it is asked: a key of `prompts.PROMPTS`.
         task: of an embedder, which of its prompts go before query and passages: see `embedder_files.prompts_of`.
+        mode: of bge-m3, what of it scores a pair, in the words of `modes.weights_of`.
     """
 
     name: str
     label: str = ""
     prompt: str = ""
     task: str = ""
+    mode: str = ""
 
 
 def split(model_id: str) -> Named:

@@ -84,6 +84,30 @@ def load_prompt_encoder(resolved: Resolved, choice: ModelChoice) -> PromptEncode
     return PromptEncoder(prompt, backend, length, choice.truncation, limit=resolved.limit, model_id=resolved.model_id)
 
 
+def open_tokenizer(resolved: Resolved) -> Any:
+    """The tokenizer as transformers has it.
+
+    Raises:
+        ModelBroken: it cannot be read.
+    """
+    try:
+        with quiet():
+            return transformers.AutoTokenizer.from_pretrained(
+                resolved.folder, trust_remote_code=False, local_files_only=True
+            )
+    except Exception as error:  # the tokenizers library raises bare Exception on a damaged file
+        raise ModelBroken(
+            "The tokenizer of {model} cannot be read. Download it again, or try another.", model=resolved.model_id
+        ) from error
+
+
+def special_ids(resolved: Resolved, *names: str) -> set[int]:
+    """Ids of the special tokens of these names ("cls_token"); those that the tokenizer lacks are left out."""
+    tokenizer = open_tokenizer(resolved)
+    tokens = [token for name in names if (token := getattr(tokenizer, name)) is not None]
+    return set(tokenizer.convert_tokens_to_ids(tokens))
+
+
 def max_length(resolved: Resolved, asked: int | None) -> int:
     """Tokens per input: what was asked for, else the catalogue's or the model's default.
 
@@ -163,11 +187,8 @@ def quiet() -> Iterator[None]:
 
 def _tokenizer(resolved: Resolved) -> tuple[Tokenizer, list[str]]:
     """(a copy of its own, the names of the model inputs it makes)."""
+    tokenizer = open_tokenizer(resolved)
     try:
-        with quiet():
-            tokenizer = transformers.AutoTokenizer.from_pretrained(
-                resolved.folder, trust_remote_code=False, local_files_only=True
-            )
         return Tokenizer.from_str(tokenizer.backend_tokenizer.to_str()), tokenizer.model_input_names
     except Exception as error:  # the tokenizers library raises bare Exception on a damaged file
         raise ModelBroken(
@@ -182,7 +203,7 @@ def _config(resolved: Resolved) -> Any:
 def _require_complete(resolved: Resolved, report: dict[str, Any]) -> None:
     # Position ids are counted, not learned; a pooler that the pooling does not use may be missing.
     needed = [name for name in report["missing_keys"] if "position_ids" not in name]
-    if resolved.kind == "embedder":
+    if resolved.family != "cross_encoder":
         needed = [name for name in needed if not name.startswith("pooler.")]
     if needed or report.get("mismatched_keys"):
         raise ModelBroken(

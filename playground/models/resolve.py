@@ -13,7 +13,7 @@ from typing import Any
 
 from playground.core.errors import InvalidInput, ModelBroken, ModelNotFound, ModelUnsuitable
 from playground.core.types import Kind, ModelChoice, Phase
-from playground.models import hub, prompts
+from playground.models import hub, modes, prompts
 from playground.models.catalog import CatalogEntry, find
 from playground.models.embedder_files import NO_PROMPTS, Dense, Pooling, Prompts, dense_of, pooling_of, prompts_of
 from playground.models.heads import Label, label_names, relevant_label
@@ -42,6 +42,7 @@ class Resolved:
         revision: commit of the Hub snapshot; None for a folder.
         entry: what the catalogue knows of it, if anything.
         weights: names of its safetensors files, relative to `folder`.
+        heads: names of further files of weights, which transformers does not read.
         label: the output of a classifier's head that means relevant; None for an embedder and for a language model.
         limit: tokens that its position table and tokenizer allow.
         prompt: key of `prompts.PROMPTS` for a language model; empty for all else.
@@ -60,6 +61,7 @@ class Resolved:
     config: MappingProxyType[str, Any]
     architecture: str
     weights: tuple[str, ...]
+    heads: tuple[str, ...]
     n_parameters: int
     label: Label | None
     limit: int
@@ -80,7 +82,7 @@ def resolve(choice: ModelChoice, *, offline: bool = False, on_progress: OnProgre
         ModelBroken: files that are damaged or half there.
     """
     name = split(choice.model_id).name
-    entry = find(name)
+    entry = _entry(choice.model_id)
     if entry is not None and entry.kind != choice.kind:
         raise wrong_kind(entry.id, entry.kind)
     if entry is not None and entry.built_in:
@@ -89,8 +91,8 @@ def resolve(choice: ModelChoice, *, offline: bool = False, on_progress: OnProgre
         return inspect(choice, _local_folder(name), None, None)
     revision = choice.revision or (entry.revision if entry is not None else None) or None
     snapshot = hub.small_files(name, revision, offline=offline, on_progress=on_progress)
-    judge(choice, snapshot.folder, snapshot.names)
-    hub.download_weights(snapshot, on_progress=on_progress)
+    _, found = judge(choice, snapshot.folder, snapshot.names)
+    hub.download_weights(snapshot, found.heads, on_progress=on_progress)
     return inspect(choice, snapshot.folder, snapshot.revision, entry)
 
 
@@ -103,9 +105,11 @@ def kind_of(model_id: str, revision: str | None = None, *, offline: bool = False
         ModelBroken: files that cannot be read.
     """
     name = split(model_id).name
-    entry = find(name)
+    entry = _entry(model_id)
     if entry is not None:
         return entry.kind
+    if split(model_id).mode:
+        return "reranker"
     if is_folder(name):
         folder = _local_folder(name)
         names = frozenset(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
@@ -136,7 +140,7 @@ def inspect(choice: ModelChoice, folder: Path, revision: str | None, entry: Cata
         _require_head(choice.model_id, tensors)
     limit = _token_limit(folder, config)
     return Resolved(
-        model_id=_with_option(entry.id if entry else named.name, named, label, len(label_names(config))),
+        model_id=_with_option(split(entry.id).name if entry else named.name, named, label, len(label_names(config))),
         folder=folder,
         revision=revision,
         kind=choice.kind,
@@ -145,6 +149,7 @@ def inspect(choice: ModelChoice, folder: Path, revision: str | None, entry: Cata
         config=MappingProxyType(config),
         architecture=config["architectures"][0],
         weights=weights,
+        heads=found.heads,
         n_parameters=sum(tensor.size for header in headers for tensor in header.values() if tensor.is_float),
         label=label,
         limit=limit,
@@ -180,18 +185,26 @@ def judge(choice: ModelChoice, folder: Path, names: frozenset[str]) -> tuple[dic
         pooling_of(named.name, folder, entry)
         dense_of(named.name, folder)
         prompts_of(named.name, folder, entry, named.task)
-    _refuse_missing_files(model_id, names)
+    _refuse_missing_files(model_id, names, found.heads)
     return config, found
 
 
 def _with_option(name: str, named: Named, label: Label | None, n_labels: int) -> str:
     """The id that says how the model is read, where its files alone do not: two such models are two."""
+    if named.mode:
+        return f"{name}#mode={modes.named(modes.weights_of(named.mode))}"
     if named.prompt:
         return f"{name}#prompt={named.prompt}"
     if named.task:
         return f"{name}#task={named.task}"
     plain = label is None or n_labels == 1 or (n_labels == 2 and label.place == 1)
     return name if label is None or plain else f"{name}#label={label.name}"
+
+
+def _entry(model_id: str) -> CatalogEntry | None:
+    """The catalogue's entry: a mode has one of its own, or none."""
+    named = split(model_id)
+    return find(_with_option(named.name, named, None, 0) if named.mode else named.name)
 
 
 def _config(model_id: str, folder: Path, names: frozenset[str]) -> dict[str, Any]:
@@ -216,7 +229,7 @@ def _local_folder(text: str) -> Path:
     return folder
 
 
-def _refuse_missing_files(model_id: str, names: frozenset[str]) -> None:
+def _refuse_missing_files(model_id: str, names: frozenset[str], heads: tuple[str, ...]) -> None:
     top = {name for name in names if "/" not in name}
     if not any(name.endswith(".safetensors") for name in top):
         if any(name.endswith((".bin", ".pt", ".pth", ".ckpt")) for name in top):
@@ -232,6 +245,13 @@ def _refuse_missing_files(model_id: str, names: frozenset[str]) -> None:
         raise ModelBroken(
             "{model} holds no tokenizer (tokenizer.json). Download it again, or try another.", model=model_id
         )
+    for head in heads:
+        if head not in names:
+            raise ModelUnsuitable(
+                "{model} has no {file}, without which it cannot score in this way. Try another model.",
+                model=split(model_id).name,
+                file=head,
+            )
 
 
 def _require_head(model_id: str, tensors: dict[str, TensorInfo]) -> None:
@@ -255,7 +275,10 @@ def _default_max_length(folder: Path, found: Found, limit: int, entry: CatalogEn
         return min(entry.default_max_length, limit)
     if found.prompt:
         return min(prompts.PROMPTS[found.prompt].max_length, limit)
-    stored = read_json(folder / "sentence_bert_config.json").get("max_seq_length") if found.kind == "embedder" else None
+    if found.max_length:
+        return min(found.max_length, limit)
+    own = found.kind == "embedder" or found.family == "splade"
+    stored = read_json(folder / "sentence_bert_config.json").get("max_seq_length") if own else None
     return min(int(stored) if stored else DEFAULT_MAX_LENGTH, limit)
 
 

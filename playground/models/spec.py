@@ -38,7 +38,7 @@ def as_run(
 
 def _fingerprint(resolved: Resolved) -> str:
     """Of the files, and of how they are read where the files do not say it: the same weights then give other scores."""
-    files = fingerprint(resolved.folder, resolved.weights)
+    files = fingerprint(resolved.folder, (*resolved.weights, *resolved.heads))
     option = resolved.model_id.removeprefix(split(resolved.model_id).name)
     read = option + resolved.prompts.passage
     return hashlib.sha256(f"{files}{read}".encode()).hexdigest() if read else files

@@ -2,6 +2,7 @@
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from playground.core.limits import Limits
 from playground.core.types import CompareProgress, Comparison, ModelChoice, RerankRequest
 from playground.engine.engine import Engine
 from playground.engine.pool import OnProgress
+from tests.checkpoints_apart import tiny_m3
 from tests.engine.doubles import CHOICE, OverlapScorer, Shelf, numbered, request_of
 from tests.engine.embedders import EMBED, EmbedderShelf
 
@@ -146,3 +148,18 @@ def test_speed_is_measured_in_alternation_past_the_caches() -> None:
         engine.speed(REQUEST, CHOICE, BM25)
     with pytest.raises(InvalidInput, match="2 rounds cannot be timed"):
         engine.speed(REQUEST, CHOICE, other, rounds=2)
+
+
+def test_one_model_in_several_modes_is_several_models_to_compare_and_to_the_cache(tmp_path: Path) -> None:
+    folder = tiny_m3(tmp_path / "m3")
+    modes = ("dense", "sparse", "colbert", "0.4dense+0.2sparse+0.4colbert")
+    choices = [ModelChoice(f"{folder}#mode={mode}", device="cpu", precision="fp32") for mode in modes]
+    engine = Engine(offline=True)
+    first, second = compared(engine, choices), compared(engine, choices)
+    assert [result.spec.model_id for result in first.results] == [choice.model_id for choice in choices]
+    assert [result.scale.name for result in first.results] == ["cosine", "dot", "mean-maxsim", "sum"]
+    assert [result.n_cached for result in (*first.results, *second.results)] == [0] * 4 + [3] * 4
+    assert len({passage.logit for result in first.results for passage in result if passage.index == 0}) == 4
+    assert [[passage.logit for passage in result] for result in first.results] == [
+        [passage.logit for passage in result] for result in second.results
+    ]

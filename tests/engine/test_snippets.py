@@ -304,7 +304,7 @@ def test_what_no_library_can_run_is_refused_with_the_reason(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", LIBRARIES)
-def test_a_model_asked_with_a_prompt_or_by_one_of_its_labels_has_no_snippet_yet(kind: str) -> None:
+def test_a_model_asked_with_a_prompt_by_one_of_its_labels_or_in_a_mode_has_no_snippet_yet(kind: str) -> None:
     known = threshold()
     asked = replace(known, spec=replace(known.spec, family="causal_lm"))
     with pytest.raises(InvalidInput, match=r"is asked with a prompt, which the libraries put together"):
@@ -312,6 +312,9 @@ def test_a_model_asked_with_a_prompt_or_by_one_of_its_labels_has_no_snippet_yet(
     labelled = replace(known, spec=replace(known.spec, model_id="owner/nli#label=entailment"))
     with pytest.raises(InvalidInput, match=r"has several labels, of which the playground scores one"):
         snippet(kind, labelled)
+    apart = replace(known, spec=replace(known.spec, family="m3"))
+    with pytest.raises(InvalidInput, match=r"in a way that no snippet here writes"):
+        snippet(kind, apart)
 
 
 @pytest.mark.parametrize("kind", ["langchain", "llama-index", "haystack"])

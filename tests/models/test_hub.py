@@ -21,6 +21,7 @@ from playground.core.types import ModelChoice
 from playground.models.catalog import find
 from playground.models.resolve import resolve
 from tests.checkpoints import edit_json
+from tests.checkpoints_apart import tiny_m3
 from tests.embedder_checkpoints import tiny_embeddinggemma
 from tests.models.test_resolve import shard
 
@@ -142,6 +143,15 @@ def test_a_second_run_downloads_nothing(hub: Hub) -> None:
     hub.asked.clear()
     resolve(ModelChoice(MODEL))
     assert hub.fetched() == set()
+
+
+def test_a_mode_brings_the_heads_beside_the_weights(hub: Hub) -> None:
+    tiny_m3(hub.folder)
+    resolve(ModelChoice(MODEL, kind="embedder"))
+    assert not {name for name in hub.fetched() if name.endswith(".pt")}
+    found = resolve(ModelChoice(f"{MODEL}#mode=dense+sparse"))
+    assert found.model_id == f"{MODEL}#mode=0.4dense+0.2sparse"
+    assert {"sparse_linear.pt", "colbert_linear.pt"} <= {path.name for path in found.folder.iterdir()}
 
 
 def test_an_unsuitable_model_is_refused_before_its_weights_are_downloaded(hub: Hub) -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from playground.core.errors import InvalidInput
 from playground.core.thresholds import Threshold
 from playground.engine.snippets.card import Card
+from playground.models import READ_APART
 from playground.models.named import split
 from playground.models.prompts import PROMPTS
 
@@ -69,6 +70,12 @@ def snippet(kind: str, threshold: Threshold, *, query: str = QUERY, passages: Se
         raise InvalidInput(
             "{model} is asked with a prompt, which the libraries put together in ways of their own. Use the threshold "
             "with the playground's own Python call.",
+            model=threshold.spec.model_id,
+        )
+    if threshold.spec.family in READ_APART:
+        raise InvalidInput(
+            "{model} compares what it reads in the query with what it reads in the passage, in a way that no snippet "
+            "here writes. Use the threshold with the playground's own Python call.",
             model=threshold.spec.model_id,
         )
     if split(threshold.spec.model_id).label:

@@ -1,0 +1,105 @@
+"""What scores a pair by comparing two readings, of the query alone and of the passage alone."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import torch
+
+from playground.core.scales import Scale
+from playground.core.types import EncodedPair
+from playground.models import pretrained
+from playground.models.encoding import UNMARKED, Encoder, Marks
+from playground.models.local import LocalModel
+
+Reading = TypeVar("Reading")
+Ids = tuple[int, ...]
+
+
+class Match(NamedTuple):
+    """A token of the query with the nearest token of the passage; places count the tokens that are compared."""
+
+    query_place: int
+    passage_place: int
+    cosine: float
+
+
+class ReadsApart(LocalModel[Encoder], ABC, Generic[Reading]):
+    """A reranker that reads the query once and each passage once. Keeps the `Scorer` protocol.
+
+    Its maximum length is that of each text, not of both together.
+    """
+
+    query_instruction: str = ""
+    scale: Scale
+    marks: Marks = UNMARKED
+    # The query that was read last: the batches of one request share it. A forward pass is under the model's lock.
+    _query: tuple[Ids, Any] | None = None
+
+    def encode(self, query: str, passages: Sequence[str], instruction: str | None = None) -> list[EncodedPair]:
+        """The ids of both texts, one after the other; see `Encoder.apart`. An instruction goes before the query."""
+        asked = self.query_instruction if instruction is None else instruction
+        return self._encoder.apart(asked + query, passages, self.marks)
+
+    def logits(self, pairs: Sequence[EncodedPair]) -> list[float]:
+        """The scores, in the order given: one forward pass over the passages, and one over each query not yet read.
+
+        Raises:
+            OutOfMemory: this batch does not fit.
+        """
+        return [self._score(*reading) for reading in self.readings(pairs)]
+
+    def readings(self, pairs: Sequence[EncodedPair]) -> list[tuple[Reading, Reading]]:
+        """What is compared, for whoever explains a score: (reading of the query, reading of the passage) of each pair.
+
+        Raises:
+            OutOfMemory: this batch does not fit.
+        """
+        if not pairs:
+            return []
+        with pretrained.out_of_memory_named(len(pairs)), torch.inference_mode():
+            split = [_split(pair) for pair in pairs]
+            passages = self._read([passage for _, passage in split], is_query=False)
+            return [(self._asked(query), passage) for (query, _), passage in zip(split, passages, strict=True)]
+
+    def _asked(self, query: Ids) -> Reading:
+        if self._query is None or self._query[0] != query:
+            self._query = (query, self._read([query], is_query=True)[0])
+        reading: Reading = self._query[1]
+        return reading
+
+    @abstractmethod
+    def _read(self, rows: Sequence[Ids], *, is_query: bool) -> list[Reading]:
+        """One forward pass over texts that are all queries or all passages."""
+
+    @abstractmethod
+    def _score(self, query: Reading, passage: Reading) -> float: ...
+
+    def _padded(self, rows: Sequence[Ids]) -> dict[str, torch.Tensor]:
+        return self._inputs([EncodedPair(row, None, len(row), 0, 0) for row in rows])
+
+
+def maxsim(query: torch.Tensor, passage: torch.Tensor) -> torch.Tensor:
+    """(tokens of the query,): the largest cosine of each with any token of the passage.
+
+    Args:
+        query, passage: (tokens, dim), each row of length 1.
+    """
+    return (query @ passage.T).amax(dim=1)
+
+
+def matches(query: torch.Tensor, passage: torch.Tensor) -> list[Match]:
+    """`maxsim`, with the token of the passage that gave it."""
+    cosines, places = (query @ passage.T).max(dim=1)
+    return [
+        Match(place, there, cosine)
+        for place, (there, cosine) in enumerate(zip(places.tolist(), cosines.tolist(), strict=True))
+    ]
+
+
+def _split(pair: EncodedPair) -> tuple[Ids, Ids]:
+    """(ids of the query, ids of the passage)."""
+    n_query = (pair.token_type_ids or ()).count(0)
+    return pair.input_ids[:n_query], pair.input_ids[n_query:]
