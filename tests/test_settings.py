@@ -53,7 +53,7 @@ def test_every_flag_is_read(tmp_path: Path) -> None:
 
 def test_every_flag_is_also_a_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     values = {
-        "MODEL": "a/b, c/d",
+        "MODEL": "a/b, c/d#layer=24,ratio=2",
         "DEVICE": "cpu",
         "PRECISION": "bf16",
         "DB": str(tmp_path / "h.db"),
@@ -70,7 +70,7 @@ def test_every_flag_is_also_a_variable(monkeypatch: pytest.MonkeyPatch, tmp_path
 
     settings = read_settings([])
 
-    assert settings.models == ("a/b", "c/d")
+    assert settings.models == ("a/b", "c/d#layer=24,ratio=2")
     assert (settings.device, settings.precision, settings.db) == ("cpu", "bf16", tmp_path / "h.db")
     assert (settings.host, settings.port, settings.share) == ("::1", 8001, True)
     assert (settings.browser, settings.offline, settings.public) == (False, True, True)

@@ -25,6 +25,7 @@ class GoldenPair:
         tolerance: absolute, for a run in that same precision.
         source: where the number was published.
         on: whether the number is the raw logit or its sigmoid.
+        option: what follows # in the id of the model that was read so; empty for the plain one.
     """
 
     query: str
@@ -34,6 +35,7 @@ class GoldenPair:
     tolerance: float
     source: str
     on: Literal["logit", "sigmoid"] = "logit"
+    option: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,10 @@ def entries() -> tuple[CatalogEntry, ...]:
 
 
 def find(model_id: str) -> CatalogEntry | None:
-    """The entry of this id; None for a model that the catalogue does not know. Case does not matter, as on the Hub."""
-    return next((entry for entry in entries() if entry.id.lower() == model_id.lower()), None)
+    """The entry of this id, whatever its options; None for a model that the catalogue does not know. Case does not
+    matter, as on the Hub."""
+    plain = model_id.partition("#")[0].lower()
+    return next((entry for entry in entries() if entry.id.lower() == plain), None)
 
 
 def _entry(table: dict[str, Any]) -> CatalogEntry:

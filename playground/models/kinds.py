@@ -11,6 +11,7 @@ from playground.core.types import Kind
 from playground.models import prompts
 from playground.models.catalog import find
 from playground.models.heads import relevant_label
+from playground.models.layers import LAYERWISE, Depth, depth_of
 from playground.models.named import split
 from playground.models.small_files import modules, read_json, steps
 
@@ -23,9 +24,7 @@ ENCODERS = frozenset(
 
 # What runs here of the same makers or of the same size, for architectures that come with Python of their own.
 INSTEAD = {
-    "CostWiseGemmaForCausalLM": "BAAI/bge-reranker-v2-gemma",
     "JinaForRanking": "Qwen/Qwen3-Reranker-0.6B",
-    "LayerWiseMiniCPMForCausalLM": "BAAI/bge-reranker-v2-gemma",
     "NewForSequenceClassification": "Alibaba-NLP/gte-reranker-modernbert-base",
 }
 
@@ -36,11 +35,13 @@ class Found(NamedTuple):
     Attributes:
         family: key of `models.FAMILIES`.
         prompt: key of `prompts.PROMPTS` for a language model, else empty.
+        depth: where a model stops that scores after several of its layers.
     """
 
     kind: Kind
     family: str
     prompt: str = ""
+    depth: Depth | None = None
 
 
 def kind_of(model_id: str, folder: Path, config: dict[str, Any]) -> Found:
@@ -53,7 +54,8 @@ def kind_of(model_id: str, folder: Path, config: dict[str, Any]) -> Found:
     model_type = str(config.get("model_type", ""))
     prompt = prompts.of(model_id, architecture, split(model_id).prompt)
     if prompt:
-        return Found("reranker", prompts.PROMPTS[prompt].family, prompt)
+        depth = depth_of(model_id, architecture, config, split(model_id))
+        return Found("reranker", prompts.PROMPTS[prompt].family, prompt, depth)
     if architecture.endswith(("ForCausalLM", "ForConditionalGeneration")):
         raise _unknown_language_model(model_id, architecture)
     if model_type not in ENCODERS:
@@ -95,8 +97,9 @@ def wrong_kind(model_id: str, kind: Kind) -> ModelUnsuitable:
 def refuse_remote_code(model_id: str, folder: Path, config: dict[str, Any]) -> None:
     """Raises ModelUnsuitable where the files ask for Python of their own."""
     foreign = [step["type"] for step in modules(folder) if not step["type"].startswith("sentence_transformers.")]
-    if "auto_map" in config or "auto_map" in read_json(folder / "tokenizer_config.json") or foreign:
-        architecture = next(iter(config.get("architectures") or ()), "")
+    architecture = next(iter(config.get("architectures") or ()), "")
+    own = "auto_map" in config and architecture not in LAYERWISE
+    if own or "auto_map" in read_json(folder / "tokenizer_config.json") or foreign:
         reranks = architecture.endswith(("ForSequenceClassification", "ForCausalLM", "ForRanking"))
         raise ModelUnsuitable(
             "{model} ({type}) needs Python code from its repository, which is never run here. Try {instead}.",

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from playground.core.errors import ModelBroken, ModelNotFound, ModelUnsuitable
+from playground.core.errors import InvalidInput, ModelBroken, ModelNotFound, ModelUnsuitable
 from playground.core.types import Kind, ModelChoice, Phase
 from playground.models import hub, prompts
 from playground.models.catalog import CatalogEntry, find
@@ -19,6 +19,7 @@ from playground.models.embedder_files import Pooling, instruction_of, pooling_of
 from playground.models.heads import Label, label_names, relevant_label
 from playground.models.kinds import Found, refuse_remote_code, wrong_kind
 from playground.models.kinds import kind_of as found_of
+from playground.models.layers import Depth
 from playground.models.named import Named, is_folder, split
 from playground.models.small_files import read_json
 from playground.models.weights import TensorInfo, read_header, weight_files
@@ -45,6 +46,7 @@ class Resolved:
         label: the output of a classifier's head that means relevant; None for an embedder and for a language model.
         limit: tokens that its position table and tokenizer allow.
         prompt: key of `prompts.PROMPTS` for a language model; empty for all else.
+        depth: where it stops, if it scores after several of its layers.
         pooling: how an embedder makes one vector of many; None for a reranker.
         instruction: what goes before a query of an embedder; empty where nothing.
         activation: class path that the files declare for display, e.g. "torch.nn.modules.linear.Identity".
@@ -64,6 +66,7 @@ class Resolved:
     limit: int
     default_max_length: int
     prompt: str = ""
+    depth: Depth | None = None
     pooling: Pooling | None = None
     instruction: str = ""
     activation: str | None = None
@@ -130,10 +133,12 @@ def inspect(choice: ModelChoice, folder: Path, revision: str | None, entry: Cata
     label = None
     if found.family == "cross_encoder":
         label = relevant_label(named.name, config, named.label)
-        _require_head(choice.model_id, tensors)
+        _require_head(choice.model_id, tensors, "classifier.", "score.")
+    if found.depth is not None:
+        _require_head(choice.model_id, tensors, found.depth.head)
     limit = _token_limit(folder, config)
     return Resolved(
-        model_id=_with_option(entry.id if entry else named.name, named, label, len(label_names(config))),
+        model_id=_with_option(entry.id if entry else named.name, named, found.depth, label, len(label_names(config))),
         folder=folder,
         revision=revision,
         kind=choice.kind,
@@ -147,6 +152,7 @@ def inspect(choice: ModelChoice, folder: Path, revision: str | None, entry: Cata
         limit=limit,
         default_max_length=_default_max_length(folder, found, limit, entry),
         prompt=found.prompt,
+        depth=found.depth,
         pooling=pooling_of(choice.model_id, folder, entry) if choice.kind == "embedder" else None,
         instruction=instruction_of(choice.model_id, folder, entry) if choice.kind == "embedder" else "",
         activation=_declared_activation(folder, config),
@@ -165,12 +171,17 @@ def judge(choice: ModelChoice, folder: Path, names: frozenset[str]) -> tuple[dic
     found = found_of(model_id, folder, config)
     if found.kind != choice.kind:
         raise wrong_kind(model_id, found.kind)
+    named = split(model_id)
+    if found.depth is None and (named.layer or named.ratio or named.at):
+        raise InvalidInput("{model} scores after its last layer only: leave out what follows #.", model=model_id)
     _refuse_missing_files(model_id, names)
     return config, found
 
 
-def _with_option(name: str, named: Named, label: Label | None, n_labels: int) -> str:
+def _with_option(name: str, named: Named, depth: Depth | None, label: Label | None, n_labels: int) -> str:
     """The id that says how the model is read, where its files alone do not: two such models are two."""
+    if depth is not None:
+        return f"{name}#{depth.option}"
     if named.prompt:
         return f"{name}#prompt={named.prompt}"
     plain = label is None or n_labels == 1 or (n_labels == 2 and label.place == 1)
@@ -217,8 +228,8 @@ def _refuse_missing_files(model_id: str, names: frozenset[str]) -> None:
         )
 
 
-def _require_head(model_id: str, tensors: dict[str, TensorInfo]) -> None:
-    if not any(name.startswith(("classifier.", "score.")) for name in tensors):
+def _require_head(model_id: str, tensors: dict[str, TensorInfo], *heads: str) -> None:
+    if not any(name.startswith(heads) for name in tensors):
         raise ModelUnsuitable(
             "{model} lacks the weights of its scoring head; its scores would be random. Try a fine-tuned reranker.",
             model=model_id,
