@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from playground.core.types import DeviceName
+from playground.models.named import split
 
 ENV_PREFIX = "PLAYGROUND_"
 FIRST_PORT = 7860
@@ -109,7 +110,7 @@ class Settings(BaseSettings):
             if not model.strip():
                 raise ValueError("a model needs a name: a Hub id such as BAAI/bge-reranker-base, or a folder")
             is_path = model.startswith((".", "~", "/", "\\")) or Path(model).is_absolute()
-            if is_path and not Path(model).expanduser().is_dir():
+            if is_path and not Path(split(model).name).expanduser().is_dir():
                 raise ValueError(f"there is no folder {model}; check the path, or give a Hub id")
         return value
 

@@ -40,12 +40,12 @@ def test_defaults_keep_the_page_on_this_machine() -> None:
 
 
 def test_every_flag_is_read(tmp_path: Path) -> None:
-    argv = ["--model", "a/b@main", "--model", str(tmp_path), "--device", "cpu", "--precision", "fp32", "--db"]
+    argv = ["--model", "a/b@main", "--model", f"{tmp_path}#layer=2", "--device", "cpu", "--precision", "fp32", "--db"]
     argv += [str(tmp_path / "h.db"), "--host", "0.0.0.0", "--port", "8000", "--share", "--no-browser", "--offline"]
 
     settings = read_settings([*argv, "--public"])
 
-    assert settings.models == ("a/b@main", str(tmp_path))
+    assert settings.models == ("a/b@main", f"{tmp_path}#layer=2")
     assert (settings.device, settings.precision, settings.db) == ("cpu", "fp32", tmp_path / "h.db")
     assert (settings.host, settings.port, settings.share) == ("0.0.0.0", 8000, True)
     assert (settings.browser, settings.offline, settings.public, settings.local) == (False, True, True, False)
