@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -66,7 +67,9 @@ def depth_of(model_id: str, architecture: str, config: dict[str, Any], asked: Na
         return None
     compresses = architecture == "CostWiseGemmaForCausalLM"
     n_layers = int(config.get("num_hidden_layers") or 0)
-    first, step = int(config.get("start_layer") or 0), int(config.get("layer_sep") or 1)
+    # What is missing has the values of FlagEmbedding 1.4.2, `configuration_minicpm_reranker.py` and `gemma_config.py`.
+    first = int(config.get("start_layer", 28 if compresses else 8))
+    step = int(config.get("layer_sep", 28)) if compresses else 1
     _refuse_other_kinds(model_id, architecture, config)
     recommended = LAYERWISE[architecture]
     allowed = range(first, n_layers + 1, step)
@@ -100,8 +103,8 @@ def depth_of(model_id: str, architecture: str, config: dict[str, Any], asked: Na
 
 
 def _number(text: str, otherwise: int) -> int:
-    """-1, which no layer and no ratio is, for what is no number."""
-    return otherwise if not text else int(text) if text.isascii() and text.isdecimal() else -1
+    """-1, which no layer and no ratio is, for what is no number, or one of too many digits."""
+    return otherwise if not text else int(text) if re.fullmatch(r"[0-9]{1,4}", text) else -1
 
 
 def _refuse_other_kinds(model_id: str, architecture: str, config: dict[str, Any]) -> None:

@@ -214,6 +214,7 @@ def test_an_id_says_what_was_run_and_what_has_no_effect_is_left_out(folders: dic
         ("LayerWiseFlagLLMReranker", "layer=7", "scores after the layers 2-6, and not after layer 7"),
         ("LayerWiseFlagLLMReranker", "layer=last", "scores after the layers 2-6, and not after layer last"),
         ("LayerWiseFlagLLMReranker", "layer=4,ratio=2", "cannot compress"),
+        ("LightWeightFlagLLMReranker", f"layer={'9' * 5000}", "scores after the layers 2-6"),
         ("LightWeightFlagLLMReranker", "layer=-2", "scores after the layers 2-6, and not after layer -2"),
         ("LightWeightFlagLLMReranker", "ratio=3,at=2", r"of 1, 2, 4 or 8 .* layers 1-5 .*; ratio 3 at 2 is not"),
         ("LightWeightFlagLLMReranker", "ratio=2,at=2+6", r"layers 1-5 \(at\); ratio 2 at 2\+6 is not among them"),
@@ -237,7 +238,8 @@ def test_the_makers_depth_is_taken_where_the_model_is_theirs() -> None:
     assert depth_of("m", "LayerWiseMiniCPMForCausalLM", config, split("m")) == Depth(
         28, "lm_head.20.linear_head.weight"
     )
-    config = {"start_layer": 8, "num_hidden_layers": 42, "layer_wise": True}
+    assert depth_of("m", "LayerWiseMiniCPMForCausalLM", {"num_hidden_layers": 40}, split("m#layer=8")) is not None
+    config = {"start_layer": 8, "layer_sep": 1, "num_hidden_layers": 42, "layer_wise": True}
     depth = depth_of("m", "CostWiseGemmaForCausalLM", config, split("m"))
     assert depth == Depth(28, "lm_head.0.linear_head.weight", 2, (24,), compresses=True)
     assert depth.option == "layer=28,ratio=2,at=24"
