@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def answers(folders: dict[str, Path]) -> Iterator[dict[tuple[str, str, int], Any]]:
+def answers(folders: dict[str, Path]) -> dict[tuple[str, str, int], Any]:
     """By library, depth and maximum length: (scores in batches, scores one by one, ids)."""
     # Its modeling files of these two need a transformers of their time: it asks for 4.46 itself.
     beside = Interpreter(python_with(["FlagEmbedding==1.4.2", "transformers==4.46.3", "torch>=2.6,<2.14"]))
