@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Annotated, Literal
@@ -98,7 +99,8 @@ class Settings(BaseSettings):
     @classmethod
     def _split_models(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
+            # A comma before key= goes on with the options of an id: owner/name#layer=24,ratio=2.
+            return tuple(part.strip() for part in re.split(r",(?!\w+=)", value) if part.strip())
         return value
 
     @field_validator("models")

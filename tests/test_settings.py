@@ -40,12 +40,12 @@ def test_defaults_keep_the_page_on_this_machine() -> None:
 
 
 def test_every_flag_is_read(tmp_path: Path) -> None:
-    argv = ["--model", "a/b@main", "--model", str(tmp_path), "--device", "cpu", "--precision", "fp32", "--db"]
+    argv = ["--model", "a/b@main", "--model", f"{tmp_path}#layer=2", "--device", "cpu", "--precision", "fp32", "--db"]
     argv += [str(tmp_path / "h.db"), "--host", "0.0.0.0", "--port", "8000", "--share", "--no-browser", "--offline"]
 
     settings = read_settings([*argv, "--public"])
 
-    assert settings.models == ("a/b@main", str(tmp_path))
+    assert settings.models == ("a/b@main", f"{tmp_path}#layer=2")
     assert (settings.device, settings.precision, settings.db) == ("cpu", "fp32", tmp_path / "h.db")
     assert (settings.host, settings.port, settings.share) == ("0.0.0.0", 8000, True)
     assert (settings.browser, settings.offline, settings.public, settings.local) == (False, True, True, False)
@@ -53,7 +53,7 @@ def test_every_flag_is_read(tmp_path: Path) -> None:
 
 def test_every_flag_is_also_a_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     values = {
-        "MODEL": "a/b, c/d",
+        "MODEL": "a/b, c/d#layer=24,ratio=2",
         "DEVICE": "cpu",
         "PRECISION": "bf16",
         "DB": str(tmp_path / "h.db"),
@@ -70,7 +70,7 @@ def test_every_flag_is_also_a_variable(monkeypatch: pytest.MonkeyPatch, tmp_path
 
     settings = read_settings([])
 
-    assert settings.models == ("a/b", "c/d")
+    assert settings.models == ("a/b", "c/d#layer=24,ratio=2")
     assert (settings.device, settings.precision, settings.db) == ("cpu", "bf16", tmp_path / "h.db")
     assert (settings.host, settings.port, settings.share) == ("::1", 8001, True)
     assert (settings.browser, settings.offline, settings.public) == (False, True, True)

@@ -118,6 +118,8 @@ class EncodedPair:
         n_cut: passage tokens that truncation dropped.
         n_chars_read: length of the prefix of the passage text that those tokens cover.
         n_query_cut: query tokens that truncation dropped.
+        body: where in `input_ids` the text that holds the passage begins and ends, of a model that is asked with a
+            prompt.
     """
 
     input_ids: tuple[int, ...]
@@ -126,6 +128,7 @@ class EncodedPair:
     n_cut: int
     n_chars_read: int
     n_query_cut: int = 0
+    body: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)

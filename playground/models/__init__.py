@@ -7,6 +7,7 @@ from typing import Final
 FAMILIES: Final[dict[str, str]] = {
     "cross_encoder": "playground.models.cross_encoder:CrossEncoder",
     "causal_lm": "playground.models.causal_lm:CausalLM",
+    "layerwise": "playground.models.layerwise:LayerWise",
     "seq2seq": "playground.models.seq2seq:Seq2Seq",
     "m3": "playground.models.m3:M3",
     "splade": "playground.models.splade:Splade",

@@ -29,6 +29,7 @@ class GoldenPair:
         tolerance: absolute, for a run in that same precision.
         source: where the number was published.
         on: whether the number is the raw logit or its sigmoid.
+        option: what follows # in the id of the model that was read so; empty for the plain one.
     """
 
     query: str
@@ -38,6 +39,7 @@ class GoldenPair:
     tolerance: float
     source: str
     on: Literal["logit", "sigmoid"] = "logit"
+    option: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,12 @@ def entries() -> tuple[CatalogEntry, ...]:
 
 
 def find(model_id: str) -> CatalogEntry | None:
-    """The entry of this id; None for a model that the catalogue does not know. Case does not matter, as on the Hub."""
-    return next((entry for entry in entries() if entry.id.lower() == model_id.lower()), None)
+    """The entry of this id, whatever its options; a mode has an entry of its own, or none. None for a model that the
+    catalogue does not know. Case does not matter, as on the Hub."""
+    wanted = model_id.lower()
+    if "#mode=" not in wanted:
+        wanted = wanted.partition("#")[0]
+    return next((entry for entry in entries() if entry.id.lower() == wanted), None)
 
 
 def _entry(table: dict[str, Any]) -> CatalogEntry:

@@ -39,11 +39,12 @@ def check_scorer(scorer: Scorer, entry: CatalogEntry | None) -> tuple[Check, ...
             NLI head need not put a repeated query first.
     """
     logits = {language: _canary_logits(scorer, language) for language in _languages(entry)}
+    golden, option = entry.golden if entry else (), scorer.spec.model_id.partition("#")[2]
     checks = [
         _finite([logit for row in logits.values() for logit in row]),
         _identical_first({language: (row[0], row[1]) for language, row in logits.items()}),
         _same_alone(scorer, *next(iter(logits.items()))),
-        _golden(scorer, entry.golden if entry else ()),
+        _golden(scorer, [pair for pair in golden if pair.option == option]),
     ]
     return _refuse_failed(scorer.spec.model_id, checks)
 

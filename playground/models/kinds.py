@@ -11,6 +11,7 @@ from playground.core.types import Kind
 from playground.models import apart_files, modes, prompts
 from playground.models.catalog import find
 from playground.models.heads import relevant_label
+from playground.models.layers import LAYERWISE, Depth, depth_of
 from playground.models.named import split
 from playground.models.small_files import modules, read_json, steps
 
@@ -25,9 +26,7 @@ DECODERS = frozenset({"gemma3_text", "qwen2", "qwen3"})
 
 # What runs here of the same makers or of the same size, for architectures that come with Python of their own.
 INSTEAD = {
-    "CostWiseGemmaForCausalLM": "BAAI/bge-reranker-v2-gemma",
     "JinaForRanking": "Qwen/Qwen3-Reranker-0.6B",
-    "LayerWiseMiniCPMForCausalLM": "BAAI/bge-reranker-v2-gemma",
     "NewForSequenceClassification": "Alibaba-NLP/gte-reranker-modernbert-base",
 }
 
@@ -40,6 +39,7 @@ class Found(NamedTuple):
         prompt: key of `prompts.PROMPTS` for a language model, else empty.
         heads: files of weights that it needs besides those of transformers.
         max_length: tokens of a passage that its files say; None where they do not.
+        depth: where a model stops that scores after several of its layers.
     """
 
     kind: Kind
@@ -47,6 +47,7 @@ class Found(NamedTuple):
     prompt: str = ""
     heads: tuple[str, ...] = ()
     max_length: int | None = None
+    depth: Depth | None = None
 
 
 def kind_of(model_id: str, folder: Path, config: dict[str, Any]) -> Found:
@@ -72,7 +73,8 @@ def kind_of(model_id: str, folder: Path, config: dict[str, Any]) -> Found:
         return Found("embedder", "bi_encoder")
     prompt = prompts.of(model_id, architecture, split(model_id).prompt)
     if prompt:
-        return Found("reranker", prompts.PROMPTS[prompt].family, prompt)
+        depth = depth_of(model_id, architecture, config, split(model_id))
+        return Found("reranker", prompts.PROMPTS[prompt].family, prompt, depth=depth)
     if architecture.endswith(("ForCausalLM", "ForConditionalGeneration")):
         raise _unknown_language_model(model_id, architecture)
     if model_type not in ENCODERS:
@@ -122,8 +124,9 @@ def refuse_remote_code(model_id: str, folder: Path, config: dict[str, Any]) -> N
     """Raises ModelUnsuitable where the files ask for Python of their own."""
     known = ("sentence_transformers.", "pylate.models.Dense.")
     foreign = [step["type"] for step in modules(folder) if not step["type"].startswith(known)]
-    if "auto_map" in config or "auto_map" in read_json(folder / "tokenizer_config.json") or foreign:
-        architecture = next(iter(config.get("architectures") or ()), "")
+    architecture = next(iter(config.get("architectures") or ()), "")
+    own = "auto_map" in config and architecture not in LAYERWISE
+    if own or "auto_map" in read_json(folder / "tokenizer_config.json") or foreign:
         reranks = architecture.endswith(("ForSequenceClassification", "ForCausalLM", "ForRanking"))
         raise ModelUnsuitable(
             "{model} ({type}) needs Python code from its repository, which is never run here. Try {instead}.",

@@ -1,4 +1,5 @@
-"""What names a model: `org/name@revision`, a Hub address or a folder, and how it is read: `#label=entailment`."""
+"""What names a model: `org/name@revision`, a Hub address or a folder, and how it is read: `#label=entailment`,
+`#layer=24,ratio=2`."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from playground.core.errors import InvalidInput
 from playground.models.catalog import find
 
 # Only at the end and only these, because a folder may have a # in its name.
-_OPTION = re.compile(r"(?P<name>.+)#(?P<key>label|prompt|task|mode)=(?P<value>[^#=]+)", re.DOTALL)
+_KEYS = "label|prompt|task|mode|layer|ratio|at"
+_OPTIONS = re.compile(rf"(?P<name>.+)#(?P<options>(?:{_KEYS})=[^#=]+(?:,(?:{_KEYS})=[^#=]+)*)", re.DOTALL)
 
 
 class Named(NamedTuple):
@@ -21,6 +23,7 @@ class Named(NamedTuple):
         prompt: of a language model, how it is asked: a key of `prompts.PROMPTS`.
         task: of an embedder, which of its prompts go before query and passages: see `embedder_files.prompts_of`.
         mode: of bge-m3, what of it scores a pair, in the words of `modes.weights_of`.
+        layer, ratio, at: of a model that may stop early and compress on its way; see `layers.Depth`.
     """
 
     name: str
@@ -28,12 +31,18 @@ class Named(NamedTuple):
     prompt: str = ""
     task: str = ""
     mode: str = ""
+    layer: str = ""
+    ratio: str = ""
+    at: str = ""
 
 
 def split(model_id: str) -> Named:
-    """The id without its option, and the option."""
-    option = _OPTION.fullmatch(model_id)
-    return Named(option["name"], **{option["key"]: option["value"].strip()}) if option else Named(model_id)
+    """The id without its options, and the options."""
+    found = _OPTIONS.fullmatch(model_id)
+    if not found:
+        return Named(model_id)
+    pairs = (option.split("=") for option in re.split(rf",(?=(?:{_KEYS})=)", found["options"]))
+    return Named(found["name"], **{key: value.strip() for key, value in pairs})
 
 
 def parse_choice(text: str) -> tuple[str, str | None]:

@@ -29,8 +29,13 @@ _MIB = 1024 * 1024
 _quiet = threading.Lock()
 
 
-def load_weights(auto_class: Any, resolved: Resolved, dtype: torch.dtype = torch.float32) -> torch.nn.Module:
+def load_weights(
+    auto_class: Any, resolved: Resolved, dtype: torch.dtype = torch.float32, config: Any = None
+) -> torch.nn.Module:
     """The model on the CPU in eval mode, each tensor widened or narrowed to `dtype` as it is read.
+
+    Args:
+        config: in place of the one in the folder.
 
     Raises:
         ModelBroken: weights that the architecture needs are missing or of another shape.
@@ -40,7 +45,7 @@ def load_weights(auto_class: Any, resolved: Resolved, dtype: torch.dtype = torch
         with quiet():
             model, report = auto_class.from_pretrained(
                 resolved.folder,
-                config=_config(resolved),
+                config=config or _config(resolved),
                 dtype=dtype,
                 use_safetensors=True,
                 trust_remote_code=False,

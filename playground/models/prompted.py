@@ -153,6 +153,7 @@ class PromptEncoder:
         n_kept = min(n_kept, len(encoding))
         n_tokens = max(0, n_kept - n_before)
         n_cut = len(encoding) - n_before - n_tokens
+        first = len(self._head) + len(lead)
         end = max((end for _, end in encoding.offsets[n_before:n_kept]), default=start)
         return EncodedPair(
             input_ids=(*self._head, *lead, *encoding.ids[:n_kept], *asked.tail),
@@ -161,6 +162,7 @@ class PromptEncoder:
             n_cut=n_cut,
             n_chars_read=end - start if n_cut else len(passage),
             n_query_cut=n_query_cut,
+            body=(first, first + n_kept),
         )
 
     def _shortened(self, query: str, n_tokens: int) -> tuple[str, int]:

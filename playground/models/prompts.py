@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -29,7 +29,8 @@ class Prompt:
         charged: tokens of the maximum length that a token of the head and of the tail takes. The reference
             implementations count differently: 1 takes it from the pair, 0 comes on top, -1 widens the pair's room.
         instruction: the makers' own.
-        yes, no: the answers; without `no` the score is the logit of `yes` alone.
+        yes, no: the answers; without `no` the score is the logit of `yes` alone, without both that of a head of its
+            own.
         special: tokens that the tokenizer must know, or the prompt is another than the model was trained on.
         max_length: tokens that the makers' code reads unless told otherwise.
     """
@@ -40,7 +41,7 @@ class Prompt:
     names: tuple[str, ...]
     query: str
     passage: str
-    yes: str
+    yes: str | None
     no: str | None
     scale: Scale
     max_length: int
@@ -98,6 +99,26 @@ BGE_GEMMA: Final = Prompt(
     scale=LOGIT,
     max_length=512,
 )
+# Source: FlagEmbedding 1.4.2, `layerwise.py` and `lightweight.py`. These classes are of no other models.
+BGE_LAYERWISE: Final = replace(
+    BGE_GEMMA,
+    title="bge-reranker-v2-minicpm-layerwise",
+    family="layerwise",
+    architectures=("LayerWiseMiniCPMForCausalLM",),
+    names=("minicpm-layerwise", ""),
+    head=("<s>",),
+    yes=None,
+    special=("<s>",),
+)
+BGE_LIGHTWEIGHT: Final = replace(
+    BGE_GEMMA,
+    title="bge-reranker-v2.5-gemma2-lightweight",
+    family="layerwise",
+    architectures=("CostWiseGemmaForCausalLM",),
+    names=("gemma2-lightweight", ""),
+    instruction="Predict whether passage B contains an answer to query A.",
+    yes=None,
+)
 # Source: mxbai-rerank 0.1.6, `mxbai_rerank_v2.py`.
 MXBAI_V2: Final = Prompt(
     title="mxbai-rerank-v2",
@@ -143,7 +164,14 @@ MONO_T5: Final = Prompt(
     max_length=512,
 )
 PROMPTS: Final = MappingProxyType(
-    {"qwen3-reranker": QWEN3, "bge-gemma": BGE_GEMMA, "mxbai-v2": MXBAI_V2, "monot5": MONO_T5}
+    {
+        "qwen3-reranker": QWEN3,
+        "bge-gemma": BGE_GEMMA,
+        "bge-layerwise": BGE_LAYERWISE,
+        "bge-lightweight": BGE_LIGHTWEIGHT,
+        "mxbai-v2": MXBAI_V2,
+        "monot5": MONO_T5,
+    }
 )
 
 

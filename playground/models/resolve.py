@@ -19,6 +19,7 @@ from playground.models.embedder_files import NO_PROMPTS, Dense, Pooling, Prompts
 from playground.models.heads import Label, label_names, relevant_label
 from playground.models.kinds import Found, refuse_remote_code, wrong_kind
 from playground.models.kinds import kind_of as found_of
+from playground.models.layers import Depth
 from playground.models.named import Named, is_folder, split
 from playground.models.small_files import read_json
 from playground.models.weights import TensorInfo, read_header, weight_files
@@ -46,6 +47,7 @@ class Resolved:
         label: the output of a classifier's head that means relevant; None for an embedder and for a language model.
         limit: tokens that its position table and tokenizer allow.
         prompt: key of `prompts.PROMPTS` for a language model; empty for all else.
+        depth: where it stops, if it scores after several of its layers.
         pooling: how an embedder makes one vector of many; None for a reranker.
         dense: linear steps of an embedder after pooling.
         prompts: what goes before a query and before every passage of an embedder.
@@ -67,6 +69,7 @@ class Resolved:
     limit: int
     default_max_length: int
     prompt: str = ""
+    depth: Depth | None = None
     pooling: Pooling | None = None
     dense: tuple[Dense, ...] = ()
     prompts: Prompts = NO_PROMPTS
@@ -137,10 +140,14 @@ def inspect(choice: ModelChoice, folder: Path, revision: str | None, entry: Cata
     label = None
     if found.family == "cross_encoder":
         label = relevant_label(named.name, config, named.label)
-        _require_head(choice.model_id, tensors)
+        _require_head(choice.model_id, tensors, "classifier.", "score.")
+    if found.depth is not None:
+        _require_head(choice.model_id, tensors, found.depth.head)
     limit = _token_limit(folder, config)
     return Resolved(
-        model_id=_with_option(split(entry.id).name if entry else named.name, named, label, len(label_names(config))),
+        model_id=_with_option(
+            split(entry.id).name if entry else named.name, named, found.depth, label, len(label_names(config))
+        ),
         folder=folder,
         revision=revision,
         kind=choice.kind,
@@ -155,6 +162,7 @@ def inspect(choice: ModelChoice, folder: Path, revision: str | None, entry: Cata
         limit=limit,
         default_max_length=_default_max_length(folder, found, limit, entry),
         prompt=found.prompt,
+        depth=found.depth,
         pooling=pooling_of(choice.model_id, folder, entry) if embeds else None,
         dense=dense,
         prompts=prompts_of(named.name, folder, entry, named.task) if embeds else NO_PROMPTS,
@@ -174,25 +182,30 @@ def judge(choice: ModelChoice, folder: Path, names: frozenset[str]) -> tuple[dic
     found = found_of(model_id, folder, config)
     if found.kind != choice.kind:
         raise wrong_kind(model_id, found.kind)
-    if found.kind == "reranker" and (task := split(model_id).task):
+    named = split(model_id)
+    if found.kind == "reranker" and named.task:
         raise InvalidInput(
             "{model} is a reranker, and a task chooses the prompts of an embedder. Leave out #task={task}.",
             model=model_id,
-            task=task,
+            task=named.task,
         )
     if found.kind == "embedder":
-        named, entry = split(model_id), find(split(model_id).name)
+        entry = find(named.name)
         pooling_of(named.name, folder, entry)
         dense_of(named.name, folder)
         prompts_of(named.name, folder, entry, named.task)
+    if found.depth is None and (named.layer or named.ratio or named.at):
+        raise InvalidInput("{model} scores after its last layer only: leave out what follows #.", model=model_id)
     _refuse_missing_files(model_id, names, found.heads)
     return config, found
 
 
-def _with_option(name: str, named: Named, label: Label | None, n_labels: int) -> str:
+def _with_option(name: str, named: Named, depth: Depth | None, label: Label | None, n_labels: int) -> str:
     """The id that says how the model is read, where its files alone do not: two such models are two."""
     if named.mode:
         return f"{name}#mode={modes.named(modes.weights_of(named.mode))}"
+    if depth is not None:
+        return f"{name}#{depth.option}"
     if named.prompt:
         return f"{name}#prompt={named.prompt}"
     if named.task:
@@ -204,7 +217,7 @@ def _with_option(name: str, named: Named, label: Label | None, n_labels: int) ->
 def _entry(model_id: str) -> CatalogEntry | None:
     """The catalogue's entry: a mode has one of its own, or none."""
     named = split(model_id)
-    return find(_with_option(named.name, named, None, 0) if named.mode else named.name)
+    return find(_with_option(named.name, named, None, None, 0) if named.mode else named.name)
 
 
 def _config(model_id: str, folder: Path, names: frozenset[str]) -> dict[str, Any]:
@@ -254,8 +267,8 @@ def _refuse_missing_files(model_id: str, names: frozenset[str], heads: tuple[str
             )
 
 
-def _require_head(model_id: str, tensors: dict[str, TensorInfo]) -> None:
-    if not any(name.startswith(("classifier.", "score.")) for name in tensors):
+def _require_head(model_id: str, tensors: dict[str, TensorInfo], *heads: str) -> None:
+    if not any(name.startswith(heads) for name in tensors):
         raise ModelUnsuitable(
             "{model} lacks the weights of its scoring head; its scores would be random. Try a fine-tuned reranker.",
             model=model_id,

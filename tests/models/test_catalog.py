@@ -42,10 +42,12 @@ def test_a_language_model_has_the_scale_and_the_instruction_of_its_prompt() -> N
         "castorini/monot5-base-msmarco-10k",
         "Qwen/Qwen3-Reranker-8B",
         "BAAI/bge-reranker-v2-gemma",
+        "BAAI/bge-reranker-v2-minicpm-layerwise",
+        "BAAI/bge-reranker-v2.5-gemma2-lightweight",
         "mixedbread-ai/mxbai-rerank-large-v2",
     } <= set(asked)
     for id, entry in asked.items():
-        (prompt,) = [prompt for prompt in PROMPTS.values() if any(name in id.lower() for name in prompt.names)]
+        (prompt,) = [prompt for prompt in PROMPTS.values() if any(name and name in id.lower() for name in prompt.names)]
         assert (entry.score_scale(), entry.instruction, entry.family) == (
             prompt.scale,
             prompt.instruction,
@@ -67,6 +69,13 @@ def test_each_scale_says_what_training_gave_it(model_id: str, scale: object) -> 
     entry = find(model_id)
     assert entry is not None
     assert entry.score_scale() == scale
+
+
+def test_an_id_with_options_is_of_the_same_entry_and_published_scores_name_theirs() -> None:
+    entry = find("BAAI/bge-reranker-v2.5-gemma2-lightweight#layer=25,ratio=2,at=8")
+    assert entry is not None
+    assert entry is find("BAAI/bge-reranker-v2.5-gemma2-lightweight")
+    assert [(pair.score, pair.option) for pair in entry.golden] == [(14.734375, "layer=28,ratio=2,at=24")]
 
 
 def test_v2_m3_allows_8192_tokens_and_uses_512() -> None:

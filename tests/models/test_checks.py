@@ -61,6 +61,12 @@ def test_a_golden_score_that_agrees_passes_and_one_that_is_off_warns(tiny_xlmr: 
     assert f"'what is panda?' gave {logit:.4f}, published {logit + 0.01:.4f} (fp32, measured here)" in last.detail
 
 
+def test_a_golden_score_of_another_layer_is_not_asked_for(tiny_xlmr: Path) -> None:
+    scorer = load_scorer(ModelChoice(str(tiny_xlmr), device="cpu"))
+    golden = GoldenPair("what is panda?", "hi", 99.0, "fp32", 1e-3, "measured here", option="layer=28")
+    assert statuses(checks.check_scorer(scorer, entry(golden)))["Published scores"] == "skipped"
+
+
 def test_a_golden_score_of_another_precision_is_given_more_room(tiny_xlmr: Path) -> None:
     scorer = load(tiny_xlmr)
     logit = scorer.logits(scorer.encode("what is panda?", ["hi"]))[0]

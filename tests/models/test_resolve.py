@@ -12,7 +12,7 @@ from playground.core.errors import InvalidInput, ModelBroken, ModelNotFound, Mod
 from playground.core.types import Kind, ModelChoice
 from playground.models.catalog import find
 from playground.models.embedder_files import TASKS, prompts_of
-from playground.models.named import is_folder, parse_choice
+from playground.models.named import Named, is_folder, parse_choice, split
 from playground.models.resolve import Resolved, kind_of, resolve
 from tests import checkpoints
 from tests.checkpoints import edit_json, write_json
@@ -48,10 +48,24 @@ def of(folder: Path, kind: Kind = "reranker") -> Resolved:
         ("https://huggingface.co/owner/llm#prompt=qwen3-reranker", ("owner/llm#prompt=qwen3-reranker", None)),
         ("/models/c#/nli#label=2", ("/models/c#/nli#label=2", None)),
         ("BAAI/llm-embedder#task=chat@main", ("BAAI/llm-embedder#task=chat", "main")),
+        ("owner/llm@v2#layer=24,ratio=2,at=8+16", ("owner/llm#layer=24,ratio=2,at=8+16", "v2")),
     ],
 )
 def test_what_is_typed_becomes_an_id_and_a_revision(typed: str, parsed: tuple[str, str | None]) -> None:
     assert parse_choice(typed) == parsed
+
+
+@pytest.mark.parametrize(
+    ("model_id", "named"),
+    [
+        ("owner/llm#layer=24,ratio=2,at=8+16", Named("owner/llm", layer="24", ratio="2", at="8+16")),
+        ("owner/llm#layer= 24", Named("owner/llm", layer="24")),
+        ("owner/nli#label=true, in part", Named("owner/nli", label="true, in part")),
+        ("/models/c#layer", Named("/models/c#layer")),
+    ],
+)
+def test_an_id_is_split_from_its_options(model_id: str, named: Named) -> None:
+    assert split(model_id) == named
 
 
 def test_nothing_typed_is_refused() -> None:
@@ -195,8 +209,6 @@ def test_remote_code_is_refused(reranker: Path, file: str) -> None:
 @pytest.mark.parametrize(
     ("architecture", "instead"),
     [
-        ("LayerWiseMiniCPMForCausalLM", "BAAI/bge-reranker-v2-gemma"),
-        ("CostWiseGemmaForCausalLM", "BAAI/bge-reranker-v2-gemma"),
         ("NewForSequenceClassification", "Alibaba-NLP/gte-reranker-modernbert-base"),
         ("JinaForRanking", "Qwen/Qwen3-Reranker-0.6B"),
         ("JinaBertForSequenceClassification", "BAAI/bge-reranker-v2-m3"),

@@ -1,0 +1,142 @@
+"""Decoders that score after any of their upper layers (bge-reranker-v2-minicpm-layerwise and -v2.5-gemma2-lightweight).
+
+What their repositories' own Python adds to known architectures, on classes of transformers: MiniCPM is a Granite whose
+multipliers have other names, and a Gemma 2 that pools the passage on its way is still a Gemma 2.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from torch.nn.utils.rnn import pad_sequence
+from transformers import Gemma2Config, Gemma2Model, GraniteConfig, GraniteModel
+
+from playground.core.types import EncodedPair
+from playground.models import pretrained
+from playground.models.causal_lm import CausalLM
+from playground.models.layers import Depth
+from playground.models.resolve import Resolved
+from playground.models.weights import read_header
+
+
+class LayerWise(CausalLM):
+    """A decoder read up to one of its layers. The layers above are not even loaded."""
+
+    @staticmethod
+    def _open(resolved: Resolved, dtype: torch.dtype) -> tuple[torch.nn.Module, torch.Tensor]:
+        depth, config = _depth(resolved), resolved.config
+        if depth.compresses:
+            model = pretrained.load_weights(Gemma2Model, resolved, dtype, _gemma2(config, depth.layer))
+        else:
+            model = pretrained.load_weights(GraniteModel, resolved, dtype, _granite(config, depth.layer))
+        return model, _tensor(resolved, depth.head)
+
+    def logits(self, pairs: Sequence[EncodedPair]) -> list[float]:
+        """As other decoders', within the bound that Gemma 2 keeps its logits in.
+
+        Raises:
+            OutOfMemory: this batch does not fit.
+        """
+        logits, cap = super().logits(pairs), self.resolved.config.get("final_logit_softcapping")
+        return [cap * math.tanh(logit / cap) for logit in logits] if cap else logits
+
+    def _inputs(self, encoded: Sequence[EncodedPair]) -> dict[str, torch.Tensor]:
+        return super()._inputs(encoded) | {"bodies": torch.tensor([pair.body for pair in encoded])}
+
+    def _answering(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """The last hidden state of the last layer that runs, with the passage pooled on the way."""
+        depth, model = _depth(self.resolved), self._model
+        if not depth.at:
+            return super()._answering(inputs)
+        lengths = inputs["attention_mask"].sum(dim=1).tolist()
+        bodies = inputs["bodies"].tolist()
+        hidden = model.embed_tokens(inputs["input_ids"])
+        for start, end in pairwise((0, *depth.at, depth.layer)):
+            if start:
+                rows = [
+                    pooled(row[:length], body, depth.ratio)
+                    for row, length, body in zip(hidden, lengths, bodies, strict=True)
+                ]
+                bodies = [(first, first + math.ceil((last - first) / depth.ratio)) for first, last in bodies]
+                lengths = [len(row) for row in rows]
+                hidden = pad_sequence(rows, batch_first=True)
+            hidden = _through(model, hidden, range(start, end))
+        last = hidden[torch.arange(len(lengths)), torch.tensor(lengths) - 1]
+        answering: torch.Tensor = model.norm(last)
+        return answering
+
+
+def pooled(hidden: torch.Tensor, body: Sequence[int], ratio: int) -> torch.Tensor:
+    """One text's hidden states with those of the passage replaced by the means of `ratio` neighbours.
+
+    Args:
+        hidden: (seq, dim), without padding.
+        body: where the passage begins and ends.
+    Returns:
+        (shorter seq, dim); the last mean is of what is left.
+    Source: FlagEmbedding 1.4.2, `gemma_model.py`, `token_compress`.
+    """
+    first, last = body
+    means = [group.mean(dim=0, keepdim=True) for group in torch.split(hidden[first:last], ratio)]
+    return torch.cat([hidden[:first], *means, hidden[last:]])
+
+
+def _through(model: Any, hidden: torch.Tensor, layers: range) -> torch.Tensor:
+    """(batch, seq, dim), padded on the right, after some layers of a Gemma 2, as its own forward pass runs them."""
+    config, places = model.config, torch.arange(hidden.shape[1], device=hidden.device)
+    distance = places[:, None] - places
+    hides = {"full_attention": distance < 0, "sliding_attention": (distance < 0) | (distance >= config.sliding_window)}
+    masks = {
+        kind: torch.zeros_like(hid, dtype=hidden.dtype).masked_fill(hid, torch.finfo(hidden.dtype).min)[None, None]
+        for kind, hid in hides.items()
+    }
+    rotary = model.rotary_emb(hidden, places[None])
+    for index in layers:
+        mask = masks[config.layer_types[index]]
+        hidden = model.layers[index](hidden, attention_mask=mask, position_embeddings=rotary, position_ids=places[None])
+    return hidden
+
+
+def _granite(config: Mapping[str, Any], n_layers: int) -> GraniteConfig:
+    """MiniCPM's config in Granite's words.
+
+    Source: FlagEmbedding 1.4.2, `modeling_minicpm_reranker.py`: `scale_emb` times the embeddings, `scale_depth` over
+    the root of the number of all layers times what each block adds; a scoring head ignores `dim_model_base`.
+    """
+    same = {"vocab_size", "hidden_size", "intermediate_size", "num_attention_heads", "num_key_value_heads"}
+    same |= {"hidden_act", "max_position_embeddings", "rms_norm_eps", "pad_token_id", "attention_bias"}
+    return GraniteConfig(
+        **{name: config[name] for name in same & config.keys()},
+        num_hidden_layers=n_layers,
+        rope_parameters={"rope_type": "default", "rope_theta": config.get("rope_theta", 10000.0)},
+        embedding_multiplier=config.get("scale_emb", 1),
+        residual_multiplier=config.get("scale_depth", 1) / math.sqrt(config["num_hidden_layers"]),
+        attention_multiplier=(config["hidden_size"] // config["num_attention_heads"]) ** -0.5,
+    )
+
+
+def _gemma2(config: Mapping[str, Any], n_layers: int) -> Gemma2Config:
+    """Gemma 2's config.
+
+    FlagEmbedding 1.4.2 attends with torch's own function, which leaves Gemma 2's cap on attention out.
+    """
+    own = {"architectures", "auto_map", "layer_sep", "layer_types", "layer_wise", "model_type", "start_layer"}
+    kept = {name: value for name, value in config.items() if name not in own}
+    return Gemma2Config(**kept | {"num_hidden_layers": n_layers, "attn_logit_softcapping": None})
+
+
+def _depth(resolved: Resolved) -> Depth:
+    assert resolved.depth is not None
+    return resolved.depth
+
+
+def _tensor(resolved: Resolved, name: str) -> torch.Tensor:
+    path = next(path for file in resolved.weights if name in read_header(path := resolved.folder / file))
+    with safe_open(path, framework="pt") as tensors:
+        found: torch.Tensor = tensors.get_tensor(name)
+        return found
