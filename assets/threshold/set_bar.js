@@ -56,7 +56,7 @@ function openFiles() {
 }
 
 function renaming() {
-  const box = pg.el("input", { type: "text", maxlength: 200, "aria-label": pg.say("labelled_set.new_name"), dir: "auto" });
+  const box = pg.el("input", { id: "threshold-new-name", type: "text", maxlength: 200, "aria-label": pg.say("labelled_set.new_name"), dir: "auto" });
   box.value = kept.renaming;
   box.addEventListener("input", () => { kept.renaming = box.value; });
   const close = () => { kept.renaming = null; draw(); $("#threshold-rename")?.focus(); };
