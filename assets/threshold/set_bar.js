@@ -9,7 +9,7 @@ let strip = null;
 const value = () => strip;
 const choice = (model) => value().choices.find((each) => each.value === model);
 const label = (model) => choice(model)?.label || model;
-const ASK_AGAIN_MS = 4000, MOST_ASKS = 5;
+const ASK_AGAIN_MS = 4000, MOST_ASKS = 25;
 // Without what the catalogue adds in brackets.
 const BRACKETS = / [(（].*[)）]$/;
 const short = (model) => label(model).replace(BRACKETS, "");
