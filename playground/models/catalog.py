@@ -97,8 +97,10 @@ def entries() -> tuple[CatalogEntry, ...]:
 
 
 def find(model_id: str) -> CatalogEntry | None:
-    """The entry of this id, whatever its options; a mode or task has an entry of its own, or none. None for a model that
-    the catalogue does not know. Case does not matter, as on the Hub."""
+    """The entry of this id, whatever its options; a mode or task has an entry of its own, or none.
+
+    None for a model that the catalogue does not know. Case does not matter, as on the Hub.
+    """
     wanted = model_id.lower()
     if "#mode=" not in wanted and "#task=" not in wanted:
         wanted = wanted.partition("#")[0]
