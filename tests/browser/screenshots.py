@@ -82,12 +82,12 @@ def show_embeddings(page: Page, n_passages: int) -> None:
 
 def open_tab(page: Page, name: str) -> None:
     # On a phone Gradio puts the tabs that do not fit behind a button.
-    more = page.get_by_role("button", name="More tabs").first
-    if more.is_visible():
-        more.click()
-        page.get_by_role("button", name=name, exact=True).click()
+    tab = page.get_by_role("tab", name=name, exact=True).first
+    if tab.is_visible():
+        tab.click()
     else:
-        page.get_by_role("tab", name=name, exact=True).first.click()
+        page.get_by_role("button", name="More tabs").first.click()
+        page.get_by_role("button", name=name, exact=True).click()
 
 
 def show_compare(page: Page, n_passages: int) -> None:
