@@ -64,7 +64,9 @@ def beside_flag_embedding() -> Iterator[Interpreter]:
 @pytest.fixture(scope="session")
 def beside_pylate() -> Iterator[Interpreter]:
     """An interpreter beside PyLate, which cannot live beside the sentence-transformers of our tests."""
-    interpreter = Interpreter(python_with(["pylate==1.6.0", "torch>=2.6,<2.14"]))
+    # Bare, because of its index, which is not used here, it brings another torch for CUDA.
+    needed = ["sentence-transformers==5.3.0", "transformers==5.3.0", "ujson==5.12.0", "datasets", "accelerate"]
+    interpreter = Interpreter(python_with(needed, bare="pylate==1.6.0"))
     yield interpreter
     interpreter.close()
 

@@ -1,4 +1,5 @@
-"""Virtual environments for libraries that cannot live beside ours: built once, kept between runs."""
+"""Virtual environments for libraries that cannot live beside ours: built once, kept between runs. They lie over the
+environment of the tests, so that torch is not installed again: only what is missing or of another version is."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import venv
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,21 +20,31 @@ from platformdirs import user_cache_path
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def python_with(requirements: Sequence[str]) -> Path:
+def python_with(requirements: Sequence[str], bare: str = "") -> Path:
     """The interpreter of an environment that holds these requirements.
+
+    Args:
+        bare: one more, without what it requires itself.
 
     Raises:
         CalledProcessError: pip could not install them; its output says why.
     """
-    of = hashlib.sha256("\n".join((sys.version, *requirements)).encode()).hexdigest()[:16]
+    below = sysconfig.get_path("purelib")
+    of = hashlib.sha256("\n".join((sys.version, below, *requirements, bare)).encode()).hexdigest()[:16]
     folder = user_cache_path("rerank-playground-tests") / of
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Half an environment is never taken for a whole one, and two runs at once do not build it twice.
     with FileLock(folder.with_suffix(".lock")):
         if not (folder / "complete").exists():
-            venv.create(folder, with_pip=True, clear=True)
-            pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            venv.create(folder, clear=True)
+            python = folder / "bin" / "python"
+            own = subprocess.check_output([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"])
+            (Path(own.decode().strip()) / "below.pth").write_text(f"{below}\n")
+            pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-compile"]
+            pip += ["--disable-pip-version-check"]
             subprocess.run([*pip, *requirements], check=True)
+            if bare:
+                subprocess.run([*pip, "--no-deps", bare], check=True)
             (folder / "complete").touch()
     return folder / "bin" / "python"
 
