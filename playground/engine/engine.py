@@ -32,7 +32,8 @@ from playground.engine.batches import chunks
 from playground.engine.cache import ScoreCache, VectorCache
 from playground.engine.embedding import EmbedRun, Vectors
 from playground.engine.keyword import KeywordRun
-from playground.engine.pool import Lease, Load, LoadedModel, ModelPool
+from playground.engine.loaded import Load, LoadedModel
+from playground.engine.pool import Lease, ModelPool
 from playground.engine.run import Run, steps_of
 from playground.engine.set_runs import EmbeddedPairs, KeywordPairs, RerankedPairs, SetRun
 from playground.engine.set_scoring import Known, Ready, SetStep

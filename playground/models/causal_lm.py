@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 import transformers
 
 from playground.models import pretrained
-from playground.models.answers import AnsweringModel
+from playground.models.answers import AnsweringModel, answer_direction
 from playground.models.bi_encoder import pool
 from playground.models.resolve import Resolved
 
@@ -17,11 +18,12 @@ class CausalLM(AnsweringModel):
     """A decoder whose next token is the answer."""
 
     @staticmethod
-    def _open(resolved: Resolved, dtype: torch.dtype) -> tuple[torch.nn.Module, torch.Tensor]:
+    def _open(resolved: Resolved, dtype: torch.dtype, answers: Sequence[int]) -> tuple[torch.nn.Module, torch.Tensor]:
         classifier = resolved.architecture.endswith("ForSequenceClassification")
         auto = transformers.AutoModelForSequenceClassification if classifier else transformers.AutoModelForCausalLM
         model: Any = pretrained.load_weights(auto, resolved, dtype)
-        return model.base_model, (model.score if classifier else model.get_output_embeddings()).weight
+        head = (model.score if classifier else model.get_output_embeddings()).weight
+        return model.base_model, answer_direction(head, answers)
 
     def _answering(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """The last hidden state.

@@ -18,10 +18,9 @@ from playground.core.types import (
     Progress,
     RerankRequest,
     RerankResult,
-    Truncation,
 )
 from playground.engine.engine import Engine
-from playground.engine.pool import OnProgress
+from playground.engine.loaded import OnProgress
 
 SEPARATOR = 0
 LIMIT = 128
@@ -53,10 +52,10 @@ class OverlapScorer:
         """Passages that went through."""
         return sum(self.batches)
 
-    def limited(self, max_length: int | None, truncation: Truncation) -> OverlapScorer:
-        if max_length is not None and max_length > LIMIT:
+    def view(self, choice: ModelChoice) -> OverlapScorer:
+        if choice.max_length is not None and choice.max_length > LIMIT:
             raise InvalidInput("{model} reads at most {limit} tokens.", model=self.spec.model_id, limit=LIMIT)
-        spec = replace(self.spec, max_length=max_length or SPEC.max_length, truncation=truncation)
+        spec = replace(self.spec, max_length=choice.max_length or SPEC.max_length, truncation=choice.truncation)
         return replace(self, spec=spec)
 
     def encode(self, query: str, passages: Sequence[str], instruction: str | None = None) -> list[EncodedPair]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.engine.pool import LoadedModel
+from playground.engine.loaded import LoadedModel
 from playground.models import catalog
 from playground.paths import BUILT_IN_MODELS
 from playground.ui import texts
