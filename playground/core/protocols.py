@@ -62,6 +62,36 @@ class Scorer(Protocol):
         ...
 
 
+class ScoresByLayer(Protocol):
+    """A reranker that scores after several of its layers."""
+
+    @property
+    def depths(self) -> Sequence[Stop]:
+        """Where it can stop, lowest first."""
+        ...
+
+    def by_layer(self, pairs: Sequence[EncodedPair]) -> list[list[float]]:
+        """What `Scorer.logits` gives at each of `depths`, from one forward pass: (len(pairs), len(depths)).
+
+        Raises:
+            OutOfMemory: this batch does not fit.
+        """
+        ...
+
+
+class Stop(Protocol):
+    """A layer, from 1, and what is compressed before it: see `models.layers.Depth`."""
+
+    @property
+    def layer(self) -> int: ...
+
+    @property
+    def ratio(self) -> int: ...
+
+    @property
+    def at(self) -> tuple[int, ...]: ...
+
+
 class Embedder(Protocol):
     """A loaded embedding model."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 # First of all, because it imports `spaces`, which must come before torch.
 from playground.engine import gpu_worker  # isort: skip
+from playground.core.depths import Depths
 from playground.core.errors import InvalidInput
 from playground.core.labels import LabelledSet
 from playground.core.limits import LOCAL, Limits, clean, validate
@@ -27,7 +28,7 @@ from playground.core.types import (
     Step,
     TokenCount,
 )
-from playground.engine import background, comparison_run, set_scoring, speed
+from playground.engine import background, comparison_run, depths, set_scoring, speed
 from playground.engine.batches import chunks
 from playground.engine.cache import ScoreCache, VectorCache
 from playground.engine.embedding import EmbedRun, Vectors
@@ -186,6 +187,20 @@ class Engine:
         checked = validate(request, self.limits)
         return self._speed(checked.request, (first, second), rounds, stop or threading.Event())
 
+    def depths(
+        self, request: RerankRequest, choice: ModelChoice, *, stop: threading.Event | None = None
+    ) -> Iterator[Step[Depths]]:
+        """Scores after every layer that a layerwise model may stop at, from one pass; the caches are left alone.
+
+        The last Step has the phase `done`, or `stopped` without a result.
+
+        Raises:
+            InvalidInput: at the call: bad input; while iterating: a model that scores after its last layer only.
+            PlaygroundError: while iterating.
+        """
+        checked = validate(request, self.limits)
+        return self._depths(checked.request, choice, stop or threading.Event())
+
     def background(
         self,
         choice: ModelChoice,
@@ -340,6 +355,14 @@ class Engine:
                 return
             with second:
                 yield from speed.steps(request, (first, second), rounds, stop)
+
+    def _depths(self, request: RerankRequest, choice: ModelChoice, stop: threading.Event) -> Iterator[Step[Depths]]:
+        lease = yield from self._pool.lease(choice, stop, Step)
+        if lease is None:
+            yield Step("stopped", 0, len(request.passages))
+            return
+        with lease:
+            yield from depths.steps(request, lease, stop)
 
     def _background(
         self, choice: ModelChoice, language: Language | None, instruction: str | None, stop: threading.Event

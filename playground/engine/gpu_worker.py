@@ -13,16 +13,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from playground.core.errors import PlaygroundError
-from playground.core.protocols import Embedder, Scorer
+from playground.core.protocols import Embedder, Scorer, ScoresByLayer
 from playground.core.types import EncodedPair, ModelChoice, Phase
 
 # Seconds asked of ZeroGPU for one batch; a short lease gets a better place in the queue.
 DURATION = 20
 
-Forward = Callable[[str, ModelChoice, bool, Sequence[EncodedPair]], Any]
+# What a forward pass is for: scores or vectors, or the scores after every layer.
+Task = Literal["scored", "by_layer"]
+Forward = Callable[[str, ModelChoice, bool, Sequence[EncodedPair], Task], Any]
 
 # A view is made again within milliseconds: enough for a slider that goes to and fro.
 MAX_VIEWS = 64
@@ -64,20 +66,21 @@ def view(key: str, choice: ModelChoice) -> Model:
     return found
 
 
-def forward(key: str, choice: ModelChoice, offline: bool, encoded: Sequence[EncodedPair]) -> Any:
+def forward(key: str, choice: ModelChoice, offline: bool, encoded: Sequence[EncodedPair], task: Task = "scored") -> Any:
     """One batch, through `spaces.GPU` where the model lives on a ZeroGPU.
 
     Args:
         choice: what the model was registered with, or another way to read the same weights.
 
     Returns:
-        a list of logits for a choice of kind reranker, (len(encoded), dim) float32 vectors for an embedder.
+        a list of logits for a choice of kind reranker, (len(encoded), dim) float32 vectors for an embedder; what
+        `ScoresByLayer.by_layer` returns where that is the task.
 
     Raises:
         PlaygroundError: what the model raised.
     """
     on_gpu = _models[key][1].spec.device == "cuda"
-    answer = (_forward_on_gpu if on_gpu else _forward)(key, choice, offline, encoded)
+    answer = (_forward_on_gpu if on_gpu else _forward)(key, choice, offline, encoded, task)
     if isinstance(answer, PlaygroundError):
         raise answer
     return answer
@@ -104,13 +107,17 @@ def load(
     return make(choice, offline=offline, on_progress=on_progress, **weights)
 
 
-def _forward(key: str, choice: ModelChoice, offline: bool, encoded: Sequence[EncodedPair]) -> Any:
+def _forward(
+    key: str, choice: ModelChoice, offline: bool, encoded: Sequence[EncodedPair], task: Task = "scored"
+) -> Any:
     try:
         if key not in _models:
             _models[key] = choice, load(choice, offline=offline, on_progress=None)
         model = view(key, choice)
         if choice.kind == "embedder":
             return cast(Embedder, model).vectors(encoded)
+        if task == "by_layer":
+            return cast(ScoresByLayer, model).by_layer(encoded)
         return cast(Scorer, model).logits(encoded)
     except PlaygroundError as error:
         return error

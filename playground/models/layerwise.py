@@ -19,6 +19,7 @@ from transformers import Gemma2Config, Gemma2Model, GraniteConfig, GraniteModel
 
 from playground.core.types import EncodedPair
 from playground.models import pretrained
+from playground.models.bi_encoder import pool
 from playground.models.causal_lm import CausalLM
 from playground.models.layers import Depth, depths_of
 from playground.models.named import split
@@ -51,6 +52,50 @@ class LayerWise(CausalLM):
         """
         logits, cap = super().logits(pairs), self.resolved.config.get("final_logit_softcapping")
         return [cap * math.tanh(logit / cap) for logit in logits] if cap else logits
+
+    @property
+    def depths(self) -> tuple[Depth, ...]:
+        """Where it can stop, lowest first, with all else as it is read now."""
+        resolved = self.resolved
+        return depths_of(resolved.model_id, resolved.architecture, resolved.config, split(resolved.asked))
+
+    def by_layer(self, pairs: Sequence[EncodedPair]) -> list[list[float]]:
+        """What `logits` gives with each of `depths`, from one pass through all layers: (len(pairs), len(depths)).
+
+        A layer that is pooled after is scored before, so one pass is what each depth alone would have computed.
+
+        Raises:
+            OutOfMemory: this batch does not fit.
+        """
+        if not pairs:
+            return []
+        names, cap = _heads(self.resolved), self.resolved.config.get("final_logit_softcapping")
+        with pretrained.out_of_memory_named(len(pairs)), torch.inference_mode():
+            after = dict(self._after_each(self._inputs(pairs), self.depths[-1]))
+            columns = [
+                self._model.norm(after[depth.layer]).float() @ self._answers[names.index(depth.head)]
+                for depth in self.depths
+            ]
+            rows: list[list[float]] = torch.stack(columns, dim=1).tolist()
+        return [[cap * math.tanh(logit / cap) for logit in row] if cap else row for row in rows]
+
+    def _after_each(self, inputs: dict[str, torch.Tensor], last: Depth) -> Iterator[tuple[int, torch.Tensor]]:
+        """Each layer up to the last with the hidden state of the last token after it, (batch, dim)."""
+        if last.at:
+            yield from self._compressing(inputs, last)
+            return
+        after: list[torch.Tensor] = []
+        model, mask = _up_to(self._model, last.layer), inputs["attention_mask"]
+        hooks = [
+            layer.register_forward_hook(lambda _layer, _inputs, hidden: after.append(pool(hidden, mask, "last")))
+            for layer in model.layers[: last.layer]
+        ]
+        try:
+            model(input_ids=inputs["input_ids"], use_cache=False)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        yield from enumerate(after, 1)
 
     def _inputs(self, encoded: Sequence[EncodedPair]) -> dict[str, torch.Tensor]:
         return super()._inputs(encoded) | {"bodies": torch.tensor([pair.body for pair in encoded])}
