@@ -73,6 +73,7 @@ def forward(key: str, choice: ModelChoice, offline: bool, encoded: Sequence[Enco
         choice: what the model was registered with, or another way to read the same weights.
 
     Returns:
+        (the answer, how many tokens went through the model for it). The answer is
         a list of logits for a choice of kind reranker, (len(encoded), dim) float32 vectors for an embedder; what
         `ScoresByLayer.by_layer` returns where that is the task.
 
@@ -83,7 +84,7 @@ def forward(key: str, choice: ModelChoice, offline: bool, encoded: Sequence[Enco
     answer = (_forward_on_gpu if on_gpu else _forward)(key, choice, offline, encoded, task)
     if isinstance(answer, PlaygroundError):
         raise answer
-    return answer
+    return cast("tuple[Any, int]", answer)
 
 
 def load(
@@ -114,11 +115,15 @@ def _forward(
         if key not in _models:
             _models[key] = choice, load(choice, offline=offline, on_progress=None)
         model = view(key, choice)
+        answer: Any
         if choice.kind == "embedder":
-            return cast(Embedder, model).vectors(encoded)
-        if task == "by_layer":
-            return cast(ScoresByLayer, model).by_layer(encoded)
-        return cast(Scorer, model).logits(encoded)
+            answer = cast(Embedder, model).vectors(encoded)
+        elif task == "by_layer":
+            answer = cast(ScoresByLayer, model).by_layer(encoded)
+        else:
+            answer = cast(Scorer, model).logits(encoded)
+        n_read = getattr(model, "n_read", None) if task == "scored" else None
+        return answer, sum(len(each.input_ids) for each in encoded) if n_read is None else n_read
     except PlaygroundError as error:
         return error
 

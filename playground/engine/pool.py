@@ -48,13 +48,18 @@ log = logging.getLogger(__name__)
 
 
 class Lease:
-    """A model in use: it stays loaded until `release`. Use it as a context manager."""
+    """A model in use: it stays loaded until `release`. Use it as a context manager.
+
+    Attributes:
+        n_tokens: that went through the model on this lease, without padding.
+    """
 
     def __init__(self, pool: ModelPool, view: View, choice: ModelChoice) -> None:
         self._pool = pool
         self._entry: Entry | None = view.entry
         self.choice = choice
         self.budgets = pool.budgets
+        self.n_tokens = 0
         try:
             self.model = _limited(gpu_worker.view(view.entry.worker_key, as_read(choice)), choice)
         except BaseException:
@@ -90,7 +95,11 @@ class Lease:
         if entry is None:
             raise RuntimeError("this lease was released")
         with entry.busy:
-            return gpu_worker.forward(entry.worker_key, as_read(self.choice), self._pool.offline, encoded, task)
+            answer, n_tokens = gpu_worker.forward(
+                entry.worker_key, as_read(self.choice), self._pool.offline, encoded, task
+            )
+        self.n_tokens += n_tokens
+        return answer
 
     def make_room(self) -> None:
         """Drops every model that nobody uses."""

@@ -40,6 +40,7 @@ class LayerWise(CausalLM):
         return model, torch.stack(heads)
 
     def _settle(self) -> None:
+        super()._settle()
         depth = _depth(self.resolved)
         self._answer = self._answers[_heads(self.resolved).index(depth.head)]
         self._model = _up_to(self._model, depth.layer)
@@ -106,6 +107,7 @@ class LayerWise(CausalLM):
         if not depth.at:
             return super()._answering(inputs)
         *_, (_, last) = self._compressing(inputs, depth)
+        self.n_read = None
         answering: torch.Tensor = self._model.norm(last)
         return answering
 

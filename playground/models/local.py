@@ -31,6 +31,8 @@ class LocalModel(Generic[E]):
     """
 
     checks: tuple[Check, ...] = ()
+    # Tokens that went through the model in its last forward pass, without padding; None where it was all of each text.
+    n_read: int | None = None
 
     def __init__(self, model: Any, encoder: E, spec: ModelSpec, resolved: Resolved) -> None:
         self.spec = spec
