@@ -11,15 +11,27 @@ from typing import cast
 from playground.core.depths import Depths
 from playground.core.errors import InvalidInput, ModelBroken
 from playground.core.protocols import ScoresByLayer, Stop
-from playground.core.types import EncodedPair, RerankRequest, Step
+from playground.core.types import EncodedPair, ModelChoice, RerankRequest, Step
 from playground.engine.batches import chunks, in_batches
-from playground.engine.pool import Lease
+from playground.engine.pool import Lease, ModelPool
 from playground.engine.run import Stopwatch
 from playground.models.named import split
 
 
-def steps(request: RerankRequest, lease: Lease, stop: threading.Event) -> Iterator[Step[Depths]]:
-    """The steps of `Engine.depths` once the model is there.
+def steps(
+    request: RerankRequest, choice: ModelChoice, pool: ModelPool, stop: threading.Event
+) -> Iterator[Step[Depths]]:
+    """The steps of `Engine.depths`; the last has the phase `done`, or `stopped` without a result."""
+    lease = yield from pool.lease(choice, stop, Step)
+    if lease is None:
+        yield Step("stopped", 0, len(request.passages))
+        return
+    with lease:
+        yield from _looked(request, lease, stop)
+
+
+def _looked(request: RerankRequest, lease: Lease, stop: threading.Event) -> Iterator[Step[Depths]]:
+    """The same, once the model is there.
 
     Raises:
         InvalidInput: the model scores after its last layer only.

@@ -190,16 +190,14 @@ class Engine:
     def depths(
         self, request: RerankRequest, choice: ModelChoice, *, stop: threading.Event | None = None
     ) -> Iterator[Step[Depths]]:
-        """Scores after every layer that a layerwise model may stop at, from one pass; the caches are left alone.
-
-        The last Step has the phase `done`, or `stopped` without a result.
+        """Scores after every layer that the model may stop at, from one pass; the caches are left alone.
 
         Raises:
             InvalidInput: at the call: bad input; while iterating: a model that scores after its last layer only.
             PlaygroundError: while iterating.
         """
         checked = validate(request, self.limits)
-        return self._depths(checked.request, choice, stop or threading.Event())
+        return depths.steps(checked.request, choice, self._pool, stop or threading.Event())
 
     def background(
         self,
@@ -355,14 +353,6 @@ class Engine:
                 return
             with second:
                 yield from speed.steps(request, (first, second), rounds, stop)
-
-    def _depths(self, request: RerankRequest, choice: ModelChoice, stop: threading.Event) -> Iterator[Step[Depths]]:
-        lease = yield from self._pool.lease(choice, stop, Step)
-        if lease is None:
-            yield Step("stopped", 0, len(request.passages))
-            return
-        with lease:
-            yield from depths.steps(request, lease, stop)
 
     def _background(
         self, choice: ModelChoice, language: Language | None, instruction: str | None, stop: threading.Event
