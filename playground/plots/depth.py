@@ -93,7 +93,7 @@ def _line(depths: Depths, found: DepthRanks, place: int, heights: Sequence[int],
         mode="lines+markers",
         line={"color": colour, "width": 3 if best else 1.5},
         marker={"color": colour, "size": 9 if best else 6, "symbol": symbols, "opacity": 1},
-        opacity=1 if best else 0.4,
+        opacity=1 if best else 0.7 if len(found.ranks[0]) <= _FEW else 0.4,
         customdata=[place] * len(heights),
         hovertext=[
             f"<b>{place + 1}</b> · {hover_text(depths.request.passages[place].text, n_lines=4)}<br>"
