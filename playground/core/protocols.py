@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from playground.core.scales import Scale
-from playground.core.types import Check, EncodedPair, ModelSpec, Truncation
+from playground.core.types import Check, EncodedPair, ModelChoice, ModelSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,11 +33,12 @@ class Scorer(Protocol):
         """What the model's makers tell it of the task where the caller says nothing; empty where they say nothing."""
         ...
 
-    def limited(self, max_length: int | None, truncation: Truncation) -> Scorer:
-        """The same weights with another length limit (None: the model's own); shares memory with this one.
+    def view(self, choice: ModelChoice) -> Scorer:
+        """The same weights, read as this choice says: what stands after the # of its id, its maximum length (None: the
+        model's own) and its truncation. Shares memory with this one; its checks are those of this one.
 
         Raises:
-            InvalidInput: a maximum length that the model does not allow.
+            InvalidInput: the model does not allow it.
         """
         ...
 
@@ -61,6 +62,36 @@ class Scorer(Protocol):
         ...
 
 
+class ScoresByLayer(Protocol):
+    """A reranker that scores after several of its layers."""
+
+    @property
+    def depths(self) -> Sequence[Stop]:
+        """Where it can stop, lowest first."""
+        ...
+
+    def by_layer(self, pairs: Sequence[EncodedPair]) -> list[list[float]]:
+        """What `Scorer.logits` gives at each of `depths`, from one forward pass: (len(pairs), len(depths)).
+
+        Raises:
+            OutOfMemory: this batch does not fit.
+        """
+        ...
+
+
+class Stop(Protocol):
+    """A layer, from 1, and what is compressed before it: see `models.layers.Depth`."""
+
+    @property
+    def layer(self) -> int: ...
+
+    @property
+    def ratio(self) -> int: ...
+
+    @property
+    def at(self) -> tuple[int, ...]: ...
+
+
 class Embedder(Protocol):
     """A loaded embedding model."""
 
@@ -78,8 +109,8 @@ class Embedder(Protocol):
         """What the model's makers put before a query; empty where nothing. That of passages is in `spec`."""
         ...
 
-    def limited(self, max_length: int | None, truncation: Truncation) -> Embedder:
-        """The same weights with another length limit, as `Scorer.limited`."""
+    def view(self, choice: ModelChoice) -> Embedder:
+        """The same weights, read as this choice says, as `Scorer.view`."""
         ...
 
     def encode(self, texts: Sequence[str], instruction: str = "") -> list[EncodedPair]:

@@ -11,7 +11,7 @@ from typing import Protocol
 from playground.core.errors import InvalidInput, ModelBroken, PlaygroundError
 from playground.core.limits import Limits
 from playground.core.types import CompareProgress, Comparison, ModelChoice, ModelRun, Phase, Progress, RerankRequest
-from playground.engine.pool import LoadedModel
+from playground.engine.loaded import LoadedModel
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def _memory_mib(engine: Ranks, step: Progress) -> float | None:
         return None
     wanted = step.result.spec
     for model in engine.loaded():
-        have = model.spec
-        if (have.fingerprint, have.device, have.precision) == (wanted.fingerprint, wanted.device, wanted.precision):
-            return model.memory_mib
+        for have in (model.spec, *model.others):
+            if (have.fingerprint, have.device, have.precision) == (wanted.fingerprint, wanted.device, wanted.precision):
+                return model.memory_mib
     return None

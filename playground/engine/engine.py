@@ -9,6 +9,7 @@ from pathlib import Path
 
 # First of all, because it imports `spaces`, which must come before torch.
 from playground.engine import gpu_worker  # isort: skip
+from playground.core.depths import Depths
 from playground.core.errors import InvalidInput
 from playground.core.labels import LabelledSet
 from playground.core.limits import LOCAL, Limits, clean, validate
@@ -27,12 +28,13 @@ from playground.core.types import (
     Step,
     TokenCount,
 )
-from playground.engine import background, comparison_run, set_scoring, speed
+from playground.engine import background, comparison_run, depths, set_scoring, speed
 from playground.engine.batches import chunks
 from playground.engine.cache import ScoreCache, VectorCache
 from playground.engine.embedding import EmbedRun, Vectors
 from playground.engine.keyword import KeywordRun
-from playground.engine.pool import Lease, Load, LoadedModel, ModelPool
+from playground.engine.loaded import Load, LoadedModel
+from playground.engine.pool import Lease, ModelPool
 from playground.engine.run import Run, steps_of
 from playground.engine.set_runs import EmbeddedPairs, KeywordPairs, RerankedPairs, SetRun
 from playground.engine.set_scoring import Known, Ready, SetStep
@@ -184,6 +186,18 @@ class Engine:
         speed.check(first, second, rounds)
         checked = validate(request, self.limits)
         return self._speed(checked.request, (first, second), rounds, stop or threading.Event())
+
+    def depths(
+        self, request: RerankRequest, choice: ModelChoice, *, stop: threading.Event | None = None
+    ) -> Iterator[Step[Depths]]:
+        """Scores after every layer that the model may stop at, from one pass; the caches are left alone.
+
+        Raises:
+            InvalidInput: at the call: bad input; while iterating: a model that scores after its last layer only.
+            PlaygroundError: while iterating.
+        """
+        checked = validate(request, self.limits)
+        return depths.steps(checked.request, choice, self._pool, stop or threading.Event())
 
     def background(
         self,

@@ -13,50 +13,91 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from playground.core.errors import PlaygroundError
-from playground.core.protocols import Embedder, Scorer
+from playground.core.protocols import Embedder, Scorer, ScoresByLayer
 from playground.core.types import EncodedPair, ModelChoice, Phase
 
 # Seconds asked of ZeroGPU for one batch; a short lease gets a better place in the queue.
 DURATION = 20
 
-Forward = Callable[[str, ModelChoice, bool, Sequence[EncodedPair]], Any]
+# What a forward pass is for: scores or vectors, or the scores after every layer.
+Task = Literal["scored", "by_layer"]
+Forward = Callable[[str, ModelChoice, bool, Sequence[EncodedPair], Task], Any]
 
-_models: dict[str, Scorer | Embedder] = {}
+# A view is made again within milliseconds: enough for a slider that goes to and fro.
+MAX_VIEWS = 64
+
+Model = Scorer | Embedder
+
+_models: dict[str, tuple[ModelChoice, Model]] = {}
+_views: dict[tuple[str, ModelChoice], Model] = {}
 _numbers = itertools.count(1)
 
 
-def register(model: Scorer | Embedder) -> str:
-    """A key under which `forward` finds the model, also in a worker that is forked later."""
+def register(model: Model, choice: ModelChoice) -> str:
+    """A key under which `forward` finds the model that came of this choice, also in a worker that is forked later."""
     key = str(next(_numbers))
-    _models[key] = model
+    _models[key] = choice, model
     return key
 
 
 def unregister(key: str) -> None:
     _models.pop(key, None)
+    for view in [view for view in list(_views) if view[0] == key]:
+        _views.pop(view, None)
 
 
-def forward(key: str, choice: ModelChoice, offline: bool, encoded: Sequence[EncodedPair]) -> Any:
+def view(key: str, choice: ModelChoice) -> Model:
+    """The registered model, read as this choice says.
+
+    Raises:
+        PlaygroundError: it cannot be read so.
+    """
+    loaded, model = _models[key]
+    if choice == loaded:
+        return model
+    found = _views.pop((key, choice), None) or model.view(choice)
+    _views[key, choice] = found
+    # No lock: a worker that is forked while another thread holds it would wait for ever.
+    for old in list(_views)[:-MAX_VIEWS]:
+        _views.pop(old, None)
+    return found
+
+
+def forward(key: str, choice: ModelChoice, offline: bool, encoded: Sequence[EncodedPair], task: Task = "scored") -> Any:
     """One batch, through `spaces.GPU` where the model lives on a ZeroGPU.
 
+    Args:
+        choice: what the model was registered with, or another way to read the same weights.
+
     Returns:
-        a list of logits for a choice of kind reranker, (len(encoded), dim) float32 vectors for an embedder.
+        (the answer, how many tokens went through the model for it). The answer is
+        a list of logits for a choice of kind reranker, (len(encoded), dim) float32 vectors for an embedder; what
+        `ScoresByLayer.by_layer` returns where that is the task.
 
     Raises:
         PlaygroundError: what the model raised.
     """
-    on_gpu = _models[key].spec.device == "cuda"
-    answer = (_forward_on_gpu if on_gpu else _forward)(key, choice, offline, encoded)
+    on_gpu = _models[key][1].spec.device == "cuda"
+    answer = (_forward_on_gpu if on_gpu else _forward)(key, choice, offline, encoded, task)
     if isinstance(answer, PlaygroundError):
         raise answer
-    return answer
+    return cast("tuple[Any, int]", answer)
 
 
-def load(choice: ModelChoice, *, offline: bool, on_progress: Callable[[Phase, int, int], None] | None) -> Any:
+def load(
+    choice: ModelChoice,
+    *,
+    offline: bool,
+    on_progress: Callable[[Phase, int, int], None] | None,
+    **weights: Any,
+) -> Any:
     """The reranker or embedder that is chosen, from the Hub, a folder or the built-ins.
+
+    Args:
+        weights: `weights_of`, a loaded model of the same checkpoint, where there is one.
 
     Raises:
         PlaygroundError: it cannot be found or loaded.
@@ -64,16 +105,25 @@ def load(choice: ModelChoice, *, offline: bool, on_progress: Callable[[Phase, in
     # At the first load only: torch takes seconds to import, and the page is up before.
     loading = import_module("playground.models.loading")
     make = loading.load_embedder if choice.kind == "embedder" else loading.load_scorer
-    return make(choice, offline=offline, on_progress=on_progress)
+    return make(choice, offline=offline, on_progress=on_progress, **weights)
 
 
-def _forward(key: str, choice: ModelChoice, offline: bool, encoded: Sequence[EncodedPair]) -> Any:
+def _forward(
+    key: str, choice: ModelChoice, offline: bool, encoded: Sequence[EncodedPair], task: Task = "scored"
+) -> Any:
     try:
         if key not in _models:
-            _models[key] = load(choice, offline=offline, on_progress=None)
+            _models[key] = choice, load(choice, offline=offline, on_progress=None)
+        model = view(key, choice)
+        answer: Any
         if choice.kind == "embedder":
-            return cast(Embedder, _models[key]).vectors(encoded)
-        return cast(Scorer, _models[key]).logits(encoded)
+            answer = cast(Embedder, model).vectors(encoded)
+        elif task == "by_layer":
+            answer = cast(ScoresByLayer, model).by_layer(encoded)
+        else:
+            answer = cast(Scorer, model).logits(encoded)
+        n_read = getattr(model, "n_read", None) if task == "scored" else None
+        return answer, sum(len(each.input_ids) for each in encoded) if n_read is None else n_read
     except PlaygroundError as error:
         return error
 

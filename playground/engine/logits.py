@@ -52,14 +52,15 @@ class Logits:
         ):
             for pair, logit in zip(batch, logits, strict=True):
                 self.known |= dict.fromkeys(copies[keys[pair]], logit)
-                self.n_tokens += len(encoded[pair].input_ids)
             self._cache.put((keys[pair], logit) for pair, logit in zip(batch, logits, strict=True))
             yield
 
     def _forward(
         self, batch: Sequence[int], encoded: Mapping[int, EncodedPair], passage_id: Callable[[int], str | None]
     ) -> list[float]:
+        before = self._lease.n_tokens
         logits = [float32(logit) for logit in self._lease.logits([encoded[pair] for pair in batch])]
+        self.n_tokens += self._lease.n_tokens - before
         for pair, logit in zip(batch, logits, strict=True):
             if not math.isfinite(logit):
                 raise ModelBroken(

@@ -1,4 +1,4 @@
-"""Loaded models: each loaded once, shared by all visitors, the least recently used out first."""
+"""Loaded models: each loaded once, shared by all visitors and by all ways to read it, least recently used out first."""
 
 from __future__ import annotations
 
@@ -8,15 +8,27 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from playground.core.errors import OutOfMemory, PlaygroundError
 from playground.core.protocols import Embedder, Scorer
-from playground.core.scales import COSINE, Scale
-from playground.core.types import Check, EncodedPair, ModelChoice, ModelSpec, Phase
+from playground.core.types import EncodedPair, ModelChoice, Phase
 from playground.engine import gpu_worker
 from playground.engine.budget import Budgets
+from playground.engine.loaded import (
+    Entry,
+    Load,
+    LoadedModel,
+    Loading,
+    Model,
+    OnProgress,
+    View,
+    as_read,
+    is_twin,
+    scale_of,
+    weights_of,
+)
 from playground.engine.warnings import of_checks
 from playground.models.memory import memory_mib
 
@@ -30,94 +42,64 @@ SHARE_OF_MEMORY = 0.5
 # How soon a waiting visitor hears of the load's progress or is let go by Stop.
 POLL_SECONDS = 0.05
 
-OnProgress = Callable[[Phase, int, int], None]
-Model = Scorer | Embedder
 S = TypeVar("S")
-M = TypeVar("M", covariant=True)
 
 log = logging.getLogger(__name__)
 
 
-class Load(Protocol[M]):
-    """How a choice becomes a loaded model: `playground.models.loading`."""
-
-    def __call__(self, choice: ModelChoice, *, offline: bool, on_progress: OnProgress | None) -> M: ...
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedModel:
-    """One line of the Models view.
+class Lease:
+    """A model in use: it stays loaded until `release`. Use it as a context manager.
 
     Attributes:
-        last_used: seconds since the epoch.
+        n_tokens: that went through the model on this lease, without padding.
     """
 
-    spec: ModelSpec
-    scale: Scale
-    checks: tuple[Check, ...]
-    memory_mib: float
-    in_use: bool
-    last_used: float
-
-
-@dataclass(eq=False)
-class _Entry:
-    """A loaded model. The counters belong to the pool's lock; `busy` is held during a forward pass."""
-
-    model: Model
-    worker_key: str
-    busy: threading.Lock = field(default_factory=threading.Lock)
-    n_users: int = 0
-    unload_asked: bool = False
-    last_used: float = field(default_factory=time.time)
-    # monotonic order of use: the clock may stand still between two uses
-    turn: int = 0
-
-
-class Lease:
-    """A model in use: it stays loaded until `release`. Use it as a context manager."""
-
-    def __init__(self, pool: ModelPool, entry: _Entry, choice: ModelChoice, replaced: tuple[str, ...]) -> None:
+    def __init__(self, pool: ModelPool, view: View, choice: ModelChoice) -> None:
         self._pool = pool
-        self._entry: _Entry | None = entry
+        self._entry: Entry | None = view.entry
         self.choice = choice
         self.budgets = pool.budgets
+        self.n_tokens = 0
         try:
-            self._model = _limited(entry.model, choice)
+            self.model = _limited(gpu_worker.view(view.entry.worker_key, as_read(choice)), choice)
         except BaseException:
             self.release()
             raise
-        self.spec = replace(self._model.spec, replaced=(*replaced, *of_checks(entry.model.checks)))
-        self.scale = _scale(entry.model)
-        self.memory_mib = entry.model.memory_mib
+        self.spec = replace(self.model.spec, replaced=(*view.spec.replaced, *of_checks(view.checks)))
+        self.scale = view.scale
+        self.memory_mib = view.entry.model.memory_mib
 
     def encode(self, query: str, passages: Sequence[str], instruction: str | None) -> list[EncodedPair]:
         """As `Scorer.encode`; the model is a reranker."""
-        return cast(Scorer, self._model).encode(query, passages, instruction)
+        return cast(Scorer, self.model).encode(query, passages, instruction)
 
     def encode_texts(self, texts: Sequence[str], instruction: str) -> list[EncodedPair]:
         """As `Embedder.encode`; the model is an embedder."""
-        return cast(Embedder, self._model).encode(texts, instruction)
+        return cast(Embedder, self.model).encode(texts, instruction)
 
     @property
     def query_instruction(self) -> str:
         """As `Scorer.query_instruction` and `Embedder.query_instruction`."""
-        return self._model.query_instruction
+        return self.model.query_instruction
 
     def logits(self, pairs: Sequence[EncodedPair]) -> list[float]:
         """One forward pass of a reranker, alone on this model."""
-        return cast("list[float]", self._forward(pairs))
+        return cast("list[float]", self.forward(pairs))
 
     def vectors(self, texts: Sequence[EncodedPair]) -> NDArray[np.float32]:
         """One forward pass of an embedder, alone on this model: (len(texts), dim)."""
-        return cast("NDArray[np.float32]", self._forward(texts))
+        return cast("NDArray[np.float32]", self.forward(texts))
 
-    def _forward(self, encoded: Sequence[EncodedPair]) -> object:
+    def forward(self, encoded: Sequence[EncodedPair], task: gpu_worker.Task = "scored") -> object:
         entry = self._entry
         if entry is None:
             raise RuntimeError("this lease was released")
         with entry.busy:
-            return gpu_worker.forward(entry.worker_key, _weights(self.choice), self._pool.offline, encoded)
+            answer, n_tokens = gpu_worker.forward(
+                entry.worker_key, as_read(self.choice), self._pool.offline, encoded, task
+            )
+        self.n_tokens += n_tokens
+        return answer
 
     def make_room(self) -> None:
         """Drops every model that nobody uses."""
@@ -133,24 +115,6 @@ class Lease:
 
     def __exit__(self, *raised: object) -> None:
         self.release()
-
-
-@dataclass(eq=False)
-class Loading:
-    """One load under way, or over. Everyone who waits for it gets the model or the same error.
-
-    Attributes:
-        kept: goes on when nobody waits for it any more.
-    """
-
-    choice: ModelChoice
-    kept: bool = False
-    progress: tuple[Phase, int, int] = ("resolve", 0, 0)
-    over: threading.Event = field(default_factory=threading.Event)
-    n_waiting: int = 0
-    entry: _Entry | None = None
-    replaced: tuple[str, ...] = ()
-    error: BaseException | None = None
 
 
 class ModelPool:
@@ -175,8 +139,8 @@ class ModelPool:
         self._load_embedder = load_embedder
         self._limit_mib = memory_limit_mib
         self._lock = threading.Lock()
-        self._entries: list[_Entry] = []
-        self._found: dict[ModelChoice, tuple[_Entry, tuple[str, ...]]] = {}
+        self._entries: list[Entry] = []
+        self._found: dict[ModelChoice, View] = {}
         self._loading: dict[ModelChoice, Loading] = {}
         self._turn = 0
 
@@ -197,10 +161,7 @@ class ModelPool:
         if stop.is_set():
             return None
         with self._lock:
-            job = self._job(choice)
-            job.n_waiting += 1
-            if job.entry is not None:
-                job.entry.n_users += 1
+            job = self._joined(self._job(choice))
         said = None
         taken = False
         try:
@@ -219,10 +180,10 @@ class ModelPool:
             # Each waiter raises its own copy: a traceback belongs to one thread.
             error = copy.copy(job.error) if isinstance(job.error, PlaygroundError) else job.error
             raise error from job.error.__cause__
-        assert job.entry is not None
+        assert job.view is not None
         with self._lock:
-            self._mark_used(job.entry)
-        return Lease(self, job.entry, choice, job.replaced)
+            self._mark_used(job.view.entry, job.view)
+        return Lease(self, job.view, choice)
 
     def preload(self, choice: ModelChoice) -> None:
         """Loads in the background. An error shows when the model is used."""
@@ -230,38 +191,28 @@ class ModelPool:
             self._job(choice).kept = True
 
     def peek(self, choice: ModelChoice) -> Lease | None:
-        """The model if it is loaded, else None. Loads nothing.
+        """The model if its weights are loaded, else None. Loads and checks nothing.
 
         Raises:
-            InvalidInput: a maximum length that the model does not allow.
+            InvalidInput: an option or a maximum length that the model does not allow.
         """
         with self._lock:
-            found = self._found.get(_weights(choice))
-            if found is None:
+            same = (self._found[other] for other in self._found if weights_of(other) == weights_of(choice))
+            view = self._found.get(as_read(choice)) or next(same, None)
+            if view is None:
                 return None
-            found[0].n_users += 1
-        return Lease(self, found[0], choice, found[1])
+            view.entry.n_users += 1
+        return Lease(self, view, choice)
 
     def loaded(self) -> tuple[LoadedModel, ...]:
         """What is in memory, last used first."""
         with self._lock:
-            entries = sorted(self._entries, key=lambda entry: -entry.turn)
-            return tuple(
-                LoadedModel(
-                    spec=entry.model.spec,
-                    scale=_scale(entry.model),
-                    checks=entry.model.checks,
-                    memory_mib=entry.model.memory_mib,
-                    in_use=entry.n_users > 0,
-                    last_used=entry.last_used,
-                )
-                for entry in entries
-            )
+            return tuple(map(self._loaded, sorted(self._entries, key=lambda entry: -entry.turn)))
 
     def unload(self, fingerprint: str) -> None:
-        """Drops the models with these weights; one in use goes as soon as its users are done."""
+        """Drops the weights that were read so; those in use go as soon as their users are done."""
         with self._lock:
-            for entry in [entry for entry in self._entries if entry.model.spec.fingerprint == fingerprint]:
+            for entry in {view.entry for view in self._found.values() if view.spec.fingerprint == fingerprint}:
                 entry.unload_asked = True
                 if entry.n_users == 0:
                     self._drop(entry)
@@ -274,18 +225,47 @@ class ModelPool:
                 self._drop(entry)
         gc.collect()
 
+    def _loaded(self, entry: Entry) -> LoadedModel:
+        views = sorted((view for view in self._found.values() if view.entry is entry), key=lambda view: -view.turn)
+        # Two choices may come to one: `auto` and the device it settles on.
+        fingerprints = [view.spec.fingerprint for view in views]
+        last, *others = (view for place, view in enumerate(views) if view.spec.fingerprint not in fingerprints[:place])
+        return LoadedModel(
+            spec=last.spec,
+            scale=last.scale,
+            checks=last.checks,
+            memory_mib=entry.model.memory_mib,
+            in_use=entry.n_users > 0,
+            last_used=entry.last_used,
+            others=tuple(view.spec for view in others),
+        )
+
     def _job(self, choice: ModelChoice) -> Loading:
-        choice = _weights(choice)
-        found = self._found.get(choice)
-        if found is not None:
-            job = Loading(choice)
-            job.entry, job.replaced = found
-            job.over.set()
-            return job
+        choice = as_read(choice)
+        if choice in self._found:
+            return self._over(choice)
         if choice not in self._loading:
-            job = self._loading[choice] = Loading(choice)
+            job = self._loading[choice] = Loading(choice, behind=self._behind(choice))
             threading.Thread(target=self._run, args=(job,), name=f"load {choice.model_id}", daemon=True).start()
         return self._loading[choice]
+
+    def _over(self, choice: ModelChoice) -> Loading:
+        job = Loading(choice, view=self._found[choice])
+        job.over.set()
+        return job
+
+    def _behind(self, choice: ModelChoice) -> Loading | None:
+        """What brings these weights, or has brought them."""
+        same = [other for other in (*self._found, *reversed(self._loading)) if weights_of(other) == weights_of(choice)]
+        if not same:
+            return None
+        return self._joined(self._over(same[0]) if same[0] in self._found else self._loading[same[0]])
+
+    def _joined(self, job: Loading) -> Loading:
+        job.n_waiting += 1
+        if job.view is not None:
+            job.view.entry.n_users += 1
+        return job
 
     def _run(self, job: Loading) -> None:
         def note(phase: Phase, done: int, total: int) -> None:
@@ -294,8 +274,13 @@ class ModelPool:
                 raise _NobodyWaitsError
 
         try:
-            model = self._load_with_room(job.choice, note)
-            self._keep(job, model)
+            entry = self._await_weights(job)
+            if entry is None:
+                self._keep(job, self._load(job.choice, note), None)
+            else:
+                with entry.busy:
+                    model = self._load(job.choice, note, weights_of=entry.model)
+                self._keep(job, model, entry)
         except BaseException as error:
             if not isinstance(error, PlaygroundError | _NobodyWaitsError):
                 log.exception("loading %s failed", job.choice.model_id)
@@ -304,13 +289,24 @@ class ModelPool:
             with self._lock:
                 self._forget(job)
             job.over.set()
+            if job.behind is not None:
+                self._abandon(job.behind)
+
+    def _await_weights(self, job: Loading) -> Entry | None:
+        """The weights, where another load brings them; None where that failed, for a reason that may be its own."""
+        before = job.behind
+        while before is not None and not before.over.wait(POLL_SECONDS):
+            job.progress = before.progress
+            if self._nobody_waits(job):
+                raise _NobodyWaitsError
+        return None if before is None or before.view is None else before.view.entry
 
     def _abandon(self, job: Loading) -> None:
         with self._lock:
             job.n_waiting -= 1
-            entry = job.entry
-        if entry is not None:
-            self._release(entry)
+            view = job.view
+        if view is not None:
+            self._release(view.entry)
 
     def _nobody_waits(self, job: Loading) -> bool:
         with self._lock:
@@ -324,31 +320,30 @@ class ModelPool:
         if self._loading.get(job.choice) is job:
             del self._loading[job.choice]
 
-    def _load_with_room(self, choice: ModelChoice, note: OnProgress) -> Model:
+    def _load(self, choice: ModelChoice, note: OnProgress, **weights: Model) -> Model:
         load: Callable[..., Model] = self._load_embedder if choice.kind == "embedder" else self._load_scorer
         try:
-            return load(choice, offline=self.offline, on_progress=note)
+            return load(choice, offline=self.offline, on_progress=note, **weights)
         except OutOfMemory:
             self.unload_idle()
-            return load(choice, offline=self.offline, on_progress=note)
+            return load(choice, offline=self.offline, on_progress=note, **weights)
 
-    def _keep(self, job: Loading, model: Model) -> None:
+    def _keep(self, job: Loading, model: Model, entry: Entry | None) -> None:
+        """Args: entry: whose weights the model shares."""
         spec = model.spec
         limit_mib = memory_mib(spec.device) * SHARE_OF_MEMORY if self._limit_mib is None else self._limit_mib
         with self._lock:
-            # `auto` and the device it settles on are two choices of one model.
-            entry = next((entry for entry in self._entries if _same(entry.model.spec, spec)), None)
+            entry = entry or next((entry for entry in self._entries if is_twin(entry.model, model, job.choice)), None)
             if entry is None:
-                entry = _Entry(model, gpu_worker.register(model))
+                entry = Entry(model, gpu_worker.register(model, job.choice))
                 self._entries.append(entry)
             entry.n_users += job.n_waiting
             entry.unload_asked = False
-            self._mark_used(entry)
-            self._found[job.choice] = (entry, spec.replaced)
-            job.entry, job.replaced = entry, spec.replaced
+            job.view = self._found[job.choice] = View(entry, spec, scale_of(model), model.checks)
+            self._mark_used(entry, job.view)
             self._evict(spec.device, limit_mib, keep=entry)
 
-    def _evict(self, device: str, limit_mib: float, keep: _Entry) -> None:
+    def _evict(self, device: str, limit_mib: float, keep: Entry) -> None:
         here = [entry for entry in self._entries if entry.model.spec.device == device]
         total = sum(entry.model.memory_mib for entry in here)
         for entry in sorted(here, key=lambda entry: entry.turn):
@@ -358,43 +353,31 @@ class ModelPool:
                 total -= entry.model.memory_mib
                 self._drop(entry)
 
-    def _drop(self, entry: _Entry) -> None:
+    def _drop(self, entry: Entry) -> None:
         self._entries.remove(entry)
-        self._found = {choice: found for choice, found in self._found.items() if found[0] is not entry}
+        self._found = {choice: view for choice, view in self._found.items() if view.entry is not entry}
         gpu_worker.unregister(entry.worker_key)
 
-    def _release(self, entry: _Entry) -> None:
+    def _release(self, entry: Entry) -> None:
         with self._lock:
             entry.n_users -= 1
-            self._mark_used(entry)
+            self._mark_used(entry, None)
             if entry.unload_asked and entry.n_users == 0 and entry in self._entries:
                 self._drop(entry)
 
-    def _mark_used(self, entry: _Entry) -> None:
+    def _mark_used(self, entry: Entry, view: View | None) -> None:
         self._turn += 1
         entry.turn, entry.last_used = self._turn, time.time()
+        if view is not None:
+            view.turn = self._turn
 
 
 class _NobodyWaitsError(Exception):
     """Ends a download from inside its progress callback."""
 
 
-def _weights(choice: ModelChoice) -> ModelChoice:
-    """The part of a choice that decides which weights are loaded, and how; the rest costs no load."""
-    return replace(choice, max_length=None, truncation="only_second", batch_tokens=None)
-
-
 def _limited(model: Model, choice: ModelChoice) -> Model:
     same_length = choice.max_length in (None, model.spec.max_length)
     if same_length and choice.truncation == model.spec.truncation:
         return model
-    return model.limited(choice.max_length, choice.truncation)
-
-
-def _scale(model: Model) -> Scale:
-    return COSINE if model.spec.kind == "embedder" else cast(Scorer, model).scale
-
-
-def _same(one: ModelSpec, other: ModelSpec) -> bool:
-    """Whether two specs run the same numbers, whatever was asked for."""
-    return replace(one, replaced=()) == replace(other, replaced=())
+    return model.view(choice)

@@ -22,17 +22,20 @@ class AnsweringModel(LocalModel[PromptEncoder]):
 
     Args:
         model: without its head over the vocabulary.
-        answer: (dim,) in fp32: the head's row of "yes" less that of "no".
+        answers: (dim,) in fp32: the head's row of "yes" less that of "no"; a family that has several stacks them.
     """
 
     def __init__(
-        self, model: Any, encoder: PromptEncoder, spec: ModelSpec, resolved: Resolved, answer: torch.Tensor
+        self, model: Any, encoder: PromptEncoder, spec: ModelSpec, resolved: Resolved, answers: torch.Tensor
     ) -> None:
+        self._answers = answers
         super().__init__(model, encoder, spec, resolved)
         prompt = PROMPTS[resolved.prompt]
         self.scale = prompt.scale
         self.query_instruction = prompt.instruction
-        self._answer = answer
+
+    def _settle(self) -> None:
+        self._answer = self._answers
 
     @classmethod
     def load(
@@ -52,12 +55,10 @@ class AnsweringModel(LocalModel[PromptEncoder]):
         """
         encoder = pretrained.load_prompt_encoder(resolved, choice)
         with pretrained.out_of_memory_named(0):
-            model, head = cls._open(resolved, pretrained.DTYPES[precision])
-            answer = answer_direction(head, encoder.answers).to(device)
-            del head
+            model, answers = cls._open(resolved, pretrained.DTYPES[precision], encoder.answers)
             model.to(device)
         spec = as_run(resolved, choice, device, precision, encoder.max_length, replaced)
-        return cls(model, encoder, spec, resolved, answer)
+        return cls(model, encoder, spec, resolved, answers.to(device))
 
     def encode(self, query: str, passages: Sequence[str], instruction: str | None = None) -> list[EncodedPair]:
         """The exact ids the model is fed: the prompt with the pair in it."""
@@ -78,8 +79,12 @@ class AnsweringModel(LocalModel[PromptEncoder]):
 
     @staticmethod
     @abstractmethod
-    def _open(resolved: Resolved, dtype: torch.dtype) -> tuple[torch.nn.Module, torch.Tensor]:
-        """(the model without its head, the head: (vocabulary or labels, dim)), on the CPU."""
+    def _open(resolved: Resolved, dtype: torch.dtype, answers: Sequence[int]) -> tuple[torch.nn.Module, torch.Tensor]:
+        """(the model without its head, what its answer is multiplied with), on the CPU.
+
+        Args:
+            answers: ids of "yes" and "no", as far as the prompt names them.
+        """
 
     @abstractmethod
     def _answering(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:

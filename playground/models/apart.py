@@ -61,12 +61,14 @@ class ReadsApart(LocalModel[Encoder], ABC, Generic[Reading]):
             return []
         with pretrained.out_of_memory_named(len(pairs)), torch.inference_mode():
             split = [_split(pair) for pair in pairs]
+            self.n_read = sum(len(passage) for _, passage in split)
             passages = self._read([passage for _, passage in split], is_query=False)
             return [(self._asked(query), passage) for (query, _), passage in zip(split, passages, strict=True)]
 
     def _asked(self, query: Ids) -> Reading:
         if self._query is None or self._query[0] != query:
             self._query = (query, self._read([query], is_query=True)[0])
+            self.n_read = (self.n_read or 0) + len(query)
         reading: Reading = self._query[1]
         return reading
 

@@ -33,9 +33,11 @@ class BiEncoder(LocalModel[Encoder]):
 
     def __init__(self, model: Any, encoder: Encoder, spec: ModelSpec, resolved: Resolved) -> None:
         super().__init__(model, encoder, spec, resolved)
-        self.query_instruction = resolved.prompts.query
         self._dense = torch.nn.Sequential(*(_opened(resolved, step) for step in resolved.dense)).to(spec.device)
         self.memory_mib += pretrained.memory_mib(self._dense)
+
+    def _settle(self) -> None:
+        self.query_instruction = self.resolved.prompts.query
 
     @classmethod
     def load(

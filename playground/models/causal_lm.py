@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 import transformers
 
+from playground.core.errors import OutOfMemory
+from playground.core.types import EncodedPair
 from playground.models import pretrained
-from playground.models.answers import AnsweringModel
+from playground.models.answers import AnsweringModel, answer_direction
 from playground.models.bi_encoder import pool
+from playground.models.prefix import Prefix, behind, is_shared, prefix_of
 from playground.models.resolve import Resolved
 
 
 class CausalLM(AnsweringModel):
     """A decoder whose next token is the answer."""
 
+    # What the texts that were read last began with. A forward pass is under the model's lock.
+    _prefix: Prefix | None = None
+
+    def _settle(self) -> None:
+        super()._settle()
+        self._prefix = None
+
+    def logits(self, pairs: Sequence[EncodedPair]) -> list[float]:
+        """As `AnsweringModel.logits`; what the pairs begin with, up to the passage, goes through the model once.
+
+        Raises:
+            OutOfMemory: this batch does not fit; what was remembered is let go.
+        """
+        try:
+            return super().logits(pairs)
+        except OutOfMemory:
+            self._prefix = None
+            raise
+
     @staticmethod
-    def _open(resolved: Resolved, dtype: torch.dtype) -> tuple[torch.nn.Module, torch.Tensor]:
+    def _open(resolved: Resolved, dtype: torch.dtype, answers: Sequence[int]) -> tuple[torch.nn.Module, torch.Tensor]:
         classifier = resolved.architecture.endswith("ForSequenceClassification")
         auto = transformers.AutoModelForSequenceClassification if classifier else transformers.AutoModelForCausalLM
         model: Any = pretrained.load_weights(auto, resolved, dtype)
-        return model.base_model, (model.score if classifier else model.get_output_embeddings()).weight
+        head = (model.score if classifier else model.get_output_embeddings()).weight
+        return model.base_model, answer_direction(head, answers)
 
     def _answering(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """The last hidden state.
@@ -29,5 +53,12 @@ class CausalLM(AnsweringModel):
         Padded on the right and without a mask, which changes nothing: what comes later cannot reach the last token of
         the prompt.
         """
-        hidden = self._model(input_ids=inputs["input_ids"], use_cache=False).last_hidden_state
-        return pool(hidden, inputs["attention_mask"], "last")
+        ids, mask, model = inputs["input_ids"], inputs["attention_mask"], self._model
+        n_new = 0
+        if is_shared(model.config):
+            self._prefix, n_new = prefix_of(model, ids, int(mask.sum(dim=1).min()), self._prefix)
+        n_shared = 0 if self._prefix is None else len(self._prefix.ids)
+        self.n_read = n_new + int(mask[:, n_shared:].sum())
+        if self._prefix is None:
+            return pool(model(input_ids=ids, use_cache=False).last_hidden_state, mask, "last")
+        return pool(behind(model, ids, self._prefix), mask[:, n_shared:], "last")

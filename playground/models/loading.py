@@ -10,7 +10,7 @@ from playground.core.protocols import Embedder, Scorer
 from playground.core.types import ModelChoice
 from playground.models import FAMILIES, checks
 from playground.models.devices import settle
-from playground.models.resolve import OnProgress, Resolved, resolve
+from playground.models.resolve import OnProgress, resolve
 
 # transformers puts another module in its own place while it is imported: a second thread that imports it meanwhile
 # keeps the first one, which has no classes, for the life of the process.
@@ -18,11 +18,17 @@ _importing = threading.Lock()
 
 
 def load_scorer(
-    choice: ModelChoice, *, offline: bool = False, on_progress: OnProgress | None = None, run_checks: bool = True
+    choice: ModelChoice,
+    *,
+    offline: bool = False,
+    on_progress: OnProgress | None = None,
+    run_checks: bool = True,
+    weights_of: Any = None,
 ) -> Scorer:
     """A reranker ready to score.
 
     Args:
+        weights_of: a loaded model of the same checkpoint: nothing is loaded, its weights are read as chosen now.
         on_progress: told the phase, and in phase "download" the bytes done and in total. What it raises ends the load.
         run_checks: False leaves out the canary, for a checkpoint of random weights.
 
@@ -30,29 +36,34 @@ def load_scorer(
         ModelError: any of its kinds; see `resolve`, `settle`, the family's `load` and `checks.check_scorer`.
         InvalidInput: a maximum length that the model does not allow.
     """
-    scorer, resolved = _load(choice, offline, on_progress)
+    scorer = _load(choice, offline, on_progress) if weights_of is None else weights_of.view(choice)
     if run_checks:
         _tell(on_progress, "check")
-        scorer.checks = checks.check_scorer(scorer, resolved.entry)
+        scorer.checks = checks.check_scorer(scorer, scorer.resolved.entry)
     return cast(Scorer, scorer)
 
 
 def load_embedder(
-    choice: ModelChoice, *, offline: bool = False, on_progress: OnProgress | None = None, run_checks: bool = True
+    choice: ModelChoice,
+    *,
+    offline: bool = False,
+    on_progress: OnProgress | None = None,
+    run_checks: bool = True,
+    weights_of: Any = None,
 ) -> Embedder:
     """An embedder ready to make vectors. Arguments and errors as `load_scorer`."""
-    embedder, resolved = _load(choice, offline, on_progress)
+    embedder = _load(choice, offline, on_progress) if weights_of is None else weights_of.view(choice)
     if run_checks:
         _tell(on_progress, "check")
-        embedder.checks = checks.check_embedder(embedder, resolved.entry)
+        embedder.checks = checks.check_embedder(embedder, embedder.resolved.entry)
     return cast(Embedder, embedder)
 
 
-def _load(choice: ModelChoice, offline: bool, on_progress: OnProgress | None) -> tuple[Any, Resolved]:
+def _load(choice: ModelChoice, offline: bool, on_progress: OnProgress | None) -> Any:
     device, precision, replaced = settle(choice.device, choice.precision)
     resolved = resolve(choice, offline=offline, on_progress=on_progress)
     _tell(on_progress, "load")
-    return family(resolved.family).load(resolved, choice, device, precision, replaced), resolved
+    return family(resolved.family).load(resolved, choice, device, precision, replaced)
 
 
 def family(name: str) -> Any:

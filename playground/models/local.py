@@ -9,11 +9,13 @@ from typing import Any, Generic, Self, TypeVar
 
 import torch
 
-from playground.core.types import Check, EncodedPair, ModelSpec, Truncation
+from playground.core.types import Check, EncodedPair, ModelChoice, ModelSpec
 from playground.models import pretrained
 from playground.models.encoding import Encoder
+from playground.models.named import split
 from playground.models.prompted import PromptEncoder
-from playground.models.resolve import Resolved
+from playground.models.resolve import Resolved, reread
+from playground.models.spec import as_reread
 
 E = TypeVar("E", Encoder, PromptEncoder)
 
@@ -29,6 +31,8 @@ class LocalModel(Generic[E]):
     """
 
     checks: tuple[Check, ...] = ()
+    # Tokens that went through the model in its last forward pass, without padding; None where it was all of each text.
+    n_read: int | None = None
 
     def __init__(self, model: Any, encoder: E, spec: ModelSpec, resolved: Resolved) -> None:
         self.spec = spec
@@ -36,18 +40,27 @@ class LocalModel(Generic[E]):
         self.memory_mib = pretrained.memory_mib(model)
         self._model = model
         self._encoder: E = encoder
+        self._settle()
 
-    def limited(self, max_length: int | None, truncation: Truncation) -> Self:
-        """The same weights with another length limit; shares memory with this one.
+    def view(self, choice: ModelChoice) -> Self:
+        """The same weights, read as this choice says; shares memory with this one.
 
         Raises:
-            InvalidInput: a maximum length that the model does not allow.
+            InvalidInput: an option or a maximum length that the model does not allow.
+            ModelBroken: its files are not those that were loaded.
         """
-        length = pretrained.max_length(self.resolved, max_length)
         other = copy.copy(self)
-        other._encoder = self._encoder.limited(length, truncation)
-        other.spec = replace(self.spec, max_length=other._encoder.max_length, truncation=truncation)
+        if split(choice.model_id)[1:] != split(self.resolved.asked)[1:]:
+            other.resolved = reread(self.resolved, choice.model_id)
+            other.spec = as_reread(self.spec, self.resolved, other.resolved)
+            other._settle()
+        length = pretrained.max_length(other.resolved, choice.max_length)
+        other._encoder = self._encoder.limited(length, choice.truncation)
+        other.spec = replace(other.spec, max_length=other._encoder.max_length, truncation=choice.truncation)
         return other
+
+    def _settle(self) -> None:
+        """Sets what depends on how the id says that the weights are read."""
 
     def _inputs(self, encoded: Sequence[EncodedPair]) -> dict[str, torch.Tensor]:
         pad_id = self._model.config.pad_token_id

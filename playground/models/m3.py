@@ -49,9 +49,11 @@ class M3(ReadsApart[Reading]):
         self, model: Any, encoder: Encoder, spec: ModelSpec, resolved: Resolved, weightless: frozenset[int]
     ) -> None:
         super().__init__(model, encoder, spec, resolved)
-        self.weights = modes.weights_of(split(resolved.model_id).mode)
-        self.scale = modes.scale_of(self.weights)
         self._weightless = weightless
+
+    def _settle(self) -> None:
+        self.weights = modes.weights_of(split(self.resolved.model_id).mode)
+        self.scale = modes.scale_of(self.weights)
 
     @classmethod
     def load(

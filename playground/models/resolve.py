@@ -19,7 +19,7 @@ from playground.models.embedder_files import NO_PROMPTS, Dense, Pooling, Prompts
 from playground.models.heads import Label, label_names, relevant_label
 from playground.models.kinds import Found, refuse_remote_code, wrong_kind
 from playground.models.kinds import kind_of as found_of
-from playground.models.layers import Depth
+from playground.models.layers import Depth, depths_of
 from playground.models.named import Named, is_folder, split
 from playground.models.small_files import read_json
 from playground.models.weights import TensorInfo, read_header, weight_files
@@ -40,6 +40,7 @@ class Resolved:
     """A model on disk that may be loaded.
 
     Attributes:
+        asked: what was typed; `model_id` says what it came to.
         revision: commit of the Hub snapshot; None for a folder.
         entry: what the catalogue knows of it, if anything.
         weights: names of its safetensors files, relative to `folder`.
@@ -54,6 +55,7 @@ class Resolved:
         activation: class path that the files declare for display, e.g. "torch.nn.modules.linear.Identity".
     """
 
+    asked: str
     model_id: str
     folder: Path
     revision: str | None
@@ -99,6 +101,17 @@ def resolve(choice: ModelChoice, *, offline: bool = False, on_progress: OnProgre
     return inspect(choice, snapshot.folder, snapshot.revision, entry)
 
 
+def reread(resolved: Resolved, model_id: str) -> Resolved:
+    """What the same files are when they are read as this id says. Nothing is downloaded.
+
+    Raises:
+        InvalidInput, ModelUnsuitable: they cannot be read so.
+        ModelBroken: files that are damaged or gone.
+    """
+    entry = None if is_folder(model_id) else _entry(model_id)
+    return inspect(ModelChoice(model_id, kind=resolved.kind), resolved.folder, resolved.revision, entry)
+
+
 def kind_of(model_id: str, revision: str | None = None, *, offline: bool = False) -> Kind:
     """What a model is: from the catalogue, else from its own small files, which a Hub id may have to fetch.
 
@@ -141,10 +154,11 @@ def inspect(choice: ModelChoice, folder: Path, revision: str | None, entry: Cata
     if found.family == "cross_encoder":
         label = relevant_label(named.name, config, named.label)
         _require_head(choice.model_id, tensors, "classifier.", "score.")
-    if found.depth is not None:
-        _require_head(choice.model_id, tensors, found.depth.head)
+    for depth in depths_of(choice.model_id, config["architectures"][0], config, named):
+        _require_head(choice.model_id, tensors, depth.head)
     limit = _token_limit(folder, config)
     return Resolved(
+        asked=choice.model_id,
         model_id=_with_option(
             split(entry.id).name if entry else named.name, named, found.depth, label, len(label_names(config))
         ),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 import transformers
 
 from playground.models import pretrained
-from playground.models.answers import AnsweringModel
+from playground.models.answers import AnsweringModel, answer_direction
 from playground.models.resolve import Resolved
 
 
@@ -16,11 +17,11 @@ class Seq2Seq(AnsweringModel):
     """A T5 whose first token is the answer."""
 
     @staticmethod
-    def _open(resolved: Resolved, dtype: torch.dtype) -> tuple[torch.nn.Module, torch.Tensor]:
+    def _open(resolved: Resolved, dtype: torch.dtype, answers: Sequence[int]) -> tuple[torch.nn.Module, torch.Tensor]:
         model: Any = pretrained.load_weights(transformers.AutoModelForSeq2SeqLM, resolved, dtype)
-        head = model.get_output_embeddings().weight
+        answer = answer_direction(model.get_output_embeddings().weight, answers)
         model.set_output_embeddings(torch.nn.Identity())
-        return model, head
+        return model, answer
 
     def _answering(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         """The hidden state of the decoder's first step."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
+from playground.core.errors import ModelBroken
 from playground.core.types import ModelChoice, ModelSpec, PrecisionName
 from playground.models.fingerprint import fingerprint
 from playground.models.named import split
@@ -32,6 +34,28 @@ def as_run(
         truncation=choice.truncation,
         n_parameters=resolved.n_parameters,
         replaced=replaced,
+        passage_instruction=resolved.prompts.passage,
+    )
+
+
+def as_reread(spec: ModelSpec, loaded: Resolved, resolved: Resolved) -> ModelSpec:
+    """The spec of the same weights, read in another way.
+
+    Args:
+        loaded: what `spec` is of.
+
+    Raises:
+        ModelBroken: the files on disk are not those that were loaded.
+    """
+    if _fingerprint(loaded) != spec.fingerprint:
+        raise ModelBroken(
+            "The files of {model} have changed since they were loaded. Unload it under Models, then run again.",
+            model=split(spec.model_id).name,
+        )
+    return replace(
+        spec,
+        model_id=resolved.model_id,
+        fingerprint=_fingerprint(resolved),
         passage_instruction=resolved.prompts.passage,
     )
 

@@ -12,6 +12,7 @@ PLOTS: dict[str, str] = {
     "query_heatmap": "playground.plots.heatmap:draw_query",
     "passage_heatmap": "playground.plots.heatmap:draw_passages",
     "rank_shift": "playground.plots.rank_shift:draw",
+    "depth": "playground.plots.depth:draw",
     "score_percentiles": "playground.plots.score_percentiles:draw",
     "projection_map": "playground.plots.projection_map:draw",
     "background": "playground.plots.background:draw",

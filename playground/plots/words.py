@@ -36,6 +36,10 @@ class Words:
     passage: str = "passage {n}"
     shift_key: str = "blue: better in the last column than in the first · orange: worse · grey: the same"
     the_first: str = "{n} of {total} passages: the best of any model"
+    layer: str = "layer"
+    depth_key: str = (
+        "dotted: the layer chosen · coloured: the best three after the last layer · hollow: tied with another"
+    )
     not_scored: str = "not scored"
     percentile: str = "percentile within each model's own run (a place in this list, not relevance)"
     at_percentile: str = "percentile {percentile}"

@@ -18,10 +18,9 @@ from playground.core.types import (
     Progress,
     RerankRequest,
     RerankResult,
-    Truncation,
 )
 from playground.engine.engine import Engine
-from playground.engine.pool import OnProgress
+from playground.engine.loaded import OnProgress
 
 SEPARATOR = 0
 LIMIT = 128
@@ -53,10 +52,16 @@ class OverlapScorer:
         """Passages that went through."""
         return sum(self.batches)
 
-    def limited(self, max_length: int | None, truncation: Truncation) -> OverlapScorer:
-        if max_length is not None and max_length > LIMIT:
+    def view(self, choice: ModelChoice) -> OverlapScorer:
+        if choice.max_length is not None and choice.max_length > LIMIT:
             raise InvalidInput("{model} reads at most {limit} tokens.", model=self.spec.model_id, limit=LIMIT)
-        spec = replace(self.spec, max_length=max_length or SPEC.max_length, truncation=truncation)
+        spec = replace(
+            self.spec,
+            model_id=choice.model_id,
+            fingerprint=choice.model_id * 3,
+            max_length=choice.max_length or SPEC.max_length,
+            truncation=choice.truncation,
+        )
         return replace(self, spec=spec)
 
     def encode(self, query: str, passages: Sequence[str], instruction: str | None = None) -> list[EncodedPair]:
@@ -116,6 +121,7 @@ class Shelf:
     Attributes:
         gate: what a load waits for.
         change: what a new scorer is given; a scorer of one id keeps its weights whatever the settings.
+        views: what was read from weights in memory instead of being loaded.
     """
 
     change: dict[str, object] = field(default_factory=dict)
@@ -124,8 +130,19 @@ class Shelf:
     started: threading.Event = field(default_factory=threading.Event)
     loads: list[ModelChoice] = field(default_factory=list)
     scorers: dict[str, OverlapScorer] = field(default_factory=dict)
+    views: list[str] = field(default_factory=list)
 
-    def __call__(self, choice: ModelChoice, *, offline: bool, on_progress: OnProgress | None) -> OverlapScorer:
+    def __call__(
+        self,
+        choice: ModelChoice,
+        *,
+        offline: bool,
+        on_progress: OnProgress | None,
+        weights_of: OverlapScorer | None = None,
+    ) -> OverlapScorer:
+        if weights_of is not None:
+            self.views.append(choice.model_id)
+            return weights_of.view(choice)
         self.loads.append(choice)
         if on_progress is not None:
             on_progress("load", 1, 2)

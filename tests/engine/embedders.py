@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from playground.core.errors import InvalidInput, OutOfMemory
-from playground.core.types import Check, EncodedPair, ModelChoice, ModelSpec, Truncation
-from playground.engine.pool import OnProgress
+from playground.core.types import Check, EncodedPair, ModelChoice, ModelSpec
+from playground.engine.loaded import OnProgress
 from tests.engine.doubles import LIMIT, SPEC, token
 
 DIM = 64
@@ -34,10 +34,10 @@ class CountingEmbedder:
     def n_forwards(self) -> int:
         return sum(self.batches)
 
-    def limited(self, max_length: int | None, truncation: Truncation) -> CountingEmbedder:
-        if max_length is not None and max_length > LIMIT:
+    def view(self, choice: ModelChoice) -> CountingEmbedder:
+        if choice.max_length is not None and choice.max_length > LIMIT:
             raise InvalidInput("{model} reads at most {limit} tokens.", model=self.spec.model_id, limit=LIMIT)
-        spec = replace(self.spec, max_length=max_length or SPEC.max_length, truncation=truncation)
+        spec = replace(self.spec, max_length=choice.max_length or SPEC.max_length, truncation=choice.truncation)
         return replace(self, spec=spec)
 
     def encode(self, texts: Sequence[str], instruction: str = "") -> list[EncodedPair]:

@@ -10,7 +10,7 @@ from playground.core.errors import InvalidInput, ModelNotFound
 from playground.core.limits import Limits
 from playground.core.types import CompareProgress, Comparison, ModelChoice, RerankRequest
 from playground.engine.engine import Engine
-from playground.engine.pool import OnProgress
+from playground.engine.loaded import OnProgress
 from tests.checkpoints_apart import tiny_m3
 from tests.engine.doubles import CHOICE, OverlapScorer, Shelf, numbered, request_of
 from tests.engine.embedders import EMBED, EmbedderShelf

@@ -90,7 +90,7 @@ for _ in range(2):
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False, cwd=root
     )
-    assert done.stdout == "[1.0, -0.125] 2\n[1.0, -0.125] 2\n", done.stderr
+    assert done.stdout == "([1.0, -0.125], 6) 2\n([1.0, -0.125], 6) 2\n", done.stderr
 
 
 def test_an_error_of_ours_survives_pickling_with_its_template_and_values() -> None:

@@ -10,7 +10,7 @@ import pytest
 from playground.core.errors import InvalidInput, ModelNotFound, OutOfMemory
 from playground.core.types import ModelChoice, RerankResult
 from playground.engine.engine import Engine
-from playground.engine.pool import OnProgress
+from playground.engine.loaded import OnProgress
 from playground.models.memory import memory_mib
 from tests.engine.doubles import CHOICE, OverlapScorer, Shelf, numbered, request_of, run
 

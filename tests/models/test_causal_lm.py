@@ -299,7 +299,7 @@ def test_more_tokens_than_the_model_reads_are_refused_and_its_own_default_makes_
         load(folders["mxbai"], 2049)
     scorer = load(folders["mxbai"])
     assert max(len(pair.input_ids) for pair in scorer.encode(QUERIES[0], [LONG * 20])) == 2048
-    assert scorer.spec.max_length == scorer.limited(None, "only_second").spec.max_length < 2048
+    assert scorer.spec.max_length == scorer.view(ModelChoice(scorer.resolved.asked)).spec.max_length < 2048
 
 
 @pytest.mark.parametrize(("model", "token"), [("qwen3", "<|im_start|>"), ("qwen3", "yes"), ("gemma", "Yes")])

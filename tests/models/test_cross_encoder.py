@@ -143,7 +143,7 @@ def test_the_spec_says_what_ran(tiny_xlmr: Path) -> None:
 
 def test_another_limit_shares_the_weights(tiny_xlmr: Path) -> None:
     scorer: Any = load(tiny_xlmr)
-    other = scorer.limited(64, "longest_first")
+    other = scorer.view(ModelChoice(str(tiny_xlmr), max_length=64, truncation="longest_first"))
     assert (other.spec.max_length, other.spec.truncation, other.spec.fingerprint) == (
         64,
         "longest_first",

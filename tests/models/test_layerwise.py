@@ -164,12 +164,20 @@ def test_the_last_mean_is_of_what_is_left_and_query_and_prompt_stay() -> None:
 
 
 @pytest.mark.parametrize("library", MODELS)
-def test_the_layers_above_are_not_loaded(folders: dict[str, Path], library: str) -> None:
-    scorers = [load(folders[library], f"layer={layer}") for layer in (2, 4, 6)]
-    assert [len(scorer._model.layers) for scorer in scorers] == [2, 4, 6]
-    low, middle, high = (scorer.memory_mib for scorer in scorers)
-    assert high - middle == pytest.approx(middle - low)
-    assert {scorer.scale for scorer in scorers} == {LOGIT}
+def test_all_layers_are_loaded_and_only_those_up_to_the_chosen_one_run(folders: dict[str, Path], library: str) -> None:
+    scorer = load(folders[library], "layer=2")
+    views = [scorer.view(ModelChoice(f"{folders[library]}#layer={layer}")) for layer in (4, 6)]
+    assert [view.memory_mib for view in views] == [scorer.memory_mib] * 2
+    whole = sum(size.numel() for size in scorer._model.parameters())
+    assert scorer.memory_mib == pytest.approx(4 * whole / 2**20, rel=0.01)
+    ran: list[int] = []
+    for place, layer in enumerate(scorer._model.layers, 1):
+        layer.register_forward_hook(lambda *_, place=place: ran.append(place))
+    for view, last in zip((scorer, *views), (2, 4, 6), strict=True):
+        view.logits(encoded(view)[:2])
+        assert ran == list(range(1, last + 1))
+        ran.clear()
+    assert {view.scale for view in views} == {LOGIT}
 
 
 @pytest.mark.parametrize(("library", "option"), [CASES[1], CASES[5]])

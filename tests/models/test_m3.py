@@ -146,7 +146,7 @@ def test_each_text_is_cut_by_itself_and_the_report_says_what_was_dropped(folder:
     assert long.n_chars_read == max(end for _, end in theirs["offset_mapping"])
     assert long.n_tokens + long.n_cut == len(tokenizer(PASSAGES[4], add_special_tokens=False)["input_ids"])
     assert long.n_query_cut == short.n_query_cut > 0
-    assert scorer.limited(None, "only_second").spec.max_length == 512
+    assert scorer.view(ModelChoice(scorer.resolved.asked)).spec.max_length == 512
 
 
 def test_an_instruction_goes_before_the_query(folder: Path) -> None:

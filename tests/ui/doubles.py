@@ -9,7 +9,7 @@ from copy import copy
 from dataclasses import replace
 
 from playground.core.scales import LOGIT, Scale
-from playground.core.types import Check, EncodedPair, ModelChoice, ModelSpec, Phase, Truncation
+from playground.core.types import Check, EncodedPair, ModelChoice, ModelSpec, Phase
 
 WORD = re.compile(r"[^\W_]+|[^\w\s]", re.UNICODE)
 DEFAULT_MAX_LENGTH = 64
@@ -65,10 +65,11 @@ class OverlapScorer:
             n_parameters=0,
         )
 
-    def limited(self, max_length: int | None, truncation: Truncation) -> OverlapScorer:
+    def view(self, choice: ModelChoice) -> OverlapScorer:
         """The same, with another length limit."""
         other = copy(self)
-        other.spec = replace(self.spec, max_length=max_length or DEFAULT_MAX_LENGTH, truncation=truncation)
+        max_length = choice.max_length or DEFAULT_MAX_LENGTH
+        other.spec = replace(self.spec, max_length=max_length, truncation=choice.truncation)
         return other
 
     def encode(self, query: str, passages: Sequence[str], instruction: str | None = None) -> list[EncodedPair]:

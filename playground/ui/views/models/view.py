@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.engine.pool import LoadedModel
+from playground.engine.loaded import LoadedModel
 from playground.models import catalog
 from playground.paths import BUILT_IN_MODELS
 from playground.ui import texts
@@ -21,6 +21,8 @@ from playground.ui.services import Services
 from playground.ui.texts import phrase
 from playground.ui.wiring import Caller, listen
 
+# Of the other ways in which loaded weights were read; a slider leaves many.
+MOST_OTHERS = 6
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 
 
@@ -79,6 +81,7 @@ def _loaded(model: LoadedModel, can_unload: bool) -> dict[str, object]:
         "device": spec.device,
         "precision": spec.precision,
         "max_length": spec.max_length,
+        "others": [other.model_id.partition("#")[2] for other in model.others[:MOST_OTHERS]],
         "memory_mib": model.memory_mib,
         "in_use": model.in_use,
         "can_unload": can_unload,

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from playground.core.depths import Depths
 from playground.core.labels import Label
 from playground.core.types import ModelChoice, Progress, RerankRequest, RerankResult
 from playground.engine.exports import to_csv, to_json, to_snippet
@@ -27,7 +28,7 @@ from playground.ui.components.saving import save
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
-from playground.ui.views.ranking import saved_thresholds
+from playground.ui.views.ranking import depth, saved_thresholds
 from playground.ui.views.ranking.payload import payload
 from playground.ui.wiring import Caller, listen
 from playground.ui.workspace import view as workspace
@@ -48,12 +49,13 @@ class Widgets:
     snippet: gr.HTML
     labels: gr.HTML
     saved: gr.HTML
+    depth: gr.HTML
     visit: gr.State
 
     @property
     def shown(self) -> list[Any]:
         """The components of a `Shown`, without the status line of the workspace."""
-        return [self.results, self.plots, self.bars, self.distribution, self.visit]
+        return [self.results, self.plots, self.bars, self.distribution, self.visit, self.depth]
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Visit:
     Attributes:
         replaying: the record of an earlier run that the next result is to be compared with.
         request: whose passages are on the page; while a run is under way, not yet those of `result`.
+        depths: the scores after every layer that were looked at last.
+        looked: the model that gave them.
     """
 
     result: RerankResult | None = None
@@ -71,6 +75,8 @@ class Visit:
     unit: str = "logit"
     replaying: Mapping[str, object] | None = None
     request: RerankRequest | None = None
+    depths: Depths | None = None
+    looked: ModelChoice | None = None
 
 
 class Shown(NamedTuple):
@@ -81,6 +87,7 @@ class Shown(NamedTuple):
     bars: Any
     distribution: Any
     visit: Any
+    depth: Any = gr.skip()
 
 
 class Ran(NamedTuple):
@@ -118,7 +125,8 @@ def build(services: Services, localized: Localized) -> Widgets:
     snippet = html_part("ranking/snippet", "<span></span>", elem_id="ranking-snippet", elem_classes="pg-unseen")
     answers = labels.build("ranking-labels")
     saved = saved_thresholds.build()
-    return Widgets(results, plots, bars, distribution, download, snippet, answers, saved, gr.State(Visit()))
+    by_layer = depth.build()
+    return Widgets(results, plots, bars, distribution, download, snippet, answers, saved, by_layer, gr.State(Visit()))
 
 
 def on_rerank(services: Services, caller: Caller, visit: Visit, *values: Any) -> Iterator[Ran]:
@@ -231,6 +239,7 @@ def show(
         bars=bars,
         distribution=distribution,
         visit=visit,
+        depth=depth.shown(visit),
     )
 
 
@@ -335,4 +344,5 @@ def wire(page: Page) -> None:
     looked: dict[str, Any] = {"me": me, "inputs": [w.visit], "outputs": [w.labels]}
     listen(page.tab["ranking"].select, partial(on_labels, services), **looked)
     saved_thresholds.wire(page, w.saved, w.visit)
+    depth.wire(page, w.depth, w.visit)
     listen(w.results.exported, partial(on_export, services), me=me, inputs=[w.visit], outputs=[w.download, w.snippet])

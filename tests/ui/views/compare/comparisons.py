@@ -8,7 +8,7 @@ from typing import Any
 
 from playground.core.errors import ModelNotFound
 from playground.core.types import ModelChoice
-from playground.engine.pool import OnProgress
+from playground.engine.loaded import OnProgress
 from playground.ui.components.asked import Asked
 from playground.ui.services import Services
 from playground.ui.views.compare import view as compare

@@ -1,0 +1,186 @@
+"""Each model family in the shape of a real model: memory and speed on this machine."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from playground.bench.shapes import SHAPES, Shape
+from playground.core.errors import InvalidInput
+from playground.core.types import Kind, ModelChoice, Passage, PrecisionName, RerankRequest
+from playground.engine.engine import Engine
+
+N_PAIRS, N_TOKENS, N_QUERY_WORDS = 16, 256, 12
+# torch, transformers and this project, before any model.
+PROCESS_GIB = 1.0
+# These families read their files in fp32 before they narrow them.
+READ_WIDE = frozenset({"cross_encoder", "m3", "splade", "colbert"})
+GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one process saw that loaded the model and scored the pairs.
+
+    Attributes:
+        memory_mib: weights in memory.
+        seconds: of encoding and scoring all pairs, once, after two others.
+        n_tokens: that went through the model, without padding; what pairs share may go through once.
+        peak_rss_mib: of the whole process, loading included.
+    """
+
+    precision: str
+    memory_mib: float
+    seconds: float
+    n_pairs: int
+    n_tokens: int
+    peak_rss_mib: float
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyRow:
+    """One line of the table.
+
+    Attributes:
+        needs_gib: estimate of the peak.
+        measured: None where it was not run; then `reason` says why.
+    """
+
+    family: str
+    model: str
+    classes: str
+    n_parameters: int
+    needs_gib: float
+    measured: Measured | None
+    reason: str = ""
+
+
+COLUMNS: Final[Mapping[str, Callable[[FamilyRow], str]]] = MappingProxyType(
+    {
+        "family": lambda row: row.family,
+        "shape of": lambda row: row.model,
+        "class": lambda row: row.classes,
+        "parameters": lambda row: f"{row.n_parameters / 1e6:,.0f} M",
+        "precision": lambda row: row.measured.precision if row.measured else "",
+        "weights, MiB": lambda row: f"{row.measured.memory_mib:,.0f}" if row.measured else "",
+        "pairs/s": lambda row: f"{row.measured.n_pairs / row.measured.seconds:.2f}" if row.measured else "",
+        "tokens/s": lambda row: f"{row.measured.n_tokens / row.measured.seconds:,.0f}" if row.measured else row.reason,
+        "peak RSS, MiB": lambda row: f"{row.measured.peak_rss_mib:,.0f}" if row.measured else "",
+    }
+)
+
+
+def chosen(only: Sequence[str]) -> list[Shape]:
+    """The shapes whose family or model holds one of these words; all where there is none.
+
+    Raises:
+        InvalidInput: none does.
+    """
+    found = [
+        shape
+        for shape in SHAPES
+        if not only or any(word.lower() in f"{shape.family} {shape.model}".lower() for word in only)
+    ]
+    if not found:
+        raise InvalidInput(
+            "No family or model is called {words}. Known are {known}.",
+            words=", ".join(only),
+            known=", ".join(sorted({shape.family for shape in SHAPES})),
+        )
+    return found
+
+
+def rows(shapes: Sequence[Shape], max_gib: float, precision: PrecisionName) -> Iterator[FamilyRow]:
+    """Each shape, measured in a process of its own; one that would need more than `max_gib` is not run."""
+    from playground.bench import checkpoints
+
+    for shape in shapes:
+        n_parameters = sum(tensor.numel() for tensor in checkpoints.empty(shape).parameters())
+        needs = _needs_gib(shape, n_parameters, precision)
+        measured, reason = None, f"not run: needs about {needs:.1f} GiB"
+        if needs <= max_gib:
+            measured, reason = _measured(shape, precision)
+        name = shape.said.get("architectures", shape.classes)[0]
+        yield FamilyRow(shape.family, shape.model + shape.option, name, n_parameters, needs, measured, reason)
+
+
+def measure(folder: str, kind: Kind, precision: PrecisionName) -> Measured:
+    """Loads the model and scores the pairs, in this process.
+
+    Args:
+        folder: with its option.
+
+    Raises:
+        PlaygroundError: it cannot be loaded or run.
+    """
+    import resource
+
+    from playground.models.loading import load_embedder, load_scorer
+
+    def scorer(choice: ModelChoice, **settings: object) -> object:
+        # Random weights pass no canary.
+        return (load_embedder if choice.kind == "embedder" else load_scorer)(choice, run_checks=False, **settings)  # type: ignore[arg-type]
+
+    engine = Engine(offline=True, load_scorer=scorer, load_embedder=scorer)  # type: ignore[arg-type]
+    choice = ModelChoice(folder, kind=kind, device="cpu", precision=precision, max_length=N_TOKENS)
+    words = " ".join(_words()).split()
+    asked, rest = words[:N_QUERY_WORDS], words[N_QUERY_WORDS:]
+    passages = [
+        Passage(str(place), " ".join(rest[place * 7 % len(rest) :] + rest)[: 12 * N_TOKENS]) for place in range(N_PAIRS)
+    ]
+    for query, some in ((asked[:6], passages[:2]), (asked, passages)):
+        result = list(engine.rerank(RerankRequest(" ".join(query), tuple(some)), choice))[-1].result
+        assert result is not None
+    (model,) = engine.loaded()
+    return Measured(
+        precision=result.spec.precision,
+        memory_mib=model.memory_mib,
+        seconds=result.seconds,
+        n_pairs=len(result),
+        n_tokens=result.n_tokens,
+        # Linux counts in KiB, macOS in bytes.
+        peak_rss_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024),
+    )
+
+
+def _words() -> list[str]:
+    from playground.bench import checkpoints
+
+    return checkpoints.texts()
+
+
+def _measured(shape: Shape, precision: PrecisionName) -> tuple[Measured | None, str]:
+    from playground.bench import checkpoints
+
+    root = Path(tempfile.mkdtemp(prefix="bench-"))
+    try:
+        folder = root / shape.model.rpartition("/")[2]
+        checkpoints.write(shape, folder)
+        argv = [sys.executable, "-m", "playground.bench", "measure", f"{folder}{shape.option}", shape.kind, precision]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        if done.returncode:
+            return None, f"failed: {(done.stderr.strip().splitlines() or ['no word of why'])[-1][:200]}"
+        return Measured(**json.loads(done.stdout.splitlines()[-1])), ""
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def _needs_gib(shape: Shape, n_parameters: int, precision: PrecisionName) -> float:
+    from playground.models.devices import settle
+
+    settled = settle("cpu", precision)[1]
+    wide = shape.family in READ_WIDE or settled == "fp32"
+    return n_parameters * (4 if wide else 2) / GIB + PROCESS_GIB
+
+
+def said(measured: Measured) -> str:
+    """For the process that asked."""
+    return json.dumps(asdict(measured))

@@ -1,0 +1,67 @@
+"""The fold that shows how the ranking of a layerwise model changes with depth; no browser."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from playground.core.errors import InvalidInput
+from playground.engine.engine import Engine
+from playground.ui.services import Services
+from playground.ui.views.ranking import depth
+from playground.ui.views.ranking import view as ranking
+from playground.ui.views.ranking.view import Visit
+from playground.ui.wiring import Caller
+from tests.models.layerwise_checkpoints import tiny_minicpm
+from tests.ui.views.ranking.test_view import ASKED, run
+
+
+@pytest.fixture
+def layered(services: Services) -> Services:
+    """The same with models that are really loaded."""
+    return Services(services.settings, Engine(offline=True), services.history)
+
+
+def test_the_fold_is_there_for_a_layerwise_model_only_and_stays_true_to_the_run_on_the_page(
+    services: Services, layered: Services, caller: Caller, tmp_path: Path
+) -> None:
+    assert run(services, caller)[-1].shown.depth is None
+    folder = tiny_minicpm(tmp_path / "bge-reranker-v2-minicpm-layerwise")
+    asked = ASKED._replace(model=f"{folder}#layer=3")
+    shown = run(layered, caller, asked)[-1].shown
+    assert (shown.depth["figure"], shown.depth["said"]) == (None, [])
+    *_, last = depth.on_look(layered, caller, shown.visit)
+    assert [said["key"] for said in last.depth["said"]][-2:] == ["depth.chosen", "depth.choose"]
+    assert (last.status[0]["key"], last.status[0]["values"]) == ("depth.done", {"n": 5})
+    assert set(last.depth["figure"]) == {"en", "zh"}
+    drawn = json.loads(last.depth["figure"]["zh"])
+    assert [line["x"] for line in drawn["data"]] == [[2, 3, 4, 5, 6]] * 3
+    assert drawn["layout"]["shapes"][0]["x0"] == 3
+    # Another layer of the same request keeps the figure, with its own layer marked; other passages do not.
+    other = run(layered, caller, asked._replace(model=f"{folder}#layer=5"), last.visit)[-1].shown
+    assert json.loads(other.depth["figure"]["en"])["layout"]["shapes"][0]["x0"] == 5
+    assert run(layered, caller, asked._replace(text="red\nblue"), last.visit)[-1].shown.depth["figure"] is None
+    layered.engine.close()
+
+
+def test_a_click_writes_the_layer_into_the_model_box_and_leaves_the_rest(services: Services, caller: Caller) -> None:
+    clicked = replace(caller, event={"layer": 16})
+    typed = {
+        "org/m": "org/m#layer=16",
+        "org/m@abc": "org/m@abc#layer=16",
+        "org/m#layer=28": "org/m#layer=16",
+        "org/m#layer=28,ratio=2,at=24+40": "org/m#layer=16,ratio=2,at=24+40",
+        "org/m#ratio=4@abc": "org/m#layer=16,ratio=4@abc",
+    }
+    assert {model: depth.on_choose(services, clicked, model) for model in typed} == typed
+    with pytest.raises(InvalidInput, match="Choose a layer of the plot"):
+        depth.on_choose(services, replace(caller, event={"layer": "<b>"}), "org/m")
+
+
+def test_there_is_nothing_to_look_at_before_the_first_run(services: Services, caller: Caller) -> None:
+    with pytest.raises(InvalidInput, match="There is nothing to compare yet"):
+        list(depth.on_look(services, caller, Visit()))
+    assert ranking.NOTHING_NEW.depth == ranking.NOTHING_NEW.results
