@@ -105,6 +105,19 @@ def download_weights(snapshot: Snapshot, heads: tuple[str, ...] = (), *, on_prog
         ) from error
 
 
+def folder_here(model_id: str, revision: str | None) -> Path | None:
+    """The folder in the cache that has at least the small files of a model. Asks nobody."""
+    try:
+        return _snapshot_here(model_id, revision)
+    except (HFValidationError, ValueError):
+        return None
+
+
+def _snapshot_here(model_id: str, revision: str | None) -> Path | None:
+    config = try_to_load_from_cache(model_id, "config.json", revision=revision or "main")
+    return Path(config).parent if isinstance(config, str) else None
+
+
 def _fetch_small(model_id: str, revision: str) -> Snapshot:
     info = HfApi(endpoint=_endpoint()).model_info(model_id, revision=revision, files_metadata=True)
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
@@ -116,12 +129,11 @@ def _fetch_small(model_id: str, revision: str) -> Snapshot:
 
 def _cached(model_id: str, revision: str | None, *, offline: bool) -> Snapshot:
     try:
-        config = try_to_load_from_cache(model_id, "config.json", revision=revision or "main")
+        folder = _snapshot_here(model_id, revision)
     except (HFValidationError, ValueError) as error:
         raise ModelNotFound(
             "{model} is no model id. A Hub id looks like BAAI/bge-reranker-base.", model=model_id
         ) from error
-    folder = Path(config).parent if isinstance(config, str) else None
     names = [path for path in folder.rglob("*") if path.is_file()] if folder else []
     # Config without weights is a download that stopped after the small files.
     if folder is None or not any(path.suffix in {".safetensors", ".bin"} for path in names):

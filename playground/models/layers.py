@@ -67,24 +67,21 @@ def depth_of(model_id: str, architecture: str, config: dict[str, Any], asked: Na
         return None
     compresses = architecture == "CostWiseGemmaForCausalLM"
     n_layers = int(config.get("num_hidden_layers") or 0)
-    # What is missing has the values of FlagEmbedding 1.4.2, `configuration_minicpm_reranker.py` and `gemma_config.py`.
-    first = int(config.get("start_layer", 28 if compresses else 8))
-    step = int(config.get("layer_sep", 28)) if compresses else 1
     _refuse_other_kinds(model_id, architecture, config)
     recommended = LAYERWISE[architecture]
-    allowed = range(first, n_layers + 1, step)
+    allowed = layers_of(architecture, config)
     layer = _number(asked.layer, recommended.layer if recommended.layer in allowed else n_layers)
     if layer not in allowed:
         raise InvalidInput(
             "{model} scores after the layers {allowed}, and not after layer {layer}.",
             model=asked.name,
-            allowed=f"{first}-{n_layers}" if step == 1 else ", ".join(map(str, allowed)),
+            allowed=f"{allowed.start}-{n_layers}" if allowed.step == 1 else ", ".join(map(str, allowed)),
             layer=asked.layer or layer,
         )
     if not compresses:
         if asked.ratio or asked.at:
             raise InvalidInput("{model} cannot compress: it has layers to choose and no ratio.", model=asked.name)
-        return Depth(layer, f"lm_head.{layer - first}.linear_head.weight")
+        return Depth(layer, f"lm_head.{layer - allowed.start}.linear_head.weight")
     ratio = _number(asked.ratio, recommended.ratio)
     at = tuple(sorted({_number(part, 0) for part in asked.at.split("+")})) if asked.at else recommended.at
     if ratio not in RATIOS or (asked.at and not all(0 < place < n_layers for place in at)):
@@ -100,6 +97,15 @@ def depth_of(model_id: str, architecture: str, config: dict[str, Any], asked: Na
     # FlagEmbedding 1.4.2, `gemma_model.py`: the heads are taken in the order of the layers asked for, so one layer
     # alone is scored with the first head, whatever its number. The published scores were made so.
     return Depth(layer, "lm_head.0.linear_head.weight", ratio if before else 1, before, compresses=True)
+
+
+def layers_of(architecture: str, config: dict[str, Any]) -> range:
+    """The layers, from 1, after which such a model scores."""
+    # What is missing has the values of FlagEmbedding 1.4.2, `configuration_minicpm_reranker.py` and `gemma_config.py`.
+    compresses = architecture == "CostWiseGemmaForCausalLM"
+    first = int(config.get("start_layer", 28 if compresses else 8))
+    step = int(config.get("layer_sep", 28)) if compresses else 1
+    return range(first, int(config.get("num_hidden_layers") or 0) + 1, step)
 
 
 def _number(text: str, otherwise: int) -> int:

@@ -145,7 +145,7 @@ def inspect(choice: ModelChoice, folder: Path, revision: str | None, entry: Cata
         _require_head(choice.model_id, tensors, found.depth.head)
     limit = _token_limit(folder, config)
     return Resolved(
-        model_id=_with_option(
+        model_id=with_option(
             split(entry.id).name if entry else named.name, named, found.depth, label, len(label_names(config))
         ),
         folder=folder,
@@ -200,7 +200,7 @@ def judge(choice: ModelChoice, folder: Path, names: frozenset[str]) -> tuple[dic
     return config, found
 
 
-def _with_option(name: str, named: Named, depth: Depth | None, label: Label | None, n_labels: int) -> str:
+def with_option(name: str, named: Named, depth: Depth | None, label: Label | None, n_labels: int) -> str:
     """The id that says how the model is read, where its files alone do not: two such models are two."""
     if named.mode:
         return f"{name}#mode={modes.named(modes.weights_of(named.mode))}"
@@ -217,7 +217,7 @@ def _with_option(name: str, named: Named, depth: Depth | None, label: Label | No
 def _entry(model_id: str) -> CatalogEntry | None:
     """The catalogue's entry: a mode has one of its own, or none."""
     named = split(model_id)
-    return find(_with_option(named.name, named, None, None, 0) if named.mode else named.name)
+    return find(with_option(named.name, named, None, None, 0) if named.mode else named.name)
 
 
 def _config(model_id: str, folder: Path, names: frozenset[str]) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import cast
 
 from playground.core.errors import PlaygroundError
 from playground.core.types import Comparison, Kind, ModelChoice, ModelRun, PrecisionName
-from playground.models import bm25, catalog
-from playground.models.named import parse_choice
+from playground.models import bm25
+from playground.models.settings import own_instruction
 from playground.ui.components.asked import Asked
 from playground.ui.components.model_choices import any_choices, kind_of, model_name
 from playground.ui.services import Services
@@ -77,8 +77,7 @@ def chosen(services: Services, asked: Asked, rows: object) -> list[ModelChoice]:
 def instruction_of(asked: Asked) -> str | None:
     """The instruction that the visitor wrote; None where it is only the first model's own: then each takes its own."""
     written = (asked.instruction or "").strip()
-    entry = catalog.find(parse_choice(asked.model)[0])
-    return None if not written or (entry is not None and written == entry.instruction.strip()) else written
+    return None if not written or written == own_instruction(asked.model).strip() else written
 
 
 def _choice(services: Services, asked: Asked, kind: object) -> ModelChoice:

@@ -47,11 +47,6 @@ def _in_millions(n: int) -> str:
     return f"{n / 1e9:.1f} B" if n >= 1e9 else f"{n / 1e6:.0f} M"
 
 
-def model_instruction(model: str) -> str:
-    entry = catalog.find(model.split("@")[0])
-    return entry.instruction if entry is not None else ""
-
-
 @cache
 def examples() -> tuple[Scenario, ...]:
     """The example scenarios, read once."""

@@ -21,12 +21,12 @@ from playground.ui.components.model_choices import reranker_choices
 from playground.ui.services import Services
 from playground.ui.texts import Language, Phrase, phrase
 from playground.ui.wiring import Caller, listen
+from playground.ui.workspace import model_settings
 from playground.ui.workspace.choices import (
     device_choices,
     example_choices,
     examples,
     model_facts,
-    model_instruction,
     precision_choices,
     split_choices,
     truncation_choices,
@@ -48,12 +48,14 @@ class Widgets:
     live: gr.HTML
     model: gr.Dropdown
     model_line: gr.HTML
+    controls: model_settings.Controls
     device: gr.Dropdown
     precision: gr.Dropdown
     max_length: gr.Number
     truncation: gr.Radio
     batch_tokens: gr.Number
     instruction: gr.Textbox
+    place: gr.Column
     run: gr.Button
     stop: gr.Button
     status: gr.HTML
@@ -148,12 +150,14 @@ def _dropdown(
 class _Model(NamedTuple):
     model: gr.Dropdown
     model_line: gr.HTML
+    controls: model_settings.Controls
     device: gr.Dropdown
     precision: gr.Dropdown
     max_length: gr.Number
     truncation: gr.Radio
     batch_tokens: gr.Number
     instruction: gr.Textbox
+    place: gr.Column
 
 
 def _build_model(services: Services, localized: Localized) -> _Model:
@@ -168,6 +172,16 @@ def _build_model(services: Services, localized: Localized) -> _Model:
         info="model.model_info",
     )
     line = phrases(model_facts(services.first_model), elem_id="workspace-model-line")
+    controls = model_settings.build(services, localized)
+    found = controls.known.value.settings
+    with gr.Column(
+        elem_id="workspace-instruction-box", elem_classes=model_settings.instruction_classes(found)
+    ) as place:
+        instruction = localized(
+            gr.Textbox(lines=1, max_lines=4, elem_id="workspace-instruction", value=found.instruction if found else ""),
+            label="model.instruction",
+            info="model.instruction_info",
+        )
     with gr.Row(elem_classes="pg-pair"):
         device = _dropdown(localized, "device", "model.device", device_choices, services.settings.device)
         precision = _dropdown(localized, "precision", "model.precision", precision_choices, services.settings.precision)
@@ -189,14 +203,8 @@ def _build_model(services: Services, localized: Localized) -> _Model:
             info="model.truncation_info",
             choices=truncation_choices,
         )
-        instruction = localized(
-            gr.Textbox(
-                lines=1, max_lines=4, elem_id="workspace-instruction", value=model_instruction(services.first_model)
-            ),
-            label="model.instruction",
-            info="model.instruction_info",
-        )
-    return _Model(model, line, device, precision, max_length, truncation, batch_tokens, instruction)
+    lengths = (max_length, truncation, batch_tokens)
+    return _Model(model, line, controls, device, precision, *lengths, instruction, place)
 
 
 def on_count(services: Services, caller: Caller, *values: Any) -> Counted:
@@ -242,9 +250,11 @@ def on_upload(services: Services, caller: Caller, path: str | None) -> Filled:
     return Filled(query, as_text(parsed.passages, marks=False), "auto", parsed.passages, [], said)
 
 
-def on_model(services: Services, caller: Caller, model: str | None) -> tuple[list[Phrase], str]:
-    """What is known of the model before it is loaded, and the instruction its makers gave."""
-    return model_facts(model or ""), model_instruction(model or "")
+def on_model(
+    services: Services, caller: Caller, known: model_settings.Known, model: str | None, instruction: str | None
+) -> tuple[list[Phrase], model_settings.Read]:
+    """What is known of the model before it is loaded, its instruction and its settings."""
+    return model_facts(model or ""), model_settings.on_read(services, caller, known, model, instruction)
 
 
 def wire(services: Services, widgets: Widgets, me: gr.BrowserState) -> None:
@@ -252,7 +262,17 @@ def wire(services: Services, widgets: Widgets, me: gr.BrowserState) -> None:
     w = widgets
     listen(w.example.input, partial(on_example, services), me=me, inputs=[w.example], outputs=w.filled)
     listen(w.upload.upload, partial(on_upload, services), me=me, inputs=[w.upload], outputs=w.filled)
-    listen(w.model.change, partial(on_model, services), me=me, inputs=[w.model], outputs=[w.model_line, w.instruction])
+    model_settings.wire(services, w.controls, w.model, w.instruction, me)
+    # The timer runs while a model is on its way: what its files say is known once they are here.
+    for event in (w.model.change, w.timer.tick):
+        listen(
+            event,
+            partial(on_model, services),
+            me=me,
+            inputs=[w.controls.known, w.model, w.instruction],
+            outputs=[w.model_line, w.instruction, w.place, *w.controls],
+            concurrency_id="settings",
+        )
     for source in (w.query, w.passages, w.split, w.model, w.max_length, w.truncation):
         listen(
             source.change,
