@@ -55,8 +55,13 @@ def forward(key: str, choice: ModelChoice, offline: bool, encoded: Sequence[Enco
     return answer
 
 
-def load(choice: ModelChoice, *, offline: bool, on_progress: Callable[[Phase, int, int], None] | None) -> Any:
+def load(
+    choice: ModelChoice, *, offline: bool, on_progress: Callable[[Phase, int, int], None] | None, **options: Any
+) -> Any:
     """The reranker or embedder that is chosen, from the Hub, a folder or the built-ins.
+
+    Args:
+        options: as `loading.load_scorer` has them.
 
     Raises:
         PlaygroundError: it cannot be found or loaded.
@@ -64,7 +69,7 @@ def load(choice: ModelChoice, *, offline: bool, on_progress: Callable[[Phase, in
     # At the first load only: torch takes seconds to import, and the page is up before.
     loading = import_module("playground.models.loading")
     make = loading.load_embedder if choice.kind == "embedder" else loading.load_scorer
-    return make(choice, offline=offline, on_progress=on_progress)
+    return make(choice, offline=offline, on_progress=on_progress, **options)
 
 
 def _forward(key: str, choice: ModelChoice, offline: bool, encoded: Sequence[EncodedPair]) -> Any:

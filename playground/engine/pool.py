@@ -11,12 +11,12 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
-from playground.core.errors import OutOfMemory, PlaygroundError
+from playground.core.errors import NoRoom, OutOfMemory, PlaygroundError
 from playground.core.protocols import Embedder, Scorer
 from playground.core.scales import COSINE, Scale
 from playground.core.types import Check, EncodedPair, ModelChoice, ModelSpec, Phase
 from playground.engine import gpu_worker
-from playground.engine.budget import Budgets
+from playground.engine.budget import Budgets, idle_mib
 from playground.engine.warnings import of_checks
 from playground.models.memory import memory_mib
 
@@ -46,11 +46,7 @@ class Load(Protocol[M]):
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """One line of the Models view.
-
-    Attributes:
-        last_used: seconds since the epoch.
-    """
+    """One line of the Models view. `last_used` is in seconds since the epoch."""
 
     spec: ModelSpec
     scale: Scale
@@ -328,7 +324,9 @@ class ModelPool:
         load: Callable[..., Model] = self._load_embedder if choice.kind == "embedder" else self._load_scorer
         try:
             return load(choice, offline=self.offline, on_progress=note)
-        except OutOfMemory:
+        except OutOfMemory as error:
+            if isinstance(error, NoRoom) and error.missing_mib > idle_mib(self.loaded(), error.on):
+                raise
             self.unload_idle()
             return load(choice, offline=self.offline, on_progress=note)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
+from huggingface_hub import HfApi, constants, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import (
     GatedRepoError,
     HFValidationError,
@@ -81,6 +81,20 @@ def small_files(model_id: str, revision: str | None, *, offline: bool, on_progre
         return _cached(model_id, revision, offline=False)
 
 
+def missing_bytes(snapshot: Snapshot, heads: tuple[str, ...] = ()) -> tuple[int, int]:
+    """(bytes of the safetensors that a model needs, bytes of all its weights that are still to be downloaded)."""
+    names = _weight_names(snapshot)
+    tensors = sum(snapshot.sizes.get(name, 0) for name in names)
+    if not snapshot.online:
+        return tensors, 0
+    return tensors, sum(snapshot.sizes.get(name, 0) for name in _missing(snapshot, heads))
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept."""
+    return Path(constants.HF_HUB_CACHE)
+
+
 def download_weights(snapshot: Snapshot, heads: tuple[str, ...] = (), *, on_progress: OnProgress | None) -> None:
     """The safetensors files that a snapshot names, with progress in bytes. What is cached is not asked for again.
 
@@ -90,8 +104,7 @@ def download_weights(snapshot: Snapshot, heads: tuple[str, ...] = (), *, on_prog
     Raises:
         ModelNotFound: the download stopped; what is there is kept.
     """
-    names = tuple(dict.fromkeys((*_weight_names(snapshot), *heads)))
-    missing = [name for name in names if not (snapshot.folder / name).is_file()]
+    missing = _missing(snapshot, heads)
     if not missing or not snapshot.online:
         return
     total = sum(snapshot.sizes.get(name, 0) for name in missing)
@@ -152,6 +165,11 @@ def _not_here(model_id: str, offline: bool) -> ModelNotFound:
         "{model} is not on this machine, or only half, and the Hub cannot be reached. Use the built-in model.",
         model=model_id,
     )
+
+
+def _missing(snapshot: Snapshot, heads: tuple[str, ...]) -> list[str]:
+    names = dict.fromkeys((*_weight_names(snapshot), *heads))
+    return [name for name in names if not (snapshot.folder / name).is_file()]
 
 
 def _weight_names(snapshot: Snapshot) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -56,7 +57,16 @@ LAYERWISE: Final = MappingProxyType(
 )
 
 
-def depth_of(model_id: str, architecture: str, config: dict[str, Any], asked: Named) -> Depth | None:
+def allowed_layers(architecture: str, config: Mapping[str, Any]) -> range:
+    """The layers after which a model of `LAYERWISE` scores."""
+    # What is missing has the values of FlagEmbedding 1.4.2, `configuration_minicpm_reranker.py` and `gemma_config.py`.
+    compresses = architecture == "CostWiseGemmaForCausalLM"
+    first = int(config.get("start_layer", 28 if compresses else 8))
+    step = int(config.get("layer_sep", 28)) if compresses else 1
+    return range(first, int(config.get("num_hidden_layers") or 0) + 1, step)
+
+
+def depth_of(model_id: str, architecture: str, config: Mapping[str, Any], asked: Named) -> Depth | None:
     """Where to stop: as asked, else as its makers recommend, else at its last layer; None for any other model.
 
     Raises:
@@ -66,10 +76,10 @@ def depth_of(model_id: str, architecture: str, config: dict[str, Any], asked: Na
     if architecture not in LAYERWISE:
         return None
     compresses = architecture == "CostWiseGemmaForCausalLM"
-    n_layers = int(config.get("num_hidden_layers") or 0)
     _refuse_other_kinds(model_id, architecture, config)
     recommended = LAYERWISE[architecture]
-    allowed = layers_of(architecture, config)
+    allowed = allowed_layers(architecture, config)
+    n_layers = int(config.get("num_hidden_layers") or 0)
     layer = _number(asked.layer, recommended.layer if recommended.layer in allowed else n_layers)
     if layer not in allowed:
         raise InvalidInput(
@@ -99,21 +109,12 @@ def depth_of(model_id: str, architecture: str, config: dict[str, Any], asked: Na
     return Depth(layer, "lm_head.0.linear_head.weight", ratio if before else 1, before, compresses=True)
 
 
-def layers_of(architecture: str, config: dict[str, Any]) -> range:
-    """The layers, from 1, after which such a model scores."""
-    # What is missing has the values of FlagEmbedding 1.4.2, `configuration_minicpm_reranker.py` and `gemma_config.py`.
-    compresses = architecture == "CostWiseGemmaForCausalLM"
-    first = int(config.get("start_layer", 28 if compresses else 8))
-    step = int(config.get("layer_sep", 28)) if compresses else 1
-    return range(first, int(config.get("num_hidden_layers") or 0) + 1, step)
-
-
 def _number(text: str, otherwise: int) -> int:
     """-1, which no layer and no ratio is, for what is no number, or one of too many digits."""
     return otherwise if not text else int(text) if re.fullmatch(r"[0-9]{1,4}", text) else -1
 
 
-def _refuse_other_kinds(model_id: str, architecture: str, config: dict[str, Any]) -> None:
+def _refuse_other_kinds(model_id: str, architecture: str, config: Mapping[str, Any]) -> None:
     instead = "BAAI/bge-reranker-v2-gemma"
     simple = config.get("head_type", "simple") == "simple" and config.get("head_multi", True)
     if not (config.get("layer_wise") if architecture == "CostWiseGemmaForCausalLM" else simple):

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from playground.core.protocols import Embedder, Scorer
 from playground.core.types import ModelChoice
-from playground.models import FAMILIES, checks
+from playground.models import FAMILIES, checks, hub, memory, room
 from playground.models.devices import settle
 from playground.models.resolve import OnProgress, Resolved, resolve
 
@@ -18,19 +18,25 @@ _importing = threading.Lock()
 
 
 def load_scorer(
-    choice: ModelChoice, *, offline: bool = False, on_progress: OnProgress | None = None, run_checks: bool = True
+    choice: ModelChoice,
+    *,
+    offline: bool = False,
+    on_progress: OnProgress | None = None,
+    run_checks: bool = True,
+    free: room.Free = memory.free_mib,
 ) -> Scorer:
     """A reranker ready to score.
 
     Args:
         on_progress: told the phase, and in phase "download" the bytes done and in total. What it raises ends the load.
         run_checks: False leaves out the canary, for a checkpoint of random weights.
+        free: memory of a device that the model may take, in MiB. What is too large is refused before it is downloaded.
 
     Raises:
         ModelError: any of its kinds; see `resolve`, `settle`, the family's `load` and `checks.check_scorer`.
         InvalidInput: a maximum length that the model does not allow.
     """
-    scorer, resolved = _load(choice, offline, on_progress)
+    scorer, resolved = _load(choice, offline, on_progress, free)
     if run_checks:
         _tell(on_progress, "check")
         scorer.checks = checks.check_scorer(scorer, resolved.entry)
@@ -38,19 +44,30 @@ def load_scorer(
 
 
 def load_embedder(
-    choice: ModelChoice, *, offline: bool = False, on_progress: OnProgress | None = None, run_checks: bool = True
+    choice: ModelChoice,
+    *,
+    offline: bool = False,
+    on_progress: OnProgress | None = None,
+    run_checks: bool = True,
+    free: room.Free = memory.free_mib,
 ) -> Embedder:
     """An embedder ready to make vectors. Arguments and errors as `load_scorer`."""
-    embedder, resolved = _load(choice, offline, on_progress)
+    embedder, resolved = _load(choice, offline, on_progress, free)
     if run_checks:
         _tell(on_progress, "check")
         embedder.checks = checks.check_embedder(embedder, resolved.entry)
     return cast(Embedder, embedder)
 
 
-def _load(choice: ModelChoice, offline: bool, on_progress: OnProgress | None) -> tuple[Any, Resolved]:
+def _load(choice: ModelChoice, offline: bool, on_progress: OnProgress | None, free: room.Free) -> tuple[Any, Resolved]:
     device, precision, replaced = settle(choice.device, choice.precision)
-    resolved = resolve(choice, offline=offline, on_progress=on_progress)
+
+    def fits(n_parameters: int, n_bytes: int = 0) -> None:
+        room.require_memory(choice.model_id, choice.kind, n_parameters, device, precision, free)
+        room.require_disk(choice.model_id, choice.kind, n_bytes, hub.cache_folder())
+
+    resolved = resolve(choice, offline=offline, on_progress=on_progress, before_download=fits)
+    fits(resolved.n_parameters)
     _tell(on_progress, "load")
     return family(resolved.family).load(resolved, choice, device, precision, replaced), resolved
 

@@ -9,11 +9,12 @@ from typing import Any, Generic, Self, TypeVar
 
 import torch
 
-from playground.core.types import Check, EncodedPair, ModelSpec, Truncation
+from playground.core.types import Check, EncodedPair, ModelChoice, ModelSpec, PrecisionName, Truncation
 from playground.models import pretrained
 from playground.models.encoding import Encoder
 from playground.models.prompted import PromptEncoder
 from playground.models.resolve import Resolved
+from playground.models.spec import as_run
 
 E = TypeVar("E", Encoder, PromptEncoder)
 
@@ -36,6 +37,32 @@ class LocalModel(Generic[E]):
         self.memory_mib = pretrained.memory_mib(model)
         self._model = model
         self._encoder: E = encoder
+
+    @classmethod
+    def load(
+        cls,
+        resolved: Resolved,
+        choice: ModelChoice,
+        device: str,
+        precision: PrecisionName,
+        replaced: tuple[str, ...] = (),
+    ) -> Self:
+        """The model on its device, its weights read from disk in `precision`; what is done after them is in fp32.
+
+        Raises:
+            ModelBroken: files that cannot be read, or weights or tokens that are missing.
+            InvalidInput: a maximum length that the model does not allow.
+            OutOfMemory: the weights do not fit.
+        """
+        encoder: Any = pretrained.load_encoder(resolved, choice)
+        with pretrained.out_of_memory_named(0):
+            model = cls._opened(resolved, pretrained.DTYPES[precision]).to(device)
+        return cls(model, encoder, as_run(resolved, choice, device, precision, encoder.max_length, replaced), resolved)
+
+    @classmethod
+    def _opened(cls, resolved: Resolved, dtype: torch.dtype) -> torch.nn.Module:
+        """The model on the CPU with what the family puts after it: its weights in `dtype`, its head in fp32."""
+        raise NotImplementedError
 
     def limited(self, max_length: int | None, truncation: Truncation) -> Self:
         """The same weights with another length limit; shares memory with this one.

@@ -21,11 +21,14 @@ from playground.models.kinds import Found, refuse_remote_code, wrong_kind
 from playground.models.kinds import kind_of as found_of
 from playground.models.layers import Depth
 from playground.models.named import Named, is_folder, split
+from playground.models.room import parameters_of
 from playground.models.small_files import read_json
 from playground.models.weights import TensorInfo, read_header, weight_files
 from playground.paths import BUILT_IN_MODELS
 
 OnProgress = Callable[[Phase, int, int], None]
+# Told (parameters of the model, bytes that would be downloaded).
+BeforeDownload = Callable[[int, int], None]
 
 # These count positions from the padding index on: a table of 514 rows holds 512 tokens.
 OFFSET_POSITIONS = frozenset({"camembert", "mpnet", "roberta", "xlm-roberta", "xlm-roberta-xl"})
@@ -76,8 +79,17 @@ class Resolved:
     activation: str | None = None
 
 
-def resolve(choice: ModelChoice, *, offline: bool = False, on_progress: OnProgress | None = None) -> Resolved:
+def resolve(
+    choice: ModelChoice,
+    *,
+    offline: bool = False,
+    on_progress: OnProgress | None = None,
+    before_download: BeforeDownload | None = None,
+) -> Resolved:
     """The files of a model, all of them on disk, and what kind of model they are.
+
+    Args:
+        before_download: told what a download would bring; what it raises ends it before it begins.
 
     Raises:
         ModelNotFound: no such id, revision or folder; or not on this machine while offline.
@@ -94,7 +106,10 @@ def resolve(choice: ModelChoice, *, offline: bool = False, on_progress: OnProgre
         return inspect(choice, _local_folder(name), None, None)
     revision = choice.revision or (entry.revision if entry is not None else None) or None
     snapshot = hub.small_files(name, revision, offline=offline, on_progress=on_progress)
-    _, found = judge(choice, snapshot.folder, snapshot.names)
+    config, found = judge(choice, snapshot.folder, snapshot.names)
+    n_bytes, n_missing = hub.missing_bytes(snapshot, found.heads)
+    if before_download is not None and n_missing:
+        before_download(parameters_of(n_bytes, config.get("dtype") or config.get("torch_dtype")), n_missing)
     hub.download_weights(snapshot, found.heads, on_progress=on_progress)
     return inspect(choice, snapshot.folder, snapshot.revision, entry)
 

@@ -1,4 +1,4 @@
-"""What can be set of a model, and how it is set now. Nothing here imports torch, asks the network or downloads.
+"""What can be set of a model, how it is set, and how large it is. Nothing here imports torch or asks the network.
 
 The id alone says how a model is read (see `named`): a control reads its value here, and writes by `changed`.
 """
@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from playground.core.errors import InvalidInput, ModelUnsuitable, PlaygroundError
 from playground.models import hub, modes, prompts
 from playground.models.catalog import CatalogEntry, entries, find
 from playground.models.embedder_files import prompts_of, tasks_of
 from playground.models.heads import Label, label_names, relevant_label
-from playground.models.layers import Depth, depth_of, layers_of
+from playground.models.layers import Depth, allowed_layers, depth_of
 from playground.models.named import Named, is_folder, parse_choice, split
 from playground.models.resolve import with_option
 from playground.models.small_files import read_json, steps
+from playground.models.weights import INDEX, SINGLE, read_header, weight_files
 from playground.paths import BUILT_IN_MODELS
 
 # How the query of an embedder begins that was taught to be told its task.
@@ -109,7 +110,7 @@ def settings_of(model: str, *, folders: bool = True) -> ModelSettings:
     return ModelSettings(
         name=named.name,
         model=f"{as_read}@{revision}" if revision else as_read,
-        layers=() if depth is None else tuple(layers_of(known.architecture, known.config)),
+        layers=() if depth is None else tuple(allowed_layers(known.architecture, known.config)),
         depth=depth,
         weights=_weights(named),
         labels=labels if len(labels) > 1 else (),
@@ -121,6 +122,35 @@ def settings_of(model: str, *, folders: bool = True) -> ModelSettings:
         instruction=instruction,
         instructed=told or instruction.startswith(TOLD),
     )
+
+
+class ModelSize(NamedTuple):
+    """How large a model is.
+
+    Attributes:
+        download_mib: 0 for what is on this machine.
+    """
+
+    n_parameters: int
+    download_mib: int
+
+
+def size_of(model: str, *, folders: bool = True) -> ModelSize | None:
+    """The size of a model: from its files, else from the catalogue; None where neither says it."""
+    try:
+        model_id, revision = parse_choice(model)
+        named = split(model_id)
+        entry = find(named.name)
+        folder = _folder(named, revision, entry, folders)
+        here = folder is not None and any((folder / name).exists() for name in (SINGLE, INDEX))
+        if entry is not None:
+            return ModelSize(entry.n_parameters, 0 if here else entry.download_mib)
+        if folder is None or not here:
+            return None
+        headers = [read_header(folder / name) for name in weight_files(folder)]
+    except PlaygroundError:
+        return None
+    return ModelSize(sum(tensor.size for header in headers for tensor in header.values() if tensor.is_float), 0)
 
 
 def own_instruction(model: str, *, folders: bool = True) -> str:
@@ -154,14 +184,18 @@ def _known(named: Named, revision: str | None, folders: bool) -> _Known:
     entry = find(named.name)
     if entry is not None and not entry.built_in:
         return _Known(named, entry, None, *_from_catalogue(entry))
-    if entry is not None:
-        folder: Path | None = BUILT_IN_MODELS / entry.path
-    elif is_folder(named.name):
-        folder = Path(named.name).expanduser() if folders else None
-    else:
-        folder = hub.folder_here(named.name, revision)
+    folder = _folder(named, revision, entry, folders)
     config = {} if folder is None else read_json(folder / "config.json")
     return _Known(named, entry, folder, config, next(iter(config.get("architectures") or ()), ""))
+
+
+def _folder(named: Named, revision: str | None, entry: CatalogEntry | None, folders: bool) -> Path | None:
+    """Where the small files of a model are, if they are on this machine."""
+    if entry is not None and entry.built_in:
+        return BUILT_IN_MODELS / entry.path
+    if is_folder(named.name):
+        return Path(named.name).expanduser() if folders else None
+    return hub.folder_here(named.name, revision or (entry.revision if entry is not None else None))
 
 
 def _from_catalogue(entry: CatalogEntry) -> tuple[dict[str, Any], str]:

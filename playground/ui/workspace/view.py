@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, cast
 import gradio as gr
 
 from playground.core.errors import PlaygroundError
+from playground.core.types import DeviceName, PrecisionName
 from playground.inputs.passage_files import SUFFIXES, read_file
 from playground.inputs.pasted_text import as_text
 from playground.ui import texts
@@ -26,7 +27,7 @@ from playground.ui.workspace.choices import (
     device_choices,
     example_choices,
     examples,
-    model_facts,
+    model_line,
     precision_choices,
     split_choices,
     truncation_choices,
@@ -103,6 +104,13 @@ class Counted(NamedTuple):
     timer: Any
 
 
+class Modelled(NamedTuple):
+    """What stands around the model box, and in it."""
+
+    line: list[Phrase]
+    read: model_settings.Read
+
+
 def build(services: Services, localized: Localized) -> Widgets:
     """The panel, in the order in which one fills it in."""
     query = localized(
@@ -171,7 +179,8 @@ def _build_model(services: Services, localized: Localized) -> _Model:
         label="model.model",
         info="model.model_info",
     )
-    line = phrases(model_facts(services.first_model), elem_id="workspace-model-line")
+    start = (services.first_model, services.settings.device, services.settings.precision)
+    line = phrases(model_line(services, *start), elem_id="workspace-model-line")
     controls = model_settings.build(services, localized)
     found = controls.known.value.settings
     with gr.Column(
@@ -251,10 +260,17 @@ def on_upload(services: Services, caller: Caller, path: str | None) -> Filled:
 
 
 def on_model(
-    services: Services, caller: Caller, known: model_settings.Known, model: str | None, instruction: str | None
-) -> tuple[list[Phrase], model_settings.Read]:
+    services: Services,
+    caller: Caller,
+    known: model_settings.Known,
+    model: str | None,
+    instruction: str | None,
+    device: DeviceName,
+    precision: PrecisionName,
+) -> Modelled:
     """What is known of the model before it is loaded, its instruction and its settings."""
-    return model_facts(model or ""), model_settings.on_read(services, caller, known, model, instruction)
+    line = model_line(services, model or "", device, precision)
+    return Modelled(line, model_settings.on_read(services, caller, known, model, instruction))
 
 
 def wire(services: Services, widgets: Widgets, me: gr.BrowserState) -> None:
@@ -264,12 +280,12 @@ def wire(services: Services, widgets: Widgets, me: gr.BrowserState) -> None:
     listen(w.upload.upload, partial(on_upload, services), me=me, inputs=[w.upload], outputs=w.filled)
     model_settings.wire(services, w.controls, w.model, w.instruction, me)
     # The timer runs while a model is on its way: what its files say is known once they are here.
-    for event in (w.model.change, w.timer.tick):
+    for event in (w.model.change, w.timer.tick, w.device.change, w.precision.change):
         listen(
             event,
             partial(on_model, services),
             me=me,
-            inputs=[w.controls.known, w.model, w.instruction],
+            inputs=[w.controls.known, w.model, w.instruction, w.device, w.precision],
             outputs=[w.model_line, w.instruction, w.place, *w.controls],
             concurrency_id="settings",
         )
