@@ -13,6 +13,7 @@ from playground.models.named import split
 from playground.models.room import gib, largest, need_of
 from playground.models.settings import size_of
 from playground.ui import texts
+from playground.ui.components.model_choices import described, in_words, reranker_choices
 from playground.ui.services import Services
 from playground.ui.texts import Language, Phrase, phrase
 
@@ -74,9 +75,11 @@ def _language_names(codes: tuple[str, ...], language: Language) -> str:
     return ", ".join(known[f"language.{code}"][language] if f"language.{code}" in known else code for code in codes)
 
 
-def in_words(n: int) -> str:
-    """A number of parameters for people: "278 M", "2.5 B"."""
-    return f"{n / 1e9:.1f} B" if n >= 1e9 else f"{n / 1e6:.0f} M"
+def model_choices(
+    services: Services, language: Language, device: DeviceName, precision: PrecisionName
+) -> list[tuple[str, str]]:
+    """What the model box offers, with what of it fits on this device in this precision."""
+    return described(reranker_choices(services), language, services.engine.room(device, precision))
 
 
 @cache

@@ -18,7 +18,6 @@ from playground.ui import texts
 from playground.ui.components.asked import Asked, note_phrase
 from playground.ui.components.html_parts import phrases
 from playground.ui.components.localized import Localized
-from playground.ui.components.model_choices import reranker_choices
 from playground.ui.services import Services
 from playground.ui.texts import Language, Phrase, phrase
 from playground.ui.wiring import Caller, listen
@@ -27,6 +26,7 @@ from playground.ui.workspace.choices import (
     device_choices,
     example_choices,
     examples,
+    model_choices,
     model_line,
     precision_choices,
     split_choices,
@@ -169,9 +169,10 @@ class _Model(NamedTuple):
 
 
 def _build_model(services: Services, localized: Localized) -> _Model:
+    runs = (services.settings.device, services.settings.precision)
     model = localized(
         gr.Dropdown(
-            choices=cast("Any", reranker_choices(services)),
+            choices=cast("Any", model_choices(services, "en", *runs)),
             value=services.first_model,
             allow_custom_value=True,
             elem_id="workspace-model",
@@ -179,8 +180,7 @@ def _build_model(services: Services, localized: Localized) -> _Model:
         label="model.model",
         info="model.model_info",
     )
-    start = (services.first_model, services.settings.device, services.settings.precision)
-    line = phrases(model_line(services, *start), elem_id="workspace-model-line")
+    line = phrases(model_line(services, services.first_model, *runs), elem_id="workspace-model-line")
     controls = model_settings.build(services, localized)
     found = controls.known.value.settings
     with gr.Column(
@@ -273,8 +273,17 @@ def on_model(
     return Modelled(line, model_settings.on_read(services, caller, known, model, instruction))
 
 
-def wire(services: Services, widgets: Widgets, me: gr.BrowserState) -> None:
-    """Listeners of the panel; the run itself is wired by the ranking view."""
+def on_room(services: Services, caller: Caller, device: DeviceName, precision: PrecisionName) -> Any:
+    """What the model box offers, in the language of the page, with what fits as things are now."""
+    return gr.update(choices=model_choices(services, caller.language, device, precision))
+
+
+def wire(services: Services, widgets: Widgets, me: gr.BrowserState, *arrivals: Callable[..., Any]) -> None:
+    """Listeners of the panel; the run itself is wired by the ranking view.
+
+    Args:
+        arrivals: events after which the page has another language.
+    """
     w = widgets
     listen(w.example.input, partial(on_example, services), me=me, inputs=[w.example], outputs=w.filled)
     listen(w.upload.upload, partial(on_upload, services), me=me, inputs=[w.upload], outputs=w.filled)
@@ -289,6 +298,8 @@ def wire(services: Services, widgets: Widgets, me: gr.BrowserState) -> None:
             outputs=[w.model_line, w.instruction, w.place, *w.controls],
             concurrency_id="settings",
         )
+    for event in (w.device.change, w.precision.change, *arrivals):
+        listen(event, partial(on_room, services), me=me, inputs=[w.device, w.precision], outputs=[w.model])
     for source in (w.query, w.passages, w.split, w.model, w.max_length, w.truncation):
         listen(
             source.change,
