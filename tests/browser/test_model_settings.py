@@ -22,10 +22,8 @@ def choose(page: Any, model: str) -> None:
 
 
 def drag(page: Any, name: str, value: float) -> None:
-    page.locator(f"#workspace-{name} input[type=range]").evaluate(
-        "(slider, value) => { slider.value = value; slider.dispatchEvent(new Event('input', { bubbles: true })); }",
-        value,
-    )
+    moved = "(slider, to) => { slider.value = to; slider.dispatchEvent(new Event('input', { bubbles: true })); }"
+    page.locator(f"#workspace-{name} input[type=range]").evaluate(moved, value)
 
 
 def test_controls_come_and_go_with_the_family_and_write_the_id(visit: Callable[..., Any]) -> None:
@@ -68,9 +66,11 @@ def test_controls_come_and_go_with_the_family_and_write_the_id(visit: Callable[.
         drag(page, name, 0)
     expect(said).to_contain_text("sum to nothing")
     expect(model).to_have_value("bge-m3 (sparse) — read apart · 568 M · 2.1 GiB · fits here")
-    page.get_by_role("button", name="中文").click()
+    page.locator("#header-zh").click()
     expect(said).to_contain_text("权重")
-    page.get_by_role("button", name="EN").click()
+    expect(model).to_have_value("bge-m3 (sparse) — 分开读 · 568 M · 2.1 GiB · 放得下")
+    page.locator("#header-en").click()
+    expect(said).to_contain_text("sum to nothing")
 
     choose(page, "BAAI/bge-reranker-base")
     expect(weights).to_be_hidden()

@@ -147,12 +147,18 @@ class Read(NamedTuple):
 UNCHANGED = Drawn(*(gr.skip() for _ in Drawn._fields))
 
 
-def on_read(services: Services, caller: Caller, known: Known, model: str | None, instruction: str | None) -> Read:
-    """The controls as the id says. What was set by a control, or is set already, stays as it stands; so does what a
-    person wrote as the instruction, while the model is the same."""
+def on_read(
+    services: Services, caller: Caller, known: Known, model: str | None, instruction: str | None, *, typed: bool = False
+) -> Read:
+    """The controls as the id says. What a person wrote as the instruction stays while the model is the same.
+
+    Args:
+        typed: whether a person chose the id. Else the controls stay as they stand while they are those of the model:
+            a person may be moving one, and the id follows.
+    """
     found, said = _read(services, model or "")
-    if found == known.settings and not said:
-        return Read(gr.skip(), gr.skip(), UNCHANGED._replace(said=_said(found)))
+    if not typed and _has_controls_of(known, found):
+        return Read(gr.skip(), gr.skip(), UNCHANGED)
     name = found.name if found is not None else split(model or "").name
     own = _own(known.settings, found, instruction) if name == known.name else found.instruction if found else ""
     drawn = _drawn(found, said)._replace(known=Known(name, None if said else found))
@@ -184,16 +190,24 @@ def wire(
     services: Services, controls: Controls, model: gr.Dropdown, instruction: gr.Textbox, me: gr.BrowserState
 ) -> None:
     """A control that a person moves writes the id; how the id sets the controls is wired with the model box."""
-    for control in controls.set_by_hand:
-        listen(
-            control.input,
-            partial(on_write, services),
-            me=me,
-            inputs=[model, instruction, *controls.set_by_hand],
-            outputs=[model, instruction, controls.said, controls.known],
-            trigger_mode="always_last",
-            concurrency_id="settings",
-        )
+    # One listener for all of them: what is moved last is written last.
+    listen(
+        partial(gr.on, [control.input for control in controls.set_by_hand]),
+        partial(on_write, services),
+        me=me,
+        inputs=[model, instruction, *controls.set_by_hand],
+        outputs=[model, instruction, controls.said, controls.known],
+        trigger_mode="always_last",
+    )
+
+
+def _has_controls_of(known: Known, found: ModelSettings | None) -> bool:
+    """Whether the page shows the controls of this model already, whatever they are set to."""
+    before = known.settings
+    if before is None or found is None or before.name != found.name:
+        return False
+    parts = ((each.layers, each.labels, each.prompts, each.tasks, bool(each.weights)) for each in (before, found))
+    return next(parts) == next(parts)
 
 
 def _own(before: ModelSettings | None, after: ModelSettings | None, written: str | None) -> Any:

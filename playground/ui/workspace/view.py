@@ -267,10 +267,12 @@ def on_model(
     instruction: str | None,
     device: DeviceName,
     precision: PrecisionName,
+    *,
+    typed: bool = False,
 ) -> Modelled:
     """What is known of the model before it is loaded, its instruction and its settings."""
     line = model_line(services, model or "", device, precision)
-    return Modelled(line, model_settings.on_read(services, caller, known, model, instruction))
+    return Modelled(line, model_settings.on_read(services, caller, known, model, instruction, typed=typed))
 
 
 def on_room(services: Services, caller: Caller, device: DeviceName, precision: PrecisionName) -> Any:
@@ -289,10 +291,10 @@ def wire(services: Services, widgets: Widgets, me: gr.BrowserState, *arrivals: C
     listen(w.upload.upload, partial(on_upload, services), me=me, inputs=[w.upload], outputs=w.filled)
     model_settings.wire(services, w.controls, w.model, w.instruction, me)
     # The timer runs while a model is on its way: what its files say is known once they are here.
-    for event in (w.model.change, w.timer.tick, w.device.change, w.precision.change):
+    for event in (w.model.input, w.model.change, w.timer.tick, w.device.change, w.precision.change):
         listen(
             event,
-            partial(on_model, services),
+            partial(on_model, services, typed=event == w.model.input),
             me=me,
             inputs=[w.controls.known, w.model, w.instruction, w.device, w.precision],
             outputs=[w.model_line, w.instruction, w.place, *w.controls],

@@ -54,8 +54,12 @@ def test_the_layer_slider_spans_the_layers_that_score(services: Services, caller
 def test_moving_a_control_writes_the_id_and_the_id_then_moves_nothing(services: Services, caller: Caller) -> None:
     written = on_write(services, caller, LAYERWISE, "", *EMPTY._replace(layer=16))
     assert written.model == f"{LAYERWISE}#layer=16"
-    again = on_read(services, caller, written.known, written.model, "mine")
-    assert again.instruction == again.controls.layer == gr.skip()
+    # Even an id that comes late, while the control was moved on, moves it no more.
+    for late in (written.model, f"{LAYERWISE}#layer=11"):
+        again = on_read(services, caller, written.known, late, "mine")
+        assert again.instruction == again.controls.layer == again.controls.known == gr.skip()
+    typed = on_read(services, caller, written.known, f"{LAYERWISE}#layer=11", "mine", typed=True)
+    assert (typed.controls.layer["value"], typed.instruction) == (11, gr.skip())
 
 
 def test_weights_of_the_modes_are_written_as_a_sum_and_one_alone_by_its_name(
@@ -116,7 +120,7 @@ def test_what_was_written_as_the_instruction_stays_with_its_model_and_leaves_wit
     services: Services, caller: Caller
 ) -> None:
     _, known = seen(services, caller, LAYERWISE)
-    assert on_read(services, caller, known, f"{LAYERWISE}#layer=9", "mine").instruction == gr.skip()
+    assert on_read(services, caller, known, f"{LAYERWISE}#layer=9", "mine", typed=True).instruction == gr.skip()
     assert on_read(services, caller, known, "BAAI/bge-reranker-base", "mine").instruction == ""
     _, known = seen(services, caller, "BAAI/llm-embedder")
     assert known.settings is not None
