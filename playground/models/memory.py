@@ -32,15 +32,19 @@ def memory_mib(device: str) -> float:
 def free_mib(device: str) -> float:
     """Memory of the device that another model may take now; a container's own limit counts.
 
-    That of a GPU is known only once torch is there; infinite before.
+    That of a GPU is known only once torch is there; infinite where it cannot be known.
     """
     if device == "cuda":
         torch = sys.modules.get("torch")
         if torch is None or not torch.cuda.is_available():
             return float("inf")
-        # torch keeps what was freed for itself.
-        kept = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
-        return float(torch.cuda.mem_get_info()[0] + kept) / MIB
+        try:
+            # torch keeps what was freed for itself.
+            kept = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+            return float(torch.cuda.mem_get_info()[0] + kept) / MIB
+        except (AssertionError, RuntimeError):
+            # A card that is lent for the forward pass alone (ZeroGPU) cannot be asked.
+            return float("inf")
     limit, used = _container()
     return max(0.0, min(psutil.virtual_memory().available, limit - used)) / MIB
 

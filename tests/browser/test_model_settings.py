@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -42,7 +43,7 @@ def test_controls_come_and_go_with_the_family_and_write_the_id(visit: Callable[.
     page.locator("#workspace-model ul li", has_text="minicpm-layerwise").click()
     expect(layer.locator("input[type=number]")).to_have_value("28")
     expect(instruction).to_be_visible()
-    expect(page.locator("#workspace-model-line")).to_contain_text("needs about 5.")
+    expect(page.locator("#workspace-model-line")).to_contain_text("needs about")
 
     drag(page, "layer", 16)
     expect(model).to_have_value(f"{LAYERWISE}#layer=16")
@@ -65,10 +66,10 @@ def test_controls_come_and_go_with_the_family_and_write_the_id(visit: Callable[.
     for name in ("dense", "colbert", "sparse"):
         drag(page, name, 0)
     expect(said).to_contain_text("sum to nothing")
-    expect(model).to_have_value("bge-m3 (sparse) — read apart · 568 M · 2.1 GiB · fits here")
+    expect(model).to_have_value(re.compile("^bge-m3 .sparse. — read apart · 568 M · 2.1 GiB"))
     page.locator("#header-zh").click()
     expect(said).to_contain_text("权重")
-    expect(model).to_have_value("bge-m3 (sparse) — 分开读 · 568 M · 2.1 GiB · 放得下")
+    expect(model).to_have_value(re.compile("^bge-m3 .sparse. — 分开读 · 568 M · 2.1 GiB"))
     page.locator("#header-en").click()
     expect(said).to_contain_text("sum to nothing")
 

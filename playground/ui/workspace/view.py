@@ -107,7 +107,7 @@ class Counted(NamedTuple):
 class Modelled(NamedTuple):
     """What stands around the model box, and in it."""
 
-    line: list[Phrase]
+    line: Any
     read: model_settings.Read
 
 
@@ -275,6 +275,13 @@ def on_model(
     return Modelled(line, model_settings.on_read(services, caller, known, model, instruction, typed=typed))
 
 
+def on_tick(
+    services: Services, caller: Caller, known: model_settings.Known, model: str | None, instruction: str | None
+) -> Modelled:
+    """The settings of a model whose files have come meanwhile. What it needs was said before it took the room."""
+    return Modelled(gr.skip(), model_settings.on_read(services, caller, known, model, instruction))
+
+
 def on_room(services: Services, caller: Caller, device: DeviceName, precision: PrecisionName) -> Any:
     """What the model box offers, in the language of the page, with what fits as things are now."""
     return gr.update(choices=model_choices(services, caller.language, device, precision))
@@ -290,14 +297,17 @@ def wire(services: Services, widgets: Widgets, me: gr.BrowserState, *arrivals: C
     listen(w.example.input, partial(on_example, services), me=me, inputs=[w.example], outputs=w.filled)
     listen(w.upload.upload, partial(on_upload, services), me=me, inputs=[w.upload], outputs=w.filled)
     model_settings.wire(services, w.controls, w.model, w.instruction, me)
+    outputs = [w.model_line, w.instruction, w.place, *w.controls]
     # The timer runs while a model is on its way: what its files say is known once they are here.
-    for event in (w.model.input, w.model.change, w.timer.tick, w.device.change, w.precision.change):
+    ticked = [w.controls.known, w.model, w.instruction]
+    listen(w.timer.tick, partial(on_tick, services), me=me, inputs=ticked, outputs=outputs, concurrency_id="settings")
+    for event in (w.model.input, w.model.change, w.device.change, w.precision.change):
         listen(
             event,
             partial(on_model, services, typed=event == w.model.input),
             me=me,
-            inputs=[w.controls.known, w.model, w.instruction, w.device, w.precision],
-            outputs=[w.model_line, w.instruction, w.place, *w.controls],
+            inputs=[*ticked, w.device, w.precision],
+            outputs=outputs,
             concurrency_id="settings",
         )
     for event in (w.device.change, w.precision.change, *arrivals):

@@ -12,7 +12,7 @@ from playground.ui.components.asked import restored
 from playground.ui.services import Services
 from playground.ui.wiring import Caller
 from playground.ui.workspace.model_settings import Controls, Known, Wanted, build, known_of, on_read, on_write
-from playground.ui.workspace.view import on_model
+from playground.ui.workspace.view import on_model, on_tick
 from tests.ui.views.ranking.test_view import ASKED, run
 
 LAYERWISE = "BAAI/bge-reranker-v2-minicpm-layerwise"
@@ -152,3 +152,17 @@ def test_the_page_opens_with_the_controls_of_the_first_model(services: Services)
         controls = build(Services(first, services.engine, services.history), lambda component, **_: component)  # type: ignore[arg-type]
     assert isinstance(controls, Controls)
     assert (controls.layer.visible, controls.layer.value, controls.weights.visible) == (True, 12, False)
+
+
+def test_controls_appear_once_the_files_of_a_model_have_come(
+    services: Services, caller: Caller, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    _, known = seen(services, caller, str(folder))
+    before = on_tick(services, caller, known, str(folder), "mine")
+    folder.mkdir()
+    config = {"architectures": ["BertForSequenceClassification"], "id2label": {"0": "a", "1": "b"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    after = on_tick(services, caller, known, str(folder), "mine")
+    assert before.line == after.line == before.read.controls.label == gr.skip()
+    assert (after.read.controls.label["visible"], after.read.instruction) == (True, gr.skip())
