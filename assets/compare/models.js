@@ -7,7 +7,7 @@ const PLUS = "M12 5v14M5 12h14";
 // Null until they were chosen once: the first click is to show a comparison.
 const kept = { rows: null, nonce: null, made: 0 };
 
-const value = () => props.value || { choices: [], precisions: [], limit: 1, first: {} };
+const value = () => props.value || { choices: [], groups: [], precisions: [], limit: 1, first: {} };
 const choice = (model) => value().choices.find((each) => each.value === model);
 const isKeywords = (row) => row.model === "bm25";
 const isFull = () => kept.rows.length + 1 >= value().limit;
@@ -45,11 +45,10 @@ function remove(row) {
 }
 
 function modelSelect(row, name) {
-  const groups = [["reranker", "compare.rerankers"], ["embedder", "compare.embedders"], ["keywords", "compare.keywords"], ["own", "compare.named_at_start"]];
   const select = pg.el("select", { class: "pg-model", "aria-label": pg.say("compare.model_of", { n: name }) });
-  for (const [kind, key] of groups) {
-    const own = value().choices.filter((each) => each.kind === kind);
-    if (own.length) select.append(pg.el("optgroup", { label: pg.say(key) }, ...own.map((each) => pg.el("option", { value: each.value, text: each.label }))));
+  for (const group of value().groups) {
+    const own = value().choices.filter((each) => each.group === group);
+    if (own.length) select.append(pg.el("optgroup", { label: pg.say(`family.${group}`) }, ...own.map((each) => pg.el("option", { value: each.value, text: [each.label, pg.phrase(each.size)].filter(Boolean).join(" — ") }))));
   }
   select.append(pg.el("option", { value: OTHER, text: pg.say("compare.other_model") }));
   select.value = row.typed ? OTHER : row.model;

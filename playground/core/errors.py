@@ -49,6 +49,24 @@ class OutOfMemory(ModelError):
     """Not even one passage fits in memory."""
 
 
+class NoRoom(OutOfMemory):
+    """A model whose weights are larger than the memory that is free.
+
+    Attributes:
+        on: the device, as torch names it.
+        missing_mib: what would have to be freed there.
+    """
+
+    def __init__(self, template: str, /, *, on: str = "", missing_mib: float = 0.0, **values: object) -> None:
+        self.on = on
+        self.missing_mib = missing_mib
+        super().__init__(template, **values)
+
+
+class DiskFull(ModelError):
+    """A download that is larger than what is free on the disk."""
+
+
 class HistoryError(PlaygroundError):
     """The database could not be read or written. What is on the screen stays there."""
 

@@ -1,8 +1,10 @@
-"""How many padded tokens go through a model at once."""
+"""How many padded tokens go through a model at once, and what memory could be made free for it."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
+from typing import Protocol
 
 from playground.core.types import ModelSpec
 from playground.models.devices import default_batch_tokens
@@ -18,6 +20,20 @@ def default_budget(spec: ModelSpec) -> int:
     tokens = default_batch_tokens(spec.device)
     large = spec.device == "cpu" and spec.n_parameters >= LARGE_MODEL_PARAMETERS
     return tokens // LARGE_MODEL_SHARE if large else tokens
+
+
+class _Loaded(Protocol):
+    @property
+    def spec(self) -> ModelSpec: ...
+    @property
+    def memory_mib(self) -> float: ...
+    @property
+    def in_use(self) -> bool: ...
+
+
+def idle_mib(loaded: Iterable[_Loaded], device: str) -> float:
+    """What loaded models that nobody uses would give back on a device."""
+    return sum(model.memory_mib for model in loaded if model.spec.device == device and not model.in_use)
 
 
 class Budgets:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 # First of all, because it imports `spaces`, which must come before torch.
@@ -18,10 +19,12 @@ from playground.core.scales import BM25
 from playground.core.types import (
     Background,
     CompareProgress,
+    DeviceName,
     EmbeddingResult,
     Kind,
     Language,
     ModelChoice,
+    PrecisionName,
     Progress,
     RerankRequest,
     SpeedRatio,
@@ -30,6 +33,7 @@ from playground.core.types import (
 )
 from playground.engine import background, comparison_run, depths, set_scoring, speed
 from playground.engine.batches import chunks
+from playground.engine.budget import idle_mib
 from playground.engine.cache import ScoreCache, VectorCache
 from playground.engine.embedding import EmbedRun, Vectors
 from playground.engine.keyword import KeywordRun
@@ -39,7 +43,8 @@ from playground.engine.run import Run, steps_of
 from playground.engine.set_runs import EmbeddedPairs, KeywordPairs, RerankedPairs, SetRun
 from playground.engine.set_scoring import Known, Ready, SetStep
 from playground.engine.warnings import about_request
-from playground.models import bm25, catalog
+from playground.models import bm25, catalog, devices, memory
+from playground.models.room import Free, Room
 
 AnyRun = Run | EmbedRun | KeywordRun
 
@@ -56,6 +61,7 @@ class Engine:
         max_cached_vectors_mib: a vector of 384 numbers is 1.5 KiB, one of 1024 is 4 KiB.
         limits: the most that one request may hold.
         cache_folder: where backgrounds are kept; None takes the user's cache folder.
+        free_mib: memory of a device that models may take now.
     """
 
     def __init__(
@@ -69,12 +75,14 @@ class Engine:
         max_cached_vectors_mib: float = 128,
         limits: Limits = LOCAL,
         cache_folder: Path | None = None,
+        free_mib: Free = memory.free_mib,
     ) -> None:
         self.limits = limits
         self._offline = offline
+        self._free_mib = free_mib
         self._pool = ModelPool(
-            load_scorer or gpu_worker.load,
-            load_embedder or gpu_worker.load,
+            load_scorer or partial(gpu_worker.load, free=free_mib),
+            load_embedder or partial(gpu_worker.load, free=free_mib),
             offline=offline,
             memory_limit_mib=memory_limit_mib,
         )
@@ -264,6 +272,12 @@ class Engine:
         from playground.models import resolve
 
         return "reranker" if model_id == bm25.MODEL_ID else resolve.kind_of(model_id, revision, offline=self._offline)
+
+    def room(self, device: DeviceName, precision: PrecisionName) -> Room | None:
+        """What there is for one more model, with what nobody uses made free; None where only torch would know the
+        device and it is not loaded yet."""
+        runs = devices.foreseen(device, precision)
+        return None if runs is None else Room(*runs, self._free_mib(runs[0]) + idle_mib(self.loaded(), runs[0]))
 
     def loaded(self) -> tuple[LoadedModel, ...]:
         """What is in memory, last used first."""

@@ -88,16 +88,12 @@ def forward(key: str, choice: ModelChoice, offline: bool, encoded: Sequence[Enco
 
 
 def load(
-    choice: ModelChoice,
-    *,
-    offline: bool,
-    on_progress: Callable[[Phase, int, int], None] | None,
-    **weights: Any,
+    choice: ModelChoice, *, offline: bool, on_progress: Callable[[Phase, int, int], None] | None, **options: Any
 ) -> Any:
     """The reranker or embedder that is chosen, from the Hub, a folder or the built-ins.
 
     Args:
-        weights: `weights_of`, a loaded model of the same checkpoint, where there is one.
+        options: as `loading.load_scorer` has them.
 
     Raises:
         PlaygroundError: it cannot be found or loaded.
@@ -105,7 +101,7 @@ def load(
     # At the first load only: torch takes seconds to import, and the page is up before.
     loading = import_module("playground.models.loading")
     make = loading.load_embedder if choice.kind == "embedder" else loading.load_scorer
-    return make(choice, offline=offline, on_progress=on_progress, **weights)
+    return make(choice, offline=offline, on_progress=on_progress, **options)
 
 
 def _forward(

@@ -11,11 +11,11 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from playground.core.errors import OutOfMemory, PlaygroundError
+from playground.core.errors import NoRoom, OutOfMemory, PlaygroundError
 from playground.core.protocols import Embedder, Scorer
 from playground.core.types import EncodedPair, ModelChoice, Phase
 from playground.engine import gpu_worker
-from playground.engine.budget import Budgets
+from playground.engine.budget import Budgets, idle_mib
 from playground.engine.loaded import (
     Entry,
     Load,
@@ -324,7 +324,9 @@ class ModelPool:
         load: Callable[..., Model] = self._load_embedder if choice.kind == "embedder" else self._load_scorer
         try:
             return load(choice, offline=self.offline, on_progress=note, **weights)
-        except OutOfMemory:
+        except OutOfMemory as error:
+            if isinstance(error, NoRoom) and error.missing_mib > idle_mib(self.loaded(), error.on):
+                raise
             self.unload_idle()
             return load(choice, offline=self.offline, on_progress=note, **weights)
 

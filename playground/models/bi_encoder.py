@@ -17,7 +17,6 @@ from playground.models.embedder_files import Dense, Pooling
 from playground.models.encoding import Encoder
 from playground.models.local import LocalModel
 from playground.models.resolve import Resolved
-from playground.models.spec import as_run
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,21 +47,14 @@ class BiEncoder(LocalModel[Encoder]):
         precision: PrecisionName,
         replaced: tuple[str, ...] = (),
     ) -> Self:
-        """The model on its device; pooling, what follows it and normalising are done in fp32.
-
-        Raises:
-            ModelBroken: files that cannot be read, or weights that are missing.
-            InvalidInput: a maximum length that the model does not allow.
-            OutOfMemory: the weights do not fit.
-        """
-        encoder = pretrained.load_encoder(resolved, choice)
+        """As any model; one that overflows in fp16 in fp32, which is said."""
         if precision == "fp16" and resolved.config["model_type"] in NO_FP16:
             precision, replaced = "fp32", (*replaced, OVERFLOWS)
-        model: Any = pretrained.load_weights(transformers.AutoModel, resolved, pretrained.DTYPES[precision])
-        with pretrained.out_of_memory_named(0):
-            model.to(device=device)
-        spec = as_run(resolved, choice, device, precision, encoder.max_length, replaced)
-        return cls(model, encoder, spec, resolved)
+        return super().load(resolved, choice, device, precision, replaced)
+
+    @classmethod
+    def _opened(cls, resolved: Resolved, dtype: torch.dtype) -> torch.nn.Module:
+        return pretrained.load_weights(transformers.AutoModel, resolved, dtype)
 
     def encode(self, texts: Sequence[str], instruction: str = "") -> list[EncodedPair]:
         """The exact ids the model is fed. The caller says what goes before the texts."""

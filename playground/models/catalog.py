@@ -55,6 +55,7 @@ class CatalogEntry:
         instruction: what the makers put before a query; empty where nothing.
         passage_instruction: what they put before every passage, of an embedder; empty where nothing.
         pooling: "cls", "mean" or "last" for an embedder, empty for a reranker.
+        layers: the first and the last layer after which it scores, of a model that scores after several.
         tasks: of an embedder, more pairs of prompts by name (`embedder_files.TASKS`), chosen by `#task=` after the id.
         revision: what is taken unless the user names another; empty for the newest.
         path: folder under `assets/models` for a built-in model.
@@ -76,6 +77,7 @@ class CatalogEntry:
     instruction: str = ""
     passage_instruction: str = ""
     pooling: Literal["cls", "mean", "last", ""] = ""
+    layers: tuple[int, ...] = ()
     tasks: tuple[str, ...] = ()
     golden: tuple[GoldenPair, ...] = ()
     revision: str = ""
@@ -109,5 +111,5 @@ def find(model_id: str) -> CatalogEntry | None:
 
 def _entry(table: dict[str, Any]) -> CatalogEntry:
     golden = tuple(GoldenPair(**pair) for pair in table.pop("golden", ()))
-    listed = {name: tuple(table.get(name, ())) for name in ("languages", "tasks")}
+    listed = {name: tuple(table.get(name, ())) for name in ("languages", "layers", "tasks")}
     return CatalogEntry(**table | listed | {"golden": golden})

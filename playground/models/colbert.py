@@ -6,7 +6,7 @@ Source: PyLate 1.6.0, `models/colbert.py` (`tokenize`, `encode`) and `models/Den
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
 import transformers
@@ -15,13 +15,12 @@ from safetensors.torch import load_file
 
 from playground.core.errors import ModelBroken
 from playground.core.scales import Scale
-from playground.core.types import ModelChoice, ModelSpec, PrecisionName
+from playground.core.types import ModelSpec
 from playground.models import apart_files, pretrained
 from playground.models.apart import Ids, ReadsApart, maxsim
 from playground.models.encoding import Encoder, Marks
 from playground.models.resolve import Resolved
 from playground.models.small_files import read_json
-from playground.models.spec import as_run
 
 
 class Projection(torch.nn.Module):
@@ -40,41 +39,20 @@ class Projection(torch.nn.Module):
 class ColBERT(ReadsApart[torch.Tensor]):
     """An encoder whose hidden states are projected. A reading is (tokens that are scored, dim), each of length 1."""
 
-    def __init__(
-        self, model: Any, encoder: Encoder, spec: ModelSpec, resolved: Resolved, marks: Marks, skipped: frozenset[int]
-    ) -> None:
+    def __init__(self, model: Any, encoder: Encoder, spec: ModelSpec, resolved: Resolved) -> None:
         super().__init__(model, encoder, spec, resolved)
         self.query_instruction = apart_files.query_prompt(resolved.model_id, resolved.folder)
-        self.marks = marks
-        self.scale = Scale("maxsim", -marks.query_length, marks.query_length, level=False, activation="identity")
+        self.marks, self._skipped = _tokens(resolved)
+        length = self.marks.query_length
+        self.scale = Scale("maxsim", -length, length, level=False, activation="identity")
         self._files = _files(resolved)
-        self._skipped = skipped
 
     @classmethod
-    def load(
-        cls,
-        resolved: Resolved,
-        choice: ModelChoice,
-        device: str,
-        precision: PrecisionName,
-        replaced: tuple[str, ...] = (),
-    ) -> Self:
-        """The encoder in `precision`, its projection in fp32, all on the device.
-
-        Raises:
-            ModelBroken: files that cannot be read, or weights or tokens that are missing.
-            InvalidInput: a maximum length that the model does not allow.
-            OutOfMemory: the weights do not fit.
-        """
-        encoder = pretrained.load_encoder(resolved, choice)
-        marks, skipped = _tokens(resolved)
-        model: Any = pretrained.load_weights(transformers.AutoModel, resolved)
+    def _opened(cls, resolved: Resolved, dtype: torch.dtype) -> torch.nn.Module:
         projection = _projection(resolved)
-        with pretrained.out_of_memory_named(0):
-            model.to(device=device, dtype=pretrained.DTYPES[precision])
-            model.projection = projection.to(device)
-        spec = as_run(resolved, choice, device, precision, encoder.max_length, replaced)
-        return cls(model, encoder, spec, resolved, marks, skipped)
+        model: Any = pretrained.load_weights(transformers.AutoModel, resolved, dtype)
+        model.projection = projection
+        return model  # type: ignore[no-any-return]
 
     def _read(self, rows: Sequence[Ids], *, is_query: bool) -> list[torch.Tensor]:
         inputs = self._padded(rows)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import platform
+import shutil
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -38,6 +40,20 @@ def settle(device: DeviceName, precision: PrecisionName) -> tuple[str, Precision
     if runs == precision:
         return chosen, precision, ()
     return chosen, runs, (f"{precision} does not run on this {_NAMES[chosen]}; {runs} was used.",)
+
+
+def foreseen(device: DeviceName, precision: PrecisionName) -> tuple[str, PrecisionName] | None:
+    """The device and precision of `settle`, where they can be told without loading torch; else None."""
+    if "torch" in sys.modules:
+        try:
+            return settle(device, precision)[:2]
+        except DeviceUnavailable:
+            return None
+    # A graphics card has a driver, and with it this program; Apple's needs none.
+    may_have_gpu = platform.system() == "Darwin" or shutil.which("nvidia-smi") is not None
+    if device in ("cuda", "mps") or (device == "auto" and may_have_gpu) or not _cpu_flags():
+        return None
+    return "cpu", _best_precision("cpu") if precision == "auto" else _nearest_precision("cpu", precision)
 
 
 def default_batch_tokens(device: str) -> int:

@@ -117,7 +117,7 @@ def dense_of(model_id: str, folder: Path) -> tuple[Dense, ...]:
     return tuple(_dense(model_id, folder, step["path"]) for step in modules(folder) if step["type"].endswith(".Dense"))
 
 
-def prompts_of(model_id: str, folder: Path, entry: CatalogEntry | None, task: str) -> Prompts:
+def prompts_of(model_id: str, folder: Path | None, entry: CatalogEntry | None, task: str) -> Prompts:
     """What goes before query and passages: of the task, else as the catalogue says, else as the files say.
 
     A prompt that the files name for a task goes before both. Where they name one as the default, it goes before
@@ -128,11 +128,9 @@ def prompts_of(model_id: str, folder: Path, entry: CatalogEntry | None, task: st
     Raises:
         InvalidInput: there is no such task.
     """
-    config = read_json(folder / "config_sentence_transformers.json")
-    declared = {str(name): str(prompt or "") for name, prompt in (config.get("prompts") or {}).items()}
+    config, declared = _declared(folder)
     if task:
-        tasks = {name: Prompts(prompt, prompt) for name, prompt in declared.items()}
-        tasks |= {name: TASKS[name] for name in (TASKS if entry is None else entry.tasks)}
+        tasks = tasks_of(folder, entry)
         if task not in tasks:
             raise InvalidInput(
                 "{model} has no task {task!r}. Tasks for it: {known}.",
@@ -146,6 +144,18 @@ def prompts_of(model_id: str, folder: Path, entry: CatalogEntry | None, task: st
     default = declared.get(str(config.get("default_prompt_name")), "")
     named = (declared[name] for name in ("document", "passage", "corpus") if name in declared)
     return Prompts(declared.get("query", default), next(named, default))
+
+
+def tasks_of(folder: Path | None, entry: CatalogEntry | None) -> dict[str, Prompts]:
+    """The prompts of each task that may be asked for; of the files' own, none while they are not on disk."""
+    tasks = {name: Prompts(prompt, prompt) for name, prompt in _declared(folder)[1].items()}
+    return tasks | {name: TASKS[name] for name in (TASKS if entry is None else entry.tasks)}
+
+
+def _declared(folder: Path | None) -> tuple[dict[str, Any], dict[str, str]]:
+    """(the config of sentence-transformers, its prompts by name)."""
+    config = {} if folder is None else read_json(folder / "config_sentence_transformers.json")
+    return config, {str(name): str(prompt or "") for name, prompt in (config.get("prompts") or {}).items()}
 
 
 def _dense(model_id: str, folder: Path, path: str) -> Dense:

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from huggingface_hub import HfApi, snapshot_download, try_to_load_from_cache
+from huggingface_hub import HfApi, constants, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import (
     GatedRepoError,
     HFValidationError,
@@ -81,6 +81,20 @@ def small_files(model_id: str, revision: str | None, *, offline: bool, on_progre
         return _cached(model_id, revision, offline=False)
 
 
+def missing_bytes(snapshot: Snapshot, heads: tuple[str, ...] = ()) -> tuple[int, int]:
+    """(bytes of the safetensors that a model needs, bytes of all its weights that are still to be downloaded)."""
+    names = _weight_names(snapshot)
+    tensors = sum(snapshot.sizes.get(name, 0) for name in names)
+    if not snapshot.online:
+        return tensors, 0
+    return tensors, sum(snapshot.sizes.get(name, 0) for name in _missing(snapshot, heads))
+
+
+def cache_folder() -> Path:
+    """Where downloads are kept."""
+    return Path(constants.HF_HUB_CACHE)
+
+
 def download_weights(snapshot: Snapshot, heads: tuple[str, ...] = (), *, on_progress: OnProgress | None) -> None:
     """The safetensors files that a snapshot names, with progress in bytes. What is cached is not asked for again.
 
@@ -90,8 +104,7 @@ def download_weights(snapshot: Snapshot, heads: tuple[str, ...] = (), *, on_prog
     Raises:
         ModelNotFound: the download stopped; what is there is kept.
     """
-    names = tuple(dict.fromkeys((*_weight_names(snapshot), *heads)))
-    missing = [name for name in names if not (snapshot.folder / name).is_file()]
+    missing = _missing(snapshot, heads)
     if not missing or not snapshot.online:
         return
     total = sum(snapshot.sizes.get(name, 0) for name in missing)
@@ -105,6 +118,19 @@ def download_weights(snapshot: Snapshot, heads: tuple[str, ...] = (), *, on_prog
         ) from error
 
 
+def folder_here(model_id: str, revision: str | None) -> Path | None:
+    """The folder in the cache that has at least the small files of a model. Asks nobody."""
+    try:
+        return _snapshot_here(model_id, revision)
+    except (HFValidationError, ValueError):
+        return None
+
+
+def _snapshot_here(model_id: str, revision: str | None) -> Path | None:
+    config = try_to_load_from_cache(model_id, "config.json", revision=revision or "main")
+    return Path(config).parent if isinstance(config, str) else None
+
+
 def _fetch_small(model_id: str, revision: str) -> Snapshot:
     info = HfApi(endpoint=_endpoint()).model_info(model_id, revision=revision, files_metadata=True)
     sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
@@ -116,12 +142,11 @@ def _fetch_small(model_id: str, revision: str) -> Snapshot:
 
 def _cached(model_id: str, revision: str | None, *, offline: bool) -> Snapshot:
     try:
-        config = try_to_load_from_cache(model_id, "config.json", revision=revision or "main")
+        folder = _snapshot_here(model_id, revision)
     except (HFValidationError, ValueError) as error:
         raise ModelNotFound(
             "{model} is no model id. A Hub id looks like BAAI/bge-reranker-base.", model=model_id
         ) from error
-    folder = Path(config).parent if isinstance(config, str) else None
     names = [path for path in folder.rglob("*") if path.is_file()] if folder else []
     # Config without weights is a download that stopped after the small files.
     if folder is None or not any(path.suffix in {".safetensors", ".bin"} for path in names):
@@ -140,6 +165,11 @@ def _not_here(model_id: str, offline: bool) -> ModelNotFound:
         "{model} is not on this machine, or only half, and the Hub cannot be reached. Use the built-in model.",
         model=model_id,
     )
+
+
+def _missing(snapshot: Snapshot, heads: tuple[str, ...]) -> list[str]:
+    names = dict.fromkeys((*_weight_names(snapshot), *heads))
+    return [name for name in names if not (snapshot.folder / name).is_file()]
 
 
 def _weight_names(snapshot: Snapshot) -> tuple[str, ...]:

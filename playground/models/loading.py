@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from playground.core.protocols import Embedder, Scorer
 from playground.core.types import ModelChoice
-from playground.models import FAMILIES, checks
+from playground.models import FAMILIES, checks, hub, memory, room
 from playground.models.devices import settle
 from playground.models.resolve import OnProgress, resolve
 
@@ -24,6 +24,7 @@ def load_scorer(
     on_progress: OnProgress | None = None,
     run_checks: bool = True,
     weights_of: Any = None,
+    free: room.Free = memory.free_mib,
 ) -> Scorer:
     """A reranker ready to score.
 
@@ -31,12 +32,13 @@ def load_scorer(
         weights_of: a loaded model of the same checkpoint: nothing is loaded, its weights are read as chosen now.
         on_progress: told the phase, and in phase "download" the bytes done and in total. What it raises ends the load.
         run_checks: False leaves out the canary, for a checkpoint of random weights.
+        free: memory of a device that the model may take, in MiB. What is too large is refused before it is downloaded.
 
     Raises:
         ModelError: any of its kinds; see `resolve`, `settle`, the family's `load` and `checks.check_scorer`.
         InvalidInput: a maximum length that the model does not allow.
     """
-    scorer = _load(choice, offline, on_progress) if weights_of is None else weights_of.view(choice)
+    scorer = _load(choice, offline, on_progress, free) if weights_of is None else weights_of.view(choice)
     if run_checks:
         _tell(on_progress, "check")
         scorer.checks = checks.check_scorer(scorer, scorer.resolved.entry)
@@ -50,18 +52,25 @@ def load_embedder(
     on_progress: OnProgress | None = None,
     run_checks: bool = True,
     weights_of: Any = None,
+    free: room.Free = memory.free_mib,
 ) -> Embedder:
     """An embedder ready to make vectors. Arguments and errors as `load_scorer`."""
-    embedder = _load(choice, offline, on_progress) if weights_of is None else weights_of.view(choice)
+    embedder = _load(choice, offline, on_progress, free) if weights_of is None else weights_of.view(choice)
     if run_checks:
         _tell(on_progress, "check")
         embedder.checks = checks.check_embedder(embedder, embedder.resolved.entry)
     return cast(Embedder, embedder)
 
 
-def _load(choice: ModelChoice, offline: bool, on_progress: OnProgress | None) -> Any:
+def _load(choice: ModelChoice, offline: bool, on_progress: OnProgress | None, free: room.Free) -> Any:
     device, precision, replaced = settle(choice.device, choice.precision)
-    resolved = resolve(choice, offline=offline, on_progress=on_progress)
+
+    def fits(n_parameters: int, n_bytes: int = 0) -> None:
+        room.require_memory(choice.model_id, choice.kind, n_parameters, device, precision, free)
+        room.require_disk(choice.model_id, choice.kind, n_bytes, hub.cache_folder())
+
+    resolved = resolve(choice, offline=offline, on_progress=on_progress, before_download=fits)
+    fits(resolved.n_parameters)
     _tell(on_progress, "load")
     return family(resolved.family).load(resolved, choice, device, precision, replaced)
 

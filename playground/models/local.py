@@ -9,13 +9,13 @@ from typing import Any, Generic, Self, TypeVar
 
 import torch
 
-from playground.core.types import Check, EncodedPair, ModelChoice, ModelSpec
+from playground.core.types import Check, EncodedPair, ModelChoice, ModelSpec, PrecisionName
 from playground.models import pretrained
 from playground.models.encoding import Encoder
 from playground.models.named import split
 from playground.models.prompted import PromptEncoder
 from playground.models.resolve import Resolved, reread
-from playground.models.spec import as_reread
+from playground.models.spec import as_reread, as_run
 
 E = TypeVar("E", Encoder, PromptEncoder)
 
@@ -41,6 +41,32 @@ class LocalModel(Generic[E]):
         self._model = model
         self._encoder: E = encoder
         self._settle()
+
+    @classmethod
+    def load(
+        cls,
+        resolved: Resolved,
+        choice: ModelChoice,
+        device: str,
+        precision: PrecisionName,
+        replaced: tuple[str, ...] = (),
+    ) -> Self:
+        """The model on its device, its weights read from disk in `precision`; what is done after them is in fp32.
+
+        Raises:
+            ModelBroken: files that cannot be read, or weights or tokens that are missing.
+            InvalidInput: a maximum length that the model does not allow.
+            OutOfMemory: the weights do not fit.
+        """
+        encoder: Any = pretrained.load_encoder(resolved, choice)
+        with pretrained.out_of_memory_named(0):
+            model = cls._opened(resolved, pretrained.DTYPES[precision]).to(device)
+        return cls(model, encoder, as_run(resolved, choice, device, precision, encoder.max_length, replaced), resolved)
+
+    @classmethod
+    def _opened(cls, resolved: Resolved, dtype: torch.dtype) -> torch.nn.Module:
+        """The model on the CPU with what the family puts after it: its weights in `dtype`, its head in fp32."""
+        raise NotImplementedError
 
     def view(self, choice: ModelChoice) -> Self:
         """The same weights, read as this choice says; shares memory with this one.

@@ -9,19 +9,18 @@ from __future__ import annotations
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import torch
 import transformers
 
 from playground.core.errors import ModelBroken
-from playground.core.types import ModelChoice, ModelSpec, PrecisionName
+from playground.core.types import ModelSpec
 from playground.models import modes, pretrained
 from playground.models.apart import Ids, ReadsApart, maxsim
 from playground.models.encoding import Encoder
 from playground.models.named import split
 from playground.models.resolve import Resolved
-from playground.models.spec import as_run
 
 # What reading a file can raise that is no such layer.
 _DAMAGED = (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, AttributeError, pickle.UnpicklingError)
@@ -45,41 +44,21 @@ class Reading:
 class M3(ReadsApart[Reading]):
     """The modes that the id names, weighed as it says; see `modes`."""
 
-    def __init__(
-        self, model: Any, encoder: Encoder, spec: ModelSpec, resolved: Resolved, weightless: frozenset[int]
-    ) -> None:
+    def __init__(self, model: Any, encoder: Encoder, spec: ModelSpec, resolved: Resolved) -> None:
         super().__init__(model, encoder, spec, resolved)
-        self._weightless = weightless
+        special = ("cls_token", "eos_token", "pad_token", "unk_token")
+        self._weightless = frozenset(pretrained.special_ids(resolved, *special))
 
     def _settle(self) -> None:
         self.weights = modes.weights_of(split(self.resolved.model_id).mode)
         self.scale = modes.scale_of(self.weights)
 
     @classmethod
-    def load(
-        cls,
-        resolved: Resolved,
-        choice: ModelChoice,
-        device: str,
-        precision: PrecisionName,
-        replaced: tuple[str, ...] = (),
-    ) -> Self:
-        """The encoder in `precision`, its two heads in fp32, all on the device.
-
-        Raises:
-            ModelBroken: files that cannot be read, or weights that are missing.
-            InvalidInput: a maximum length that the model does not allow.
-            OutOfMemory: the weights do not fit.
-        """
-        encoder = pretrained.load_encoder(resolved, choice)
-        weightless = pretrained.special_ids(resolved, "cls_token", "eos_token", "pad_token", "unk_token")
-        model: Any = pretrained.load_weights(transformers.AutoModel, resolved)
+    def _opened(cls, resolved: Resolved, dtype: torch.dtype) -> torch.nn.Module:
         heads = [read_head(resolved, name) for name in resolved.heads]
-        with pretrained.out_of_memory_named(0):
-            model.to(device=device, dtype=pretrained.DTYPES[precision])
-            model.sparse_linear, model.colbert_linear = (head.to(device) for head in heads)
-        spec = as_run(resolved, choice, device, precision, encoder.max_length, replaced)
-        return cls(model, encoder, spec, resolved, frozenset(weightless))
+        model: Any = pretrained.load_weights(transformers.AutoModel, resolved, dtype)
+        model.sparse_linear, model.colbert_linear = heads
+        return model  # type: ignore[no-any-return]
 
     def _read(self, rows: Sequence[Ids], *, is_query: bool) -> list[Reading]:
         hidden = self._model(**self._padded(rows)).last_hidden_state.float()

@@ -45,7 +45,7 @@ def load_weights(
         with quiet():
             model, report = auto_class.from_pretrained(
                 resolved.folder,
-                config=config or _config(resolved),
+                config=config or config_of(resolved),
                 dtype=dtype,
                 use_safetensors=True,
                 trust_remote_code=False,
@@ -201,7 +201,8 @@ def _tokenizer(resolved: Resolved) -> tuple[Tokenizer, list[str]]:
         ) from error
 
 
-def _config(resolved: Resolved) -> Any:
+def config_of(resolved: Resolved) -> Any:
+    """The config as transformers reads it."""
     return transformers.AutoConfig.from_pretrained(resolved.folder, trust_remote_code=False, local_files_only=True)
 
 

@@ -21,11 +21,14 @@ from playground.models.kinds import Found, refuse_remote_code, wrong_kind
 from playground.models.kinds import kind_of as found_of
 from playground.models.layers import Depth, depths_of
 from playground.models.named import Named, is_folder, split
+from playground.models.room import parameters_of
 from playground.models.small_files import read_json
 from playground.models.weights import TensorInfo, read_header, weight_files
 from playground.paths import BUILT_IN_MODELS
 
 OnProgress = Callable[[Phase, int, int], None]
+# Told (parameters of the model, bytes that would be downloaded).
+BeforeDownload = Callable[[int, int], None]
 
 # These count positions from the padding index on: a table of 514 rows holds 512 tokens.
 OFFSET_POSITIONS = frozenset({"camembert", "mpnet", "roberta", "xlm-roberta", "xlm-roberta-xl"})
@@ -78,8 +81,17 @@ class Resolved:
     activation: str | None = None
 
 
-def resolve(choice: ModelChoice, *, offline: bool = False, on_progress: OnProgress | None = None) -> Resolved:
+def resolve(
+    choice: ModelChoice,
+    *,
+    offline: bool = False,
+    on_progress: OnProgress | None = None,
+    before_download: BeforeDownload | None = None,
+) -> Resolved:
     """The files of a model, all of them on disk, and what kind of model they are.
+
+    Args:
+        before_download: told what a download would bring; what it raises ends it before it begins.
 
     Raises:
         ModelNotFound: no such id, revision or folder; or not on this machine while offline.
@@ -96,7 +108,10 @@ def resolve(choice: ModelChoice, *, offline: bool = False, on_progress: OnProgre
         return inspect(choice, _local_folder(name), None, None)
     revision = choice.revision or (entry.revision if entry is not None else None) or None
     snapshot = hub.small_files(name, revision, offline=offline, on_progress=on_progress)
-    _, found = judge(choice, snapshot.folder, snapshot.names)
+    config, found = judge(choice, snapshot.folder, snapshot.names)
+    n_bytes, n_missing = hub.missing_bytes(snapshot, found.heads)
+    if before_download is not None and n_missing:
+        before_download(parameters_of(n_bytes, config.get("dtype") or config.get("torch_dtype")), n_missing)
     hub.download_weights(snapshot, found.heads, on_progress=on_progress)
     return inspect(choice, snapshot.folder, snapshot.revision, entry)
 
@@ -159,7 +174,7 @@ def inspect(choice: ModelChoice, folder: Path, revision: str | None, entry: Cata
     limit = _token_limit(folder, config)
     return Resolved(
         asked=choice.model_id,
-        model_id=_with_option(
+        model_id=with_option(
             split(entry.id).name if entry else named.name, named, found.depth, label, len(label_names(config))
         ),
         folder=folder,
@@ -214,7 +229,7 @@ def judge(choice: ModelChoice, folder: Path, names: frozenset[str]) -> tuple[dic
     return config, found
 
 
-def _with_option(name: str, named: Named, depth: Depth | None, label: Label | None, n_labels: int) -> str:
+def with_option(name: str, named: Named, depth: Depth | None, label: Label | None, n_labels: int) -> str:
     """The id that says how the model is read, where its files alone do not: two such models are two."""
     if named.mode:
         return f"{name}#mode={modes.named(modes.weights_of(named.mode))}"
@@ -231,7 +246,7 @@ def _with_option(name: str, named: Named, depth: Depth | None, label: Label | No
 def _entry(model_id: str) -> CatalogEntry | None:
     """The catalogue's entry: a mode has one of its own, or none."""
     named = split(model_id)
-    return find(_with_option(named.name, named, None, None, 0) if named.mode else named.name)
+    return find(with_option(named.name, named, None, None, 0) if named.mode else named.name)
 
 
 def _config(model_id: str, folder: Path, names: frozenset[str]) -> dict[str, Any]:

@@ -6,18 +6,17 @@ Source: sentence-transformers 6.2, `sparse_encoder/modules/splade_pooling.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from typing import Any
 
 import torch
 import transformers
 
 from playground.core.scales import DOT
-from playground.core.types import ModelChoice, ModelSpec, PrecisionName
+from playground.core.types import ModelSpec
 from playground.models import apart_files, pretrained
 from playground.models.apart import Ids, ReadsApart
 from playground.models.encoding import Encoder
 from playground.models.resolve import Resolved
-from playground.models.spec import as_run
 
 # Logits over the vocabulary that are held at once: 256 MiB in fp32, four passages of 512 tokens with BERT's words.
 MAX_LOGITS = 2**26
@@ -34,27 +33,8 @@ class Splade(ReadsApart[torch.Tensor]):
         self._pooling = apart_files.splade_of(resolved.model_id, resolved.folder)
 
     @classmethod
-    def load(
-        cls,
-        resolved: Resolved,
-        choice: ModelChoice,
-        device: str,
-        precision: PrecisionName,
-        replaced: tuple[str, ...] = (),
-    ) -> Self:
-        """The model on its device; pooling and products are done in fp32.
-
-        Raises:
-            ModelBroken: files that cannot be read, or weights that are missing.
-            InvalidInput: a maximum length that the model does not allow.
-            OutOfMemory: the weights do not fit.
-        """
-        encoder = pretrained.load_encoder(resolved, choice)
-        model: Any = pretrained.load_weights(transformers.AutoModelForMaskedLM, resolved)
-        with pretrained.out_of_memory_named(0):
-            model.to(device=device, dtype=pretrained.DTYPES[precision])
-        spec = as_run(resolved, choice, device, precision, encoder.max_length, replaced)
-        return cls(model, encoder, spec, resolved)
+    def _opened(cls, resolved: Resolved, dtype: torch.dtype) -> torch.nn.Module:
+        return pretrained.load_weights(transformers.AutoModelForMaskedLM, resolved, dtype)
 
     def _read(self, rows: Sequence[Ids], *, is_query: bool) -> list[torch.Tensor]:
         return [

@@ -75,7 +75,6 @@ def _add_view(page: Page, name: str, module: str) -> None:
 def wire(page: Page, app: gr.Blocks) -> None:
     """Listeners of the page, then those of each part."""
     services, me = page.services, page.me
-    workspace.wire(services, page.workspace, me)
     for module in page.modules.values():
         module.wire(page)
     rank = page.views["ranking"]
@@ -88,6 +87,7 @@ def wire(page: Page, app: gr.Blocks) -> None:
     switched = listen(
         page.header.switched, partial(on_switch, page.localized), me=me, outputs=[me, *page.localized.components]
     )
+    workspace.wire(services, page.workspace, me, arrived.then, switched.then)
     listen(
         switched.then,
         partial(page.modules["ranking"].on_unit, services),

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from playground.core.errors import InvalidInput, ModelNotFound, OutOfMemory
+from playground.core.errors import InvalidInput, ModelNotFound, NoRoom, OutOfMemory
 from playground.core.types import ModelChoice, RerankResult
 from playground.engine.engine import Engine
 from playground.engine.loaded import OnProgress
@@ -241,3 +241,31 @@ def test_close_drops_models_and_scores() -> None:
 
 def test_the_memory_of_the_cpu_is_known_without_torch() -> None:
     assert 256 < memory_mib("cpu") < 16 * 1024 * 1024
+
+
+def test_room_is_made_for_a_model_only_where_that_would_be_enough() -> None:
+    shelf = Shelf()
+
+    def load(choice: ModelChoice, *, offline: bool, on_progress: OnProgress | None) -> OverlapScorer:
+        missing_mib = {"medium": 60.0, "huge": 6000.0}.get(choice.model_id, 0.0)
+        if missing_mib and loaded(engine):
+            raise NoRoom("No room.", on="cpu", missing_mib=missing_mib)
+        return shelf(choice, offline=False, on_progress=None)
+
+    engine = Engine(load_scorer=load)
+    run(engine, request_of("red", "x"), ModelChoice("small"))
+    with pytest.raises(NoRoom, match="No room"):
+        run(engine, request_of("red", "x"), ModelChoice("huge"))
+    assert loaded(engine) == ["small"]
+    run(engine, request_of("red", "x"), ModelChoice("medium"))
+    assert loaded(engine) == ["medium"]
+
+
+def test_the_room_of_a_device_counts_what_idle_models_would_give_back() -> None:
+    engine = Engine(load_scorer=Shelf(), free_mib=lambda device: 300.0)
+    before = engine.room("cpu", "fp32")
+    run(engine, request_of("red", "x"))
+    after = engine.room("cpu", "fp32")
+    assert before is not None
+    assert after is not None
+    assert (before.device, before.precision, before.free_mib, after.free_mib) == ("cpu", "fp32", 300.0, 400.0)

@@ -16,9 +16,10 @@ from urllib.parse import unquote, urlsplit
 import huggingface_hub
 import pytest
 
-from playground.core.errors import ModelNotFound, ModelUnsuitable
+from playground.core.errors import ModelNotFound, ModelUnsuitable, NoRoom
 from playground.core.types import ModelChoice
 from playground.models.catalog import find
+from playground.models.loading import load_scorer
 from playground.models.resolve import resolve
 from tests.checkpoints import edit_json
 from tests.checkpoints_apart import tiny_m3
@@ -234,3 +235,23 @@ def closed_port() -> str:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{free.getsockname()[1]}"
+
+
+def test_what_does_not_fit_is_refused_before_its_weights_are_downloaded(hub: Hub) -> None:
+    told: list[tuple[int, int]] = []
+
+    def refuse(n_parameters: int, n_bytes: int) -> None:
+        told.append((n_parameters, n_bytes))
+        raise NoRoom("No room.")
+
+    with pytest.raises(NoRoom):
+        resolve(ModelChoice(MODEL), before_download=refuse)
+    size = (hub.folder / "model.safetensors").stat().st_size
+    assert told == [(size // 4, size)]
+    assert "model.safetensors" not in hub.fetched()
+    with pytest.raises(NoRoom, match="The largest known model that fits is built-in/mini-reranker"):
+        load_scorer(ModelChoice(MODEL, device="cpu"), free=lambda device: 0.0)
+    assert "model.safetensors" not in hub.fetched()
+    resolve(ModelChoice(MODEL))
+    resolve(ModelChoice(MODEL), before_download=refuse)
+    assert len(told) == 1

@@ -1,18 +1,65 @@
-"""What the model boxes offer."""
+"""What the model boxes offer, by family, and what stands beside a name."""
 
 from __future__ import annotations
+
+from typing import Final
 
 from playground.core.types import Kind
 from playground.models import bm25, catalog
 from playground.models.named import parse_choice, split
+from playground.models.room import Room, gib
+from playground.ui import texts
 from playground.ui.services import Services
+from playground.ui.texts import Language
 
 Choices = list[tuple[str, str]]
+# In the order in which they are offered; the keys of `texts.family`.
+GROUPS: Final = ("built_in", "own", "cross_encoders", "language_models", "apart", "embedders", "keywords")
+_GROUP_OF: Final = {
+    "cross_encoder": "cross_encoders",
+    "causal_lm": "language_models",
+    "seq2seq": "language_models",
+    "layerwise": "language_models",
+    "m3": "apart",
+    "splade": "apart",
+    "colbert": "apart",
+    "bi_encoder": "embedders",
+}
 
 
 def reranker_choices(services: Services) -> Choices:
-    """The built-in reranker, models named at the start, then the catalogue's rerankers."""
-    return _with_own(services, _known("reranker"))
+    """The built-in reranker, models named at the start, then the catalogue's rerankers by family."""
+    found = _with_own(services, _known("reranker"))
+    return sorted(found, key=lambda choice: GROUPS.index(group_of(choice[1])))
+
+
+def described(choices: Choices, language: Language, room: Room | None) -> Choices:
+    """The same, each name with its family, its size and whether it fits: gradio's list has no headings."""
+    return [(_described(name, model_id, language, room), model_id) for name, model_id in choices]
+
+
+def group_of(model_id: str) -> str:
+    """Where a choice stands in the list: one of `GROUPS`."""
+    if model_id == bm25.MODEL_ID:
+        return "keywords"
+    entry = _entry(model_id)
+    return "own" if entry is None else "built_in" if entry.built_in else _GROUP_OF[entry.family]
+
+
+def size_in_words(model_id: str, language: Language, room: Room | None) -> str:
+    """Parameters and download of a known model, and whether it fits where that is known; empty for any other."""
+    entry = _entry(model_id)
+    if entry is None or entry.built_in:
+        return ""
+    said = [in_words(entry.n_parameters), gib(entry.download_mib)]
+    if room is not None:
+        said.append(texts.say(f"fit.{room.fit(entry.n_parameters)}", language))
+    return " · ".join(said)
+
+
+def in_words(n: int) -> str:
+    """A number of parameters for people: "278 M", "2.5 B"."""
+    return f"{n / 1e9:.1f} B" if n >= 1e9 else f"{n / 1e6:.0f} M"
 
 
 def embedder_choices(services: Services) -> Choices:
@@ -41,6 +88,15 @@ def model_name(model_id: str) -> str:
         return bm25.NAME
     entry = catalog.find(model_id)
     return entry.name if entry is not None and entry.built_in else model_id
+
+
+def _described(name: str, model_id: str, language: Language, room: Room | None) -> str:
+    size = size_in_words(model_id, language, room)
+    return f"{name} — {texts.say(f'family_of.{group_of(model_id)}', language)} · {size}" if size else name
+
+
+def _entry(model_id: str) -> catalog.CatalogEntry | None:
+    return catalog.find(model_id) or catalog.find(split(model_id).name)
 
 
 def _known(kind: Kind) -> Choices:

@@ -8,14 +8,14 @@ from typing import cast
 
 from playground.core.errors import PlaygroundError
 from playground.core.types import Comparison, Kind, ModelChoice, ModelRun, PrecisionName
-from playground.models import bm25, catalog
-from playground.models.named import parse_choice
+from playground.models import bm25
+from playground.models.settings import own_instruction
+from playground.ui import texts
 from playground.ui.components.asked import Asked
-from playground.ui.components.model_choices import any_choices, kind_of, model_name
+from playground.ui.components.model_choices import GROUPS, any_choices, group_of, kind_of, model_name, size_in_words
 from playground.ui.services import Services
 
 PRECISIONS: tuple[PrecisionName, ...] = ("auto", "fp32", "fp16", "bf16")
-KEYWORDS = "keywords"
 
 
 def offered(
@@ -27,12 +27,19 @@ def offered(
         model, precision: what stands in the workspace: the first model.
         nonce: of the opened comparison; its rows are taken over once.
     """
+    room = services.engine.room(services.settings.device, cast("PrecisionName", precision))
     choices = [
-        {"value": value, "label": label, "kind": KEYWORDS if value == bm25.MODEL_ID else kind_of(value) or "own"}
+        {
+            "value": value,
+            "label": label,
+            "group": group_of(value),
+            "size": {language: size_in_words(value, language, room) for language in texts.LANGUAGES},
+        }
         for label, value in any_choices(services)
     ]
     return {
         "choices": choices,
+        "groups": list(GROUPS),
         "precisions": list(PRECISIONS),
         "limit": services.engine.limits.models,
         "first": {"model": model_name(model or ""), "id": model or "", "precision": precision},
@@ -77,8 +84,7 @@ def chosen(services: Services, asked: Asked, rows: object) -> list[ModelChoice]:
 def instruction_of(asked: Asked) -> str | None:
     """The instruction that the visitor wrote; None where it is only the first model's own: then each takes its own."""
     written = (asked.instruction or "").strip()
-    entry = catalog.find(parse_choice(asked.model)[0])
-    return None if not written or (entry is not None and written == entry.instruction.strip()) else written
+    return None if not written or written == own_instruction(asked.model).strip() else written
 
 
 def _choice(services: Services, asked: Asked, kind: object) -> ModelChoice:

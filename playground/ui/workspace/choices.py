@@ -5,37 +5,69 @@ from __future__ import annotations
 import sys
 from functools import cache
 
+from playground.core.types import DeviceName, PrecisionName
 from playground.inputs.pasted_text import MODES
 from playground.inputs.scenarios import Scenario, load_all
 from playground.models import catalog
 from playground.models.named import split
+from playground.models.room import gib, largest, need_of
+from playground.models.settings import size_of
 from playground.ui import texts
+from playground.ui.components.model_choices import described, in_words, reranker_choices
+from playground.ui.services import Services
 from playground.ui.texts import Language, Phrase, phrase
 
 
 def model_facts(model: str) -> list[Phrase]:
-    """One line about a model, from the catalogue."""
+    """One line about a model, from the catalogue, with the size of its download."""
     entry = catalog.find(split(model.split("@")[0]).name)
     if entry is None:
         return [phrase("model.own", "muted")]
+    size = gib(entry.download_mib)
+    where = phrase("model.is_built_in", "muted") if entry.built_in else phrase("model.downloads", "muted", size=size)
+    return [_facts(entry), where]
+
+
+def model_line(services: Services, model: str, device: DeviceName, precision: PrecisionName) -> list[Phrase]:
+    """The line under the model box: what is known of the model, what it needs, and whether it fits here."""
+    folders = not services.settings.public
+    entry = catalog.find(split(model.split("@")[0]).name)
+    said = [_facts(entry) if entry is not None else phrase("model.own", "muted")]
+    size, room = size_of(model, folders=folders), services.engine.room(device, precision)
+    if size is None:
+        return said
+    if entry is not None and entry.built_in:
+        said.append(phrase("model.is_built_in", "muted"))
+    elif size.download_mib:
+        said.append(phrase("model.downloads", "muted", size=gib(size.download_mib)))
+    else:
+        said.append(phrase("model.is_here", "muted"))
+    if room is None:
+        return said
+    memory = gib(need_of(size.n_parameters, room.precision).memory_mib)
+    said.append(phrase("model.needs", "muted", memory=memory, precision=room.precision))
+    fit = room.fit(size.n_parameters)
+    if fit == "fits":
+        return [*said, phrase("model.fits", "good")]
+    if fit == "tight":
+        return [*said, phrase("model.tight", "warn", free=gib(room.free_mib))]
+    kind = "reranker" if entry is None or split(model).mode else entry.kind
+    instead = largest(kind, lambda known: room.fit(known.n_parameters) == "fits")
+    return [*said, phrase("model.too_large", "bad", free=gib(room.free_mib), instead=instead)]
+
+
+def _facts(entry: catalog.CatalogEntry) -> Phrase:
     said: Phrase = {"tone": "muted"}
     for language in texts.LANGUAGES:
-        size = f"{entry.download_mib / 1024:.1f} GiB" if entry.download_mib >= 1000 else f"{entry.download_mib} MiB"
-        where = "model.is_built_in" if entry.built_in else "model.downloads"
-        said[language] = " · ".join(
-            (
-                texts.say(
-                    "model.facts",
-                    language,
-                    parameters=_in_millions(entry.n_parameters),
-                    max_length=f"{entry.max_length:,}",
-                    languages=_language_names(entry.languages, language),
-                    licence=entry.licence,
-                ),
-                texts.say(where, language, size=size),
-            )
+        said[language] = texts.say(
+            "model.facts",
+            language,
+            parameters=in_words(entry.n_parameters),
+            max_length=f"{entry.max_length:,}",
+            languages=_language_names(entry.languages, language),
+            licence=entry.licence,
         )
-    return [said]
+    return said
 
 
 def _language_names(codes: tuple[str, ...], language: Language) -> str:
@@ -43,13 +75,11 @@ def _language_names(codes: tuple[str, ...], language: Language) -> str:
     return ", ".join(known[f"language.{code}"][language] if f"language.{code}" in known else code for code in codes)
 
 
-def _in_millions(n: int) -> str:
-    return f"{n / 1e9:.1f} B" if n >= 1e9 else f"{n / 1e6:.0f} M"
-
-
-def model_instruction(model: str) -> str:
-    entry = catalog.find(model.split("@")[0])
-    return entry.instruction if entry is not None else ""
+def model_choices(
+    services: Services, language: Language, device: DeviceName, precision: PrecisionName
+) -> list[tuple[str, str]]:
+    """What the model box offers, with what of it fits on this device in this precision."""
+    return described(reranker_choices(services), language, services.engine.room(device, precision))
 
 
 @cache

@@ -11,22 +11,23 @@ from typing import Any, NamedTuple, cast
 import gradio as gr
 
 from playground.core.errors import PlaygroundError
+from playground.core.types import DeviceName, PrecisionName
 from playground.inputs.passage_files import SUFFIXES, read_file
 from playground.inputs.pasted_text import as_text
 from playground.ui import texts
 from playground.ui.components.asked import Asked, note_phrase
 from playground.ui.components.html_parts import phrases
 from playground.ui.components.localized import Localized
-from playground.ui.components.model_choices import reranker_choices
 from playground.ui.services import Services
 from playground.ui.texts import Language, Phrase, phrase
 from playground.ui.wiring import Caller, listen
+from playground.ui.workspace import model_settings
 from playground.ui.workspace.choices import (
     device_choices,
     example_choices,
     examples,
-    model_facts,
-    model_instruction,
+    model_choices,
+    model_line,
     precision_choices,
     split_choices,
     truncation_choices,
@@ -48,12 +49,14 @@ class Widgets:
     live: gr.HTML
     model: gr.Dropdown
     model_line: gr.HTML
+    controls: model_settings.Controls
     device: gr.Dropdown
     precision: gr.Dropdown
     max_length: gr.Number
     truncation: gr.Radio
     batch_tokens: gr.Number
     instruction: gr.Textbox
+    place: gr.Column
     run: gr.Button
     stop: gr.Button
     status: gr.HTML
@@ -99,6 +102,13 @@ class Counted(NamedTuple):
 
     live: list[Phrase]
     timer: Any
+
+
+class Modelled(NamedTuple):
+    """What stands around the model box, and in it."""
+
+    line: Any
+    read: model_settings.Read
 
 
 def build(services: Services, localized: Localized) -> Widgets:
@@ -148,18 +158,21 @@ def _dropdown(
 class _Model(NamedTuple):
     model: gr.Dropdown
     model_line: gr.HTML
+    controls: model_settings.Controls
     device: gr.Dropdown
     precision: gr.Dropdown
     max_length: gr.Number
     truncation: gr.Radio
     batch_tokens: gr.Number
     instruction: gr.Textbox
+    place: gr.Column
 
 
 def _build_model(services: Services, localized: Localized) -> _Model:
+    runs = (services.settings.device, services.settings.precision)
     model = localized(
         gr.Dropdown(
-            choices=cast("Any", reranker_choices(services)),
+            choices=cast("Any", model_choices(services, "en", *runs)),
             value=services.first_model,
             allow_custom_value=True,
             elem_id="workspace-model",
@@ -167,7 +180,17 @@ def _build_model(services: Services, localized: Localized) -> _Model:
         label="model.model",
         info="model.model_info",
     )
-    line = phrases(model_facts(services.first_model), elem_id="workspace-model-line")
+    line = phrases(model_line(services, services.first_model, *runs), elem_id="workspace-model-line")
+    controls = model_settings.build(services, localized)
+    found = controls.known.value.settings
+    with gr.Column(
+        elem_id="workspace-instruction-box", elem_classes=model_settings.instruction_classes(found)
+    ) as place:
+        instruction = localized(
+            gr.Textbox(lines=1, max_lines=4, elem_id="workspace-instruction", value=found.instruction if found else ""),
+            label="model.instruction",
+            info="model.instruction_info",
+        )
     with gr.Row(elem_classes="pg-pair"):
         device = _dropdown(localized, "device", "model.device", device_choices, services.settings.device)
         precision = _dropdown(localized, "precision", "model.precision", precision_choices, services.settings.precision)
@@ -189,14 +212,8 @@ def _build_model(services: Services, localized: Localized) -> _Model:
             info="model.truncation_info",
             choices=truncation_choices,
         )
-        instruction = localized(
-            gr.Textbox(
-                lines=1, max_lines=4, elem_id="workspace-instruction", value=model_instruction(services.first_model)
-            ),
-            label="model.instruction",
-            info="model.instruction_info",
-        )
-    return _Model(model, line, device, precision, max_length, truncation, batch_tokens, instruction)
+    lengths = (max_length, truncation, batch_tokens)
+    return _Model(model, line, controls, device, precision, *lengths, instruction, place)
 
 
 def on_count(services: Services, caller: Caller, *values: Any) -> Counted:
@@ -242,17 +259,59 @@ def on_upload(services: Services, caller: Caller, path: str | None) -> Filled:
     return Filled(query, as_text(parsed.passages, marks=False), "auto", parsed.passages, [], said)
 
 
-def on_model(services: Services, caller: Caller, model: str | None) -> tuple[list[Phrase], str]:
-    """What is known of the model before it is loaded, and the instruction its makers gave."""
-    return model_facts(model or ""), model_instruction(model or "")
+def on_model(
+    services: Services,
+    caller: Caller,
+    known: model_settings.Known,
+    model: str | None,
+    instruction: str | None,
+    device: DeviceName,
+    precision: PrecisionName,
+    *,
+    typed: bool = False,
+) -> Modelled:
+    """What is known of the model before it is loaded, its instruction and its settings."""
+    line = model_line(services, model or "", device, precision)
+    return Modelled(line, model_settings.on_read(services, caller, known, model, instruction, typed=typed))
 
 
-def wire(services: Services, widgets: Widgets, me: gr.BrowserState) -> None:
-    """Listeners of the panel; the run itself is wired by the ranking view."""
+def on_tick(
+    services: Services, caller: Caller, known: model_settings.Known, model: str | None, instruction: str | None
+) -> Modelled:
+    """The settings of a model whose files have come meanwhile. What it needs was said before it took the room."""
+    return Modelled(gr.skip(), model_settings.on_read(services, caller, known, model, instruction))
+
+
+def on_room(services: Services, caller: Caller, device: DeviceName, precision: PrecisionName) -> Any:
+    """What the model box offers, in the language of the page, with what fits as things are now."""
+    return gr.update(choices=model_choices(services, caller.language, device, precision))
+
+
+def wire(services: Services, widgets: Widgets, me: gr.BrowserState, *arrivals: Callable[..., Any]) -> None:
+    """Listeners of the panel; the run itself is wired by the ranking view.
+
+    Args:
+        arrivals: events after which the page has another language.
+    """
     w = widgets
     listen(w.example.input, partial(on_example, services), me=me, inputs=[w.example], outputs=w.filled)
     listen(w.upload.upload, partial(on_upload, services), me=me, inputs=[w.upload], outputs=w.filled)
-    listen(w.model.change, partial(on_model, services), me=me, inputs=[w.model], outputs=[w.model_line, w.instruction])
+    model_settings.wire(services, w.controls, w.model, w.instruction, me)
+    outputs = [w.model_line, w.instruction, w.place, *w.controls]
+    # The timer runs while a model is on its way: what its files say is known once they are here.
+    ticked = [w.controls.known, w.model, w.instruction]
+    listen(w.timer.tick, partial(on_tick, services), me=me, inputs=ticked, outputs=outputs, concurrency_id="settings")
+    for event in (w.model.input, w.model.change, w.device.change, w.precision.change):
+        listen(
+            event,
+            partial(on_model, services, typed=event == w.model.input),
+            me=me,
+            inputs=[*ticked, w.device, w.precision],
+            outputs=outputs,
+            concurrency_id="settings",
+        )
+    for event in (w.device.change, w.precision.change, *arrivals):
+        listen(event, partial(on_room, services), me=me, inputs=[w.device, w.precision], outputs=[w.model])
     for source in (w.query, w.passages, w.split, w.model, w.max_length, w.truncation):
         listen(
             source.change,

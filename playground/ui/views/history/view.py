@@ -28,6 +28,7 @@ from playground.ui.views.compare import view as compare
 from playground.ui.views.ranking import saved_thresholds
 from playground.ui.views.ranking import view as ranking
 from playground.ui.wiring import Caller, listen
+from playground.ui.workspace.model_settings import Known, known_of
 
 PAGE_ROWS = 30
 MAX_NOTE_CHARS = 2_000
@@ -63,6 +64,7 @@ class Opened(NamedTuple):
     """A run of one model or a comparison on the page, as it was."""
 
     workspace: Restored
+    known: Known
     shown: ranking.Shown
     compared: of_compare.Shown
     status: Any
@@ -243,8 +245,10 @@ def opened(services: Services, caller: Caller, visit: ranking.Visit, run: Run, *
     if is_comparison(run.manifest):
         compared = of_compare.reopened(services, caller, run.id, run.manifest, again=again)
         comparison = compared.visit.comparison
+        workspace = restored(comparison.request, comparison.runs[0].choice)
         return Opened(
-            workspace=restored(comparison.request, comparison.runs[0].choice),
+            workspace=workspace,
+            known=known_of(workspace),
             shown=ranking.NOTHING_NEW._replace(visit=replace(visit, replaying=None)),
             compared=compared,
             status=status,
@@ -252,8 +256,10 @@ def opened(services: Services, caller: Caller, visit: ranking.Visit, run: Run, *
         )
     result, choice = from_manifest(run.manifest)
     now = ranking.Visit(result, choice, run.id, ranking.unit_of(visit, result))
+    workspace = restored(result.request, choice)
     return Opened(
-        workspace=restored(result.request, choice),
+        workspace=workspace,
+        known=known_of(workspace),
         shown=ranking.show(services, caller, now),
         compared=of_compare.NOTHING_NEW,
         status=status,
@@ -265,7 +271,14 @@ def opened_outputs(page: Page) -> list[Any]:
     """The components of an `Opened`."""
     rank: ranking.Widgets = page.views["ranking"]
     beside: compare.Widgets = page.views["compare"]
-    return [*page.workspace.asked, *rank.shown, *beside.shown, page.workspace.status, page.tabs]
+    return [
+        *page.workspace.asked,
+        page.workspace.controls.known,
+        *rank.shown,
+        *beside.shown,
+        page.workspace.status,
+        page.tabs,
+    ]
 
 
 def _forget(services: Services, owner: str) -> Kept:

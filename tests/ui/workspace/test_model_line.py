@@ -1,0 +1,62 @@
+"""The line under the model box: what a model needs, and whether it fits here; no browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from playground.engine.engine import Engine
+from playground.ui import texts
+from playground.ui.services import Services
+from playground.ui.texts import Phrase
+from playground.ui.workspace.choices import model_line
+from tests.ui import doubles
+
+
+def with_free(services: Services, free_mib: float) -> Services:
+    engine = Engine(load_scorer=doubles.load(), free_mib=lambda device: free_mib)
+    return Services(services.settings, engine, services.history)
+
+
+def told(line: list[Phrase]) -> dict[object, object]:
+    return {said.get("key"): said.get("values") for said in line}
+
+
+def test_the_line_says_what_a_model_needs_and_that_it_fits(services: Services) -> None:
+    line = model_line(with_free(services, 8000), "BAAI/bge-reranker-base", "cpu", "fp32")
+    assert str(line[0]["en"]).startswith("278 M parameters · up to 512 tokens")
+    assert told(line[1:]) == {
+        "model.downloads": {"size": "1.0 GiB"},
+        "model.needs": {"memory": "1.3 GiB", "precision": "fp32"},
+        "model.fits": {},
+    }
+    assert line[-1]["tone"] == "good"
+
+
+def test_a_model_that_does_not_fit_says_what_is_free_and_what_would_fit(services: Services) -> None:
+    line = model_line(with_free(services, 1200), "Qwen/Qwen3-Reranker-4B", "cpu", "fp32")
+    assert line[-1]["tone"] == "bad"
+    assert line[-1]["values"] == {"free": "1.2 GiB", "instead": "castorini/monot5-base-msmarco-10k"}
+
+
+def test_whether_it_fits_follows_the_room(services: Services) -> None:
+    found = {}
+    for free in (1400, 1200, 900):
+        said = model_line(with_free(services, free), "BAAI/bge-reranker-base", "cpu", "fp32")[-1]
+        assert isinstance(said["values"], dict)
+        found[free] = (said["key"], texts.say(str(said["key"]), "zh", **said["values"])[:8])
+    assert found == {
+        1400: ("model.fits", "· 本机放得下"),
+        1200: ("model.tight", "· 本机勉强放得"),
+        900: ("model.too_large", "· 本机放不下："),
+    }
+
+
+def test_a_built_in_model_and_one_on_this_machine_download_nothing(services: Services, tiny_xlmr: Path) -> None:
+    assert "model.is_built_in" in told(model_line(services, "built-in/mini-reranker", "cpu", "fp32"))
+    own = told(model_line(with_free(services, 8000), str(tiny_xlmr), "cpu", "fp32"))
+    assert list(own) == ["model.own", "model.is_here", "model.needs", "model.fits"]
+
+
+def test_nothing_is_said_of_the_size_of_a_model_that_was_never_seen(services: Services) -> None:
+    assert list(told(model_line(services, "owner/never-seen", "cpu", "fp32"))) == ["model.own"]
+    assert list(told(model_line(services, "", "cpu", "fp32"))) == ["model.own"]
