@@ -87,7 +87,9 @@ class Lease:
         except BaseException:
             self.release()
             raise
-        self.spec = replace(self._model.spec, replaced=(*replaced, *of_checks(entry.model.checks)))
+        warned = (*replaced, *of_checks(entry.model.checks))
+        windows = None if choice.windows is None else choice.windows.as_run
+        self.spec = replace(self._model.spec, replaced=warned, windows=windows)
         self.scale = _scale(entry.model)
         self.memory_mib = entry.model.memory_mib
 
@@ -98,6 +100,10 @@ class Lease:
     def encode_texts(self, texts: Sequence[str], instruction: str) -> list[EncodedPair]:
         """As `Embedder.encode`; the model is an embedder."""
         return cast(Embedder, self._model).encode(texts, instruction)
+
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        """As `Scorer.token_spans`."""
+        return self._model.token_spans(text)
 
     @property
     def query_instruction(self) -> str:
@@ -246,17 +252,8 @@ class ModelPool:
         """What is in memory, last used first."""
         with self._lock:
             entries = sorted(self._entries, key=lambda entry: -entry.turn)
-            return tuple(
-                LoadedModel(
-                    spec=entry.model.spec,
-                    scale=_scale(entry.model),
-                    checks=entry.model.checks,
-                    memory_mib=entry.model.memory_mib,
-                    in_use=entry.n_users > 0,
-                    last_used=entry.last_used,
-                )
-                for entry in entries
-            )
+            models = ((entry.model, entry.n_users > 0, entry.last_used) for entry in entries)
+            return tuple(LoadedModel(m.spec, _scale(m), m.checks, m.memory_mib, used, at) for m, used, at in models)
 
     def unload(self, fingerprint: str) -> None:
         """Drops the models with these weights; one in use goes as soon as its users are done."""
@@ -381,7 +378,7 @@ class _NobodyWaitsError(Exception):
 
 def _weights(choice: ModelChoice) -> ModelChoice:
     """The part of a choice that decides which weights are loaded, and how; the rest costs no load."""
-    return replace(choice, max_length=None, truncation="only_second", batch_tokens=None)
+    return replace(choice, max_length=None, truncation="only_second", batch_tokens=None, windows=None)
 
 
 def _limited(model: Model, choice: ModelChoice) -> Model:

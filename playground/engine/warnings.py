@@ -16,6 +16,7 @@ CHECK_WARNED = "The check {name!r} at load is off: {detail}"
 QUERY_CUT = "The query is longer than this model can read beside a passage: its last {n} tokens were cut."
 QUERY_CUT_ALONE = "The query is longer than this model can read: its last {n} tokens were cut."
 INSTRUCTION_LEFT_OUT = "BM25 reads no instruction: the one given was left out."
+WINDOWS_LEFT_OUT = "BM25 reads passages of any length, so windows change nothing."
 NOT_ENGLISH = (
     "This model reads English, and {percent} % of the letters in the {where} are not Latin. Expect poor scores."
 )
