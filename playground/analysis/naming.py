@@ -62,7 +62,15 @@ def _told_apart(models: Sequence[_Named]) -> tuple[str, ...]:
 
 def _ran(spec: ModelSpec) -> _Named:
     revision = (spec.revision or spec.fingerprint)[:7]
-    return _Named(spec.model_id, spec.kind, spec.precision, spec.device, f"{spec.max_length} tokens", _reading(spec.windows), revision)
+    return _Named(
+        spec.model_id,
+        spec.kind,
+        spec.precision,
+        spec.device,
+        f"{spec.max_length} tokens",
+        _reading(spec.windows),
+        revision,
+    )
 
 
 def _asked(choice: ModelChoice) -> _Named:

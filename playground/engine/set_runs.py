@@ -105,7 +105,9 @@ class EmbeddedPairs(_Places):
                 instruction = self._lease.query_instruction if each.instruction is None else each.instruction
                 (self._queries[-1 - number],) = self._lease.encode_texts([each.query], instruction)
             yield
-        reader = Reader(self._lease, partial(self._lease.encode_texts, instruction=self._lease.spec.passage_instruction))
+        reader = Reader(
+            self._lease, partial(self._lease.encode_texts, instruction=self._lease.spec.passage_instruction)
+        )
         for _, first, texts in self._chunks():
             self._pieces.add(first, reader.read(texts))
             yield

@@ -11,15 +11,13 @@ from playground.core.types import EncodedPair, ModelSpec
 from playground.core.windows import LEAST_TOKENS, OVERLAP_SHARE, Window, Windows, WindowsRead, overlap_too_long
 from playground.engine.pool import Lease
 from playground.engine.ranking import float32
+from playground.engine.warnings import WINDOWS_SHORTER, WINDOWS_UNREAD
 from playground.models.splitting import Span, Splitter
 
 # Of one passage: twice a text of 200,000 tokens in windows of 512.
 MOST_WINDOWS = 1_000
 # Of passages that are looked at together: their ids stay well under a gigabyte.
 MOST_TOGETHER = 20_000
-
-SHORTER = "Windows of {asked} tokens do not fit beside this query: they have {n}."
-UNREAD = "Longer than {most} windows: the ends of {n} passages were not read. Use longer windows to read more."
 
 
 class Reading(NamedTuple):
@@ -59,8 +57,8 @@ class Reader:
     def warnings(self) -> tuple[str, ...]:
         """What a reader of the scores should know of the windows made so far."""
         asked = None if self._windows is None else self._windows.n_tokens
-        shorter = () if self.shortened_to is None else (SHORTER.format(asked=asked, n=self.shortened_to),)
-        return shorter + ((UNREAD.format(most=MOST_WINDOWS, n=self.n_unread),) if self.n_unread else ())
+        shorter = () if self.shortened_to is None else (WINDOWS_SHORTER.format(asked=asked, n=self.shortened_to),)
+        return shorter + ((WINDOWS_UNREAD.format(most=MOST_WINDOWS, n=self.n_unread),) if self.n_unread else ())
 
     def read(self, texts: Sequence[str]) -> list[Reading]:
         """The passages in one piece each, or those that are too long in windows.
@@ -84,11 +82,10 @@ class Reader:
         windows = self._windows
         if windows is None:
             return None
-        asked = windows.n_tokens or pair.n_tokens
-        if pair.n_tokens + pair.n_cut <= asked:
+        if pair.n_tokens + pair.n_cut <= (windows.n_tokens or pair.n_tokens):
             return None
-        if not pair.n_cut or asked <= pair.n_tokens:
-            return asked
+        if not pair.n_cut:
+            return windows.n_tokens
         if pair.n_tokens < LEAST_TOKENS:
             raise InvalidInput(
                 "The query leaves {n} of {max_length} tokens for a passage, too few for a window. Shorten the query, "
@@ -96,7 +93,7 @@ class Reader:
                 n=pair.n_tokens,
                 max_length=self._lease.spec.max_length,
             )
-        return pair.n_tokens
+        return min(pair.n_tokens, windows.n_tokens or pair.n_tokens)
 
     def _in_windows(self, text: str, whole: EncodedPair, n_tokens: int) -> Reading:
         windows = self._windows

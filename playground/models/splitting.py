@@ -62,7 +62,10 @@ class Splitter:
             whole = start + n_tokens
             end = n if whole >= n else self._place(whole - tail, whole, first=False)
             span = self._characters(start, end)
-            if span[0] < span[1] and (not spans or span[1] > spans[-1][1]):
+            if spans and span[0] <= spans[-1][0]:
+                # Of the one before only white space is not in this one.
+                spans[-1] = span
+            elif span[0] < span[1] and (not spans or span[1] > spans[-1][1]):
                 spans.append(span)
         return Split(spans, n - end)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from playground.core.types import ModelChoice, RerankResult
+from playground.engine.exports import reading
 from playground.engine.manifest import versions
 from playground.ui import texts
 from playground.ui.texts import Phrase, phrase
@@ -32,6 +33,8 @@ def changes(
         for name in _SPEC_FIELDS
         if getattr(old.spec, name) != getattr(new.spec, name)
     ]
+    if old.spec.windows != new.spec.windows:
+        said.append(_changed("windows", reading(old.spec.windows), reading(new.spec.windows)))
     said += [
         _changed(name, getattr(old_choice, name), getattr(new_choice, name))
         for name in _CHOICE_FIELDS

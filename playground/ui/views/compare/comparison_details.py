@@ -154,11 +154,12 @@ def _failure(key: str, error: PlaygroundError) -> Phrase:
 
 def _same_weights(one: RerankResult, other: RerankResult) -> bool:
     first, second = one.spec, other.spec
-    return (first.fingerprint, first.kind, first.max_length, first.truncation) == (
+    return (first.fingerprint, first.kind, first.max_length, first.truncation, first.windows) == (
         second.fingerprint,
         second.kind,
         second.max_length,
         second.truncation,
+        second.windows,
     )
 
 

@@ -233,6 +233,7 @@ def row(threshold: Threshold, in_view: SetInView) -> dict[str, object]:
         "fingerprint": spec.fingerprint,
         "device": spec.device,
         "precision_name": spec.precision,
+        "windows": "" if spec.windows is None else str(spec.windows),
         "instruction": threshold.instruction,
         "method": threshold.method,
         "parameter": threshold.parameter,

@@ -70,6 +70,7 @@ def _scorer(row: ScorerRow) -> dict[str, object]:
         "device": spec.device,
         "precision": "" if spec.model_id == bm25.MODEL_ID or spec.family == "file" else spec.precision,
         "max_length": spec.max_length,
+        "windows": "" if spec.windows is None else str(spec.windows),
         "instruction": row.instruction,
         "n": row.n_scored,
         "goes_on": can_go_on(row),
