@@ -20,6 +20,7 @@ class _Named(NamedTuple):
     device: str
     length: str
     reading: str
+    windows: str
     revision: str
 
 
@@ -29,6 +30,7 @@ _MORE: tuple[Callable[[_Named], str], ...] = (
     lambda one: one.device,
     lambda one: one.length,
     lambda one: one.reading,
+    lambda one: one.windows,
     lambda one: one.revision,
 )
 
@@ -61,27 +63,21 @@ def _told_apart(models: Sequence[_Named]) -> tuple[str, ...]:
 
 
 def _ran(spec: ModelSpec) -> _Named:
-    revision = (spec.revision or spec.fingerprint)[:7]
-    return _Named(
-        spec.model_id,
-        spec.kind,
-        spec.precision,
-        spec.device,
-        f"{spec.max_length} tokens",
-        _reading(spec.windows),
-        revision,
-    )
+    revision, length = (spec.revision or spec.fingerprint)[:7], f"{spec.max_length} tokens"
+    read = _reading(spec.windows)
+    return _Named(spec.model_id, spec.kind, spec.precision, spec.device, length, *read, revision)
 
 
 def _asked(choice: ModelChoice) -> _Named:
     length = f"{choice.max_length} tokens" if choice.max_length else "own length"
     revision = (choice.revision or "newest")[:7]
-    asked = None if choice.windows is None else choice.windows.as_run
-    return _Named(choice.model_id, choice.kind, choice.precision, choice.device, length, _reading(asked), revision)
+    read = _reading(None if choice.windows is None else choice.windows.as_run)
+    return _Named(choice.model_id, choice.kind, choice.precision, choice.device, length, *read, revision)
 
 
-def _reading(windows: Windows | None) -> str:
-    return "cut" if windows is None else str(windows)
+def _reading(windows: Windows | None) -> tuple[str, str]:
+    """What becomes of long passages, in short and in full."""
+    return ("cut", "cut") if windows is None else ("windows", str(windows).removeprefix("windows "))
 
 
 def _end(model_id: str) -> str:

@@ -273,7 +273,12 @@ def test_cut_and_windows_stand_beside_each_other_under_names_of_their_own(engine
     from playground.analysis.naming import run_names
 
     *_, last = engine.compare(request_of("panda", f"{LONG} panda", "hi"), [CHOICE, IN_WINDOWS])
-    assert run_names(last.comparison.runs) == ("overlap · cut", "overlap · windows as long as fits, max")
+    assert run_names(last.comparison.runs) == ("overlap · cut", "overlap · windows")
+    *_, both = engine.compare(request_of("panda", LONG), [IN_WINDOWS, replace(CHOICE, windows=SMALL)])
+    assert run_names(both.comparison.runs) == (
+        "overlap · as long as fits, max",
+        "overlap · of 20 tokens, overlap 5, max",
+    )
     told = comparison_record.differences(*last.comparison.runs)
     assert [(each.name, each.one, each.other) for each in told] == [("windows", "cut", "windows as long as fits, max")]
     rows = comparison_record.rows(last.comparison)

@@ -6,12 +6,17 @@ from typing import Any, NamedTuple
 
 from playground.core.errors import InvalidInput
 from playground.core.types import DeviceName, ModelChoice, Passage, PrecisionName, RerankRequest, Truncation
+from playground.core.windows import TOP_K, By, Windows
 from playground.inputs.keyed_items import Note
 from playground.inputs.pasted_text import Parsed, as_text, parse_passages, remember
 from playground.models.named import is_folder, parse_choice
 from playground.ui import texts
 from playground.ui.services import Services
 from playground.ui.texts import Phrase
+
+# What becomes of passages that are too long.
+CUT = "cut"
+IN_WINDOWS = "windows"
 
 
 class Asked(NamedTuple):
@@ -28,6 +33,11 @@ class Asked(NamedTuple):
     batch_tokens: float | None
     instruction: str
     known: tuple[Passage, ...]
+    reading: str = CUT
+    window_tokens: float | None = None
+    window_overlap: float | None = None
+    window_by: By = "max"
+    window_top_k: float | None = None
 
     def parsed(self) -> Parsed:
         """The passages, with ids and labels where the text is still that of a file or an example.
@@ -63,6 +73,21 @@ class Asked(NamedTuple):
             max_length=_count("Maximum length", self.max_length),
             truncation=self.truncation,
             batch_tokens=_count("Tokens per batch", self.batch_tokens),
+            windows=self.windows() if self.reading == IN_WINDOWS else None,
+        )
+
+    def windows(self) -> Windows:
+        """What stands in the boxes of windows.
+
+        Raises:
+            InvalidInput: numbers that make no windows.
+        """
+        overlap, top_k = self.window_overlap, self.window_top_k
+        return Windows(
+            n_tokens=_count("Tokens per window", self.window_tokens),
+            n_overlap=None if overlap is None else int(overlap),
+            by=self.window_by,
+            top_k=TOP_K if top_k is None else int(top_k),
         )
 
 
@@ -80,10 +105,16 @@ class Restored(NamedTuple):
     batch_tokens: int | None
     instruction: str
     known: tuple[Passage, ...]
+    reading: str
+    window_tokens: int | None
+    window_overlap: int | None
+    window_by: str
+    window_top_k: int
 
 
 def restored(request: RerankRequest, choice: ModelChoice) -> Restored:
     """The workspace that gives this run again."""
+    windows = choice.windows or Windows()
     name = f"{choice.model_id}@{choice.revision}" if choice.revision else choice.model_id
     return Restored(
         query=request.query,
@@ -97,6 +128,11 @@ def restored(request: RerankRequest, choice: ModelChoice) -> Restored:
         batch_tokens=choice.batch_tokens,
         instruction=request.instruction or "",
         known=request.passages,
+        reading=CUT if choice.windows is None else IN_WINDOWS,
+        window_tokens=windows.n_tokens,
+        window_overlap=windows.n_overlap,
+        window_by=windows.by,
+        window_top_k=windows.top_k,
     )
 
 

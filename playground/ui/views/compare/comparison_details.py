@@ -229,6 +229,7 @@ def _model(side: Side, place: int) -> dict[str, object]:
         "parameters": 0 if keyword else spec.n_parameters or listed if spec is not None else listed,
         "licence": entry.licence if entry is not None else None,
         "max_length": spec.max_length if spec is not None else entry.max_length if entry is not None else None,
+        "reading": None if spec is None or spec.windows is None else str(spec.windows),
         "memory_mib": run.memory_mib,
         "device": None if spec is None else spec.device,
         "precision": None if spec is None or keyword else spec.precision,

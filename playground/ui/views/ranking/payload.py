@@ -52,6 +52,7 @@ def payload(
             "low": scale.low if math.isfinite(scale.low) else None,
             "high": scale.high if math.isfinite(scale.high) else None,
         },
+        "windows": None if result.spec.windows is None else {"by": result.spec.windows.by},
         "run": _run(result),
         "rows": packed([_row(scored, None if labels is None else labels[scored.index], max_chars) for scored in shown]),
         "n_scored": len(result.scored),
