@@ -37,7 +37,7 @@ CUT = Asked(
     instruction="",
     known=(),
 )
-READ = CUT._replace(reading="windows", window_tokens=40, window_overlap=0, window_by="mean", window_top_k=2)
+READ = CUT._replace(reading="windows", window_tokens=40, window_overlap="0", window_by="mean", window_top_k=2)
 
 
 def ran(services: Services, caller: Caller, asked: Asked) -> ranking.Shown:
@@ -51,7 +51,7 @@ def rows(shown: ranking.Shown) -> list[dict[str, Any]]:
 def test_a_row_says_which_windows_count_and_what_they_scored(services: Services, caller: Caller) -> None:
     cut = ran(services, caller, CUT)
     assert [(row["cut"], row["windows"]) for row in rows(cut)] == [(0, None), (41, None)]
-    shown = ran(services, caller, CUT._replace(reading="windows", window_tokens=40, window_overlap=0))
+    shown = ran(services, caller, CUT._replace(reading="windows", window_tokens=40, window_overlap="0"))
     assert shown.results["windows"] == {"by": "max"}
     long = rows(shown)[0]
     assert (long["tokens"], long["cut"], long["windows"]["best"]) == (102, 0, [2])
@@ -70,7 +70,7 @@ def test_a_row_says_which_windows_count_and_what_they_scored(services: Services,
 def test_the_history_brings_the_windows_back_and_a_replay_changes_nothing(services: Services, caller: Caller) -> None:
     run_id = ran(services, caller, READ).visit.run_id
     page = history.on_replay(services, replace(caller, event={"id": run_id}), Visit())
-    assert Asked(*page.workspace)[-5:] == ("windows", 40, 0, "mean", 2)
+    assert Asked(*page.workspace)[-5:] == ("windows", 40, "0", "mean", 2)
     assert rows(page.shown)[1]["windows"]["best"] == [2, 0]
     again = list(ranking.on_rerank(services, caller, page.shown.visit, *page.workspace))[-1]
     assert [said["key"] for said in again.shown.results["replay"]] == ["replay.nothing"]
@@ -84,8 +84,9 @@ def test_the_history_brings_the_windows_back_and_a_replay_changes_nothing(servic
     [
         ({"window_tokens": 8}, "A window of 8 tokens is too short"),
         ({"window_tokens": -1}, "cannot be below zero"),
-        ({"window_overlap": -1}, "overlap of windows cannot be below zero"),
-        ({"window_overlap": 40}, "An overlap of 40 tokens leaves nothing new in a window of 40"),
+        ({"window_overlap": "-1"}, "overlap of windows cannot be below zero"),
+        ({"window_overlap": "40"}, "An overlap of 40 tokens leaves nothing new in a window of 40"),
+        ({"window_overlap": "half"}, "a number of tokens, not 'half'"),
         ({"window_tokens": 65}, "reads 64 tokens at once, so a window of 65 cannot be"),
         ({"window_top_k": 0}, "at least one window"),
         ({"window_by": "least"}, "not by 'least'"),

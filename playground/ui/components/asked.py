@@ -17,6 +17,7 @@ from playground.ui.texts import Phrase
 # What becomes of passages that are too long.
 CUT = "cut"
 IN_WINDOWS = "windows"
+USUAL_OVERLAP = "usual"
 
 
 class Asked(NamedTuple):
@@ -35,7 +36,7 @@ class Asked(NamedTuple):
     known: tuple[Passage, ...]
     reading: str = CUT
     window_tokens: float | None = None
-    window_overlap: float | None = None
+    window_overlap: str = USUAL_OVERLAP
     window_by: By = "max"
     window_top_k: float | None = None
 
@@ -82,10 +83,10 @@ class Asked(NamedTuple):
         Raises:
             InvalidInput: numbers that make no windows.
         """
-        overlap, top_k = self.window_overlap, self.window_top_k
+        top_k = self.window_top_k
         return Windows(
             n_tokens=_count("Tokens per window", self.window_tokens),
-            n_overlap=None if overlap is None else int(overlap),
+            n_overlap=_overlap(str(self.window_overlap or USUAL_OVERLAP).strip()),
             by=self.window_by,
             top_k=TOP_K if top_k is None else int(top_k),
         )
@@ -107,7 +108,7 @@ class Restored(NamedTuple):
     known: tuple[Passage, ...]
     reading: str
     window_tokens: int | None
-    window_overlap: int | None
+    window_overlap: str
     window_by: str
     window_top_k: int
 
@@ -130,7 +131,7 @@ def restored(request: RerankRequest, choice: ModelChoice) -> Restored:
         known=request.passages,
         reading=CUT if choice.windows is None else IN_WINDOWS,
         window_tokens=windows.n_tokens,
-        window_overlap=windows.n_overlap,
+        window_overlap=USUAL_OVERLAP if windows.n_overlap is None else str(windows.n_overlap),
         window_by=windows.by,
         window_top_k=windows.top_k,
     )
@@ -141,6 +142,15 @@ def note_phrase(note: str) -> Phrase:
     if isinstance(note, Note):
         return {"template": note.template, "values": dict(note.values), "tone": "warn"}
     return texts.both(note)
+
+
+def _overlap(text: str) -> int | None:
+    if text == USUAL_OVERLAP:
+        return None
+    try:
+        return int(text)
+    except ValueError as error:
+        raise InvalidInput("The overlap of windows is a number of tokens, not {text!r}.", text=text[:40]) from error
 
 
 def _count(name: str, value: float | None) -> int | None:

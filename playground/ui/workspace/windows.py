@@ -8,7 +8,7 @@ import gradio as gr
 
 from playground.core.windows import TOP_K
 from playground.ui import texts
-from playground.ui.components.asked import CUT, IN_WINDOWS
+from playground.ui.components.asked import CUT, IN_WINDOWS, USUAL_OVERLAP
 from playground.ui.components.localized import Localized
 from playground.ui.texts import Language
 from playground.ui.wiring import Caller, listen
@@ -19,7 +19,7 @@ class Boxes(NamedTuple):
 
     reading: gr.Radio
     tokens: gr.Number
-    overlap: gr.Number
+    overlap: gr.Dropdown
     by: gr.Dropdown
     top_k: gr.Number
     numbers: gr.Column
@@ -40,6 +40,14 @@ def reading_choices(language: Language) -> list[tuple[str, str]]:
     return [(texts.say(f"windows.{name}", language), name) for name in (CUT, IN_WINDOWS)]
 
 
+def overlap_choices(language: Language) -> list[tuple[str, str]]:
+    """What is offered; any number may be typed."""
+    return [
+        (texts.say("windows.overlap_usual", language), USUAL_OVERLAP),
+        (texts.say("windows.overlap_0", language), "0"),
+    ]
+
+
 def by_choices(language: Language) -> list[tuple[str, str]]:
     return [(texts.say(f"windows.by_{name}", language), name) for name in ("max", "mean", "first")]
 
@@ -54,7 +62,18 @@ def build(localized: Localized) -> Boxes:
     with gr.Column(visible=False, elem_id="workspace-windows") as numbers:
         with gr.Row(elem_classes="pg-pair"):
             tokens = _number(localized, "tokens", None)
-            overlap = _number(localized, "overlap", None)
+            # Gradio makes an empty number box 0 as soon as one leaves it, and no overlap is not the usual one.
+            overlap = localized(
+                gr.Dropdown(
+                    cast("Any", overlap_choices("en")),
+                    value=USUAL_OVERLAP,
+                    allow_custom_value=True,
+                    elem_id="workspace-window-overlap",
+                    min_width=110,
+                ),
+                label="windows.overlap",
+                choices=overlap_choices,
+            )
         with gr.Row(elem_classes=["pg-pair", "pg-pair-wide"]):
             by = localized(
                 gr.Dropdown(
