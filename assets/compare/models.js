@@ -110,8 +110,7 @@ function drawFirst() {
   const line = element.querySelector(".pg-first .pg-asked");
   if (!line) return;
   line.replaceChildren(pg.el("strong", { text: first.model || "–", title: first.id }),
-    pg.el("span", { class: "pg-muted", text: pg.say("compare.first", { precision: precisionName(first.precision || "auto") }) }),
-    ...(first.reading === "windows" ? [pg.el("span", { class: "pg-muted", text: `· ${pg.say("compare.reading_windows")}` })] : []));
+    pg.el("span", { class: "pg-muted", text: [pg.say("compare.first", { precision: precisionName(first.precision || "auto") }), ...(first.reading === "windows" ? [pg.say("compare.reading_windows")] : [])].join(" · ") }));
 }
 
 function drawRows() {

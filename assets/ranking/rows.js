@@ -105,7 +105,7 @@ function toggleRow(button) {
   const full = element.querySelector(`#${button.getAttribute("aria-controls")}`);
   full.hidden = !open;
   full.replaceChildren(...(open ? whole(row) : []));
-  if (open) toWindow(full);
+  if (open && row.windows) toWindow(full, looked.get(row.id) ?? row.windows.best[0]);
   if (open) chosen.open.add(row.id);
   else chosen.open.delete(row.id);
 }

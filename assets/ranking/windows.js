@@ -60,12 +60,12 @@ function look(row, place) {
   looked.set(row.id, place);
   const full = element.querySelector(`#pg-whole-${row.index}`);
   full.replaceChildren(...whole(row));
-  toWindow(full);
+  toWindow(full, place);
   full.querySelector('.pg-step[aria-pressed="true"]')?.focus({ preventScroll: true });
 }
 
-// Brings the window to the top of the text that scrolls.
-function toWindow(full) {
-  const box = full.querySelector(".pg-scrolled"), name = box?.querySelector(".pg-window-name");
+// Brings a window to the top of the text that scrolls.
+function toWindow(full, place) {
+  const box = full.querySelector(".pg-scrolled"), name = box?.querySelector(`[data-window="${place}"]`);
   if (name) box.scrollTop = name.offsetTop - 12;
 }

@@ -205,13 +205,14 @@ class Progress:
     Attributes:
         done, total: bytes while downloading, passages while scoring.
         result: everything scored so far, best first; None before the first batch.
+        windows: how many are scored, and how many there are, where passages are read in some.
     """
 
     phase: Phase
     done: int
     total: int
     result: RerankResult | None = None
-    message: str = ""
+    windows: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -135,7 +136,8 @@ class EmbedRun:
         """
         for _ in self.embed():
             n_scored = len(self._scored())
-            yield self._progress("score", n_scored, self._latest.get() if n_scored else None)
+            said = self._progress("score", n_scored, self._latest.get() if n_scored else None)
+            yield replace(said, windows=self._pieces.progress(self._vectors.known))
 
     def embed(self) -> Iterator[Progress]:
         """As `score`, without an order after every batch."""

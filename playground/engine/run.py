@@ -133,7 +133,8 @@ class Run:
         for group in self._pieces.groups(at_once(self._lease)):
             for _ in self._logits.make(group, lambda key: self.request.passages[self._pieces.place_of(key)].id):
                 n_scored = len(self._pieces.scored(self._logits.known))
-                yield self._progress("score", n_scored, self._latest.get() if n_scored else None)
+                said = self._progress("score", n_scored, self._latest.get() if n_scored else None)
+                yield replace(said, windows=self._pieces.progress(self._logits.known))
 
     def result(self) -> RerankResult:
         """Everything scored so far, best first."""

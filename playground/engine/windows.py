@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -204,6 +204,10 @@ class Pieces:
                 del self._waiting[place]
                 self._scored[place] = self._of([known[key] for key in keys], place)
         return self._scored
+
+    def progress(self, known: Container[int]) -> tuple[int, int] | None:
+        """How many windows have an output, and how many there are; None where there are none."""
+        return (sum(key in known for key in self._place_of), len(self._place_of)) if self._place_of else None
 
     def cached(self, keys: Set[int]) -> Set[int]:
         """Places of passages of which nothing had to be computed.

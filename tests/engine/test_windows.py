@@ -24,6 +24,7 @@ from playground.engine.snippets import snippet
 from playground.history.domain import scorer_key, spec_of, to_json
 from playground.inputs.scenarios import load_all
 from playground.models.catalog import BUILT_IN_EMBEDDER, BUILT_IN_RERANKER
+from playground.ui.components.progress_line import step_of
 from tests import checkpoints, checkpoints_apart
 from tests.engine.doubles import CHOICE, Shelf, numbered, request_of, run, steps
 from tests.engine.embedders import EMBED, EmbedderShelf
@@ -166,6 +167,8 @@ def test_progress_counts_passages_and_shows_none_before_all_its_windows_are_scor
     scoring = [step for step in said if step.phase in ("score", "done")]
     assert {step.total for step in scoring} == {4}
     assert sorted({step.done for step in scoring}) == [0, 1, 2, 3, 4]
+    assert (scoring[0].windows, scoring[-2].windows, scoring[-1].windows) == ((0, 21), (21, 21), None)
+    assert [said.get("bar") for said in map(step_of, scoring[:1])] == [{"done": 0, "total": 21}]
     for step in scoring:
         if step.result is not None:
             assert len(step.result) == step.done
