@@ -207,7 +207,9 @@ def test_more_windows_than_may_be_leave_the_end_unread_and_say_so(
 def test_windows_that_do_not_fit_beside_the_query_are_shorter_and_the_result_says_so(engine: Engine) -> None:
     query = " ".join(f"q{n}" for n in range(30))
     result = run(engine, request_of(query, LONG), replace(CHOICE, windows=Windows(40, 20)))
-    assert result.warnings == ("Windows of 40 tokens do not fit beside this query, so they have 33.",)
+    assert result.warnings == (
+        "Windows of 40 tokens do not fit (the query and the model's own marks take room), so they have 33.",
+    )
     assert max(len(text.split()) for text in texts_of(result)) == 33
     endless = "x" * 500
     assert run(engine, request_of(query, endless), replace(CHOICE, windows=Windows(40, 20))).scored[0].windows is None

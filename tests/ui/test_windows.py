@@ -120,7 +120,10 @@ def test_one_model_stands_beside_itself_cut_and_in_windows(services: Services, c
     event = replace(caller, event={"rows": [{"model": CUT.model, "precision": "auto", "reading": "windows"}]})
     last = list(compare.on_compare(services, event, Compared(), *CUT))[-1].shown
     assert [one["name"] for one in last.results["columns"]] == ["mini-reranker · cut", "mini-reranker · windows"]
-    assert [model["reading"] for model in last.details["models"]] == [None, "windows as long as fits, max"]
+    assert [model["reading"] for model in last.details["models"]] == [
+        None,
+        {"en": "windows as long as fits, max", "zh": "窗口放得下多长就多长，取最好的"},
+    ]
     comparison = last.visit.comparison
     assert comparison is not None
     made = history.on_open(services, replace(caller, event={"id": last.visit.run_id}), Visit())

@@ -66,7 +66,7 @@ def test_continue_runs_the_model_as_it_ran_before(services: Services, caller: Ca
     asked = ASKED._replace(max_length=40.0, reading="windows", window_tokens=16, window_by="first")
     score(services, caller, Selection(), MODEL, asked=asked)
     (row,) = strip(services, caller, Selection())["scorers"]
-    assert row["windows"] == "windows of 16 tokens, overlap 2, first"
+    assert row["windows"]["en"] == "windows of 16 tokens, overlap 2, first"
     query = EXAMPLE_SET.queries[0]
     larger = LabelledSet("larger", "Larger", (query, replace(query, id="more", query="another question")))
     selection = Selection(services.history.sets.save(caller.owner, larger))
