@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from playground.core.windows import Windows
     from playground.engine.python_api import compare, embed, rerank, score_set
 
-__all__ = ["__version__", "compare", "embed", "rerank", "score_set"]
+__all__ = ["Windows", "__version__", "compare", "embed", "rerank", "score_set"]
 __version__ = "0.1.0"
 
 
@@ -22,4 +23,8 @@ def __getattr__(name: str) -> object:
         from playground.engine import python_api
 
         return getattr(python_api, name)
+    if name == "Windows":
+        from playground.core.windows import Windows
+
+        return Windows
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

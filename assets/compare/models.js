@@ -18,9 +18,9 @@ function precisionName(precision) {
   return precision === "auto" ? pg.say("model.auto") : precision;
 }
 
-function rowOf({ model, precision = "auto", kind = "auto" }) {
+function rowOf({ model, precision = "auto", kind = "auto", reading = "", windows = null }) {
   kept.made += 1;
-  return { key: kept.made, model, precision, kind, typed: !choice(model) };
+  return { key: kept.made, model, precision, kind, reading, windows, typed: !choice(model) };
 }
 
 function add(asked) {
@@ -85,12 +85,22 @@ function precisionSelect(row, name) {
   return select;
 }
 
+// Of long passages; empty: as the workspace has it.
+function readingSelect(row, name) {
+  const select = pg.el("select", { class: "pg-reading", "aria-label": pg.say("compare.reading_of", { n: name }), title: pg.say("windows.reading") },
+    ...[["", "compare.reading_same"], ["cut", "compare.reading_cut"], ["windows", "compare.reading_windows"]].map(([each, key]) => pg.el("option", { value: each, text: pg.say(key) })));
+  select.value = row.reading;
+  select.addEventListener("change", () => { [row.reading, row.windows] = [select.value, null]; });
+  return select;
+}
+
 function drawRow(row, at) {
   const name = String(at + 2);
   return pg.el("li", { data: { key: row.key } },
     pg.el("span", { class: "pg-place", "aria-hidden": "true", text: name }),
     pg.el("div", { class: "pg-asked" }, modelSelect(row, name), ...(row.typed ? typedModel(row, name) : []),
-      isKeywords(row) ? pg.el("span", { class: "pg-muted pg-noprecision", text: pg.say("compare.no_weights") }) : precisionSelect(row, name)),
+      isKeywords(row) ? pg.el("span", { class: "pg-muted pg-noprecision", text: pg.say("compare.no_weights") }) : precisionSelect(row, name),
+      isKeywords(row) ? null : readingSelect(row, name)),
     button({ class: "pg-button pg-icon-only", "aria-label": pg.say("compare.remove", { n: name }), title: pg.say("compare.remove", { n: name }), on: { click: () => remove(row) } }, null, REMOVE));
 }
 
@@ -99,7 +109,7 @@ function drawFirst() {
   const line = element.querySelector(".pg-first .pg-asked");
   if (!line) return;
   line.replaceChildren(pg.el("strong", { text: first.model || "–", title: first.id }),
-    pg.el("span", { class: "pg-muted", text: pg.say("compare.first", { precision: precisionName(first.precision || "auto") }) }));
+    pg.el("span", { class: "pg-muted", text: [pg.say("compare.first", { precision: precisionName(first.precision || "auto") }), ...(first.reading === "windows" ? [pg.say("compare.reading_windows")] : [])].join(" · ") }));
 }
 
 function drawRows() {
@@ -120,6 +130,11 @@ function quick() {
       const has = first.precision === precision || kept.rows.some((row) => row.model === first.id && row.precision === precision);
       if (!has) found.push([{ model: first.id, precision }, pg.say("compare.same_model", { precision })]);
     }
+  }
+  if (first.id && first.id !== "bm25") {
+    const reading = first.reading === "windows" ? "cut" : "windows";
+    const has = kept.rows.some((row) => row.model === first.id && row.reading === reading);
+    if (!has) found.push([{ model: first.id, precision: first.precision, reading }, pg.say(`compare.same_${reading}`)]);
   }
   return found;
 }
@@ -158,7 +173,7 @@ function takeOver() {
 }
 
 window.playgroundCompareModels = {
-  rows: () => (kept.rows || []).map(({ model, precision, kind, typed }) => ({ model, precision, kind: typed ? kind : "auto" })),
+  rows: () => (kept.rows || []).map(({ model, precision, kind, reading, windows, typed }) => ({ model, precision, kind: typed ? kind : "auto", reading, windows })),
 };
 
 pg.redrawOnSwitch(element, draw);

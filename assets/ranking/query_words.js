@@ -42,6 +42,7 @@ const splitAt = (text, n) => {
 };
 
 function whole(row) {
+  if (row.windows) return inWindows(row);
   const [read, cut] = row.cut > 0 ? splitAt(row.text, row.read) : [row.text, ""];
   const parts = [pg.el("span", { class: "pg-read" }, ...marked(read, data.terms))];
   if (row.cut > 0) {

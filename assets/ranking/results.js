@@ -93,7 +93,7 @@ function draw() {
     drawEmpty();
     return;
   }
-  if (chosen.run !== value.nonce) chosen.open.clear();
+  if (chosen.run !== value.nonce) [chosen.open, looked].forEach((each) => each.clear());
   chosen.run = value.nonce;
   const sent = JSON.parse(value.rows);
   data = { ...value, rows: sent, logits: sent.map((row) => row.logit).sort((a, b) => b - a), terms: termsOf(value.query) };

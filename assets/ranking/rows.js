@@ -41,8 +41,8 @@ function bar(row) {
 }
 
 function passage(row) {
-  const long = row.text.length > PREVIEW_CHARS;
-  const shown = long ? splitAt(row.text.slice(0, PREVIEW_CHARS * 2), PREVIEW_CHARS)[0] + "…" : row.text;
+  const text = beginning(row), long = text.length > PREVIEW_CHARS;
+  const shown = long ? splitAt(text.slice(0, PREVIEW_CHARS * 2), PREVIEW_CHARS)[0] + "…" : text;
   const id = `pg-whole-${row.index}`;
   const open = chosen.open.has(row.id);
   const button = pg.el("button", {
@@ -56,6 +56,7 @@ function passage(row) {
 function tokens(row) {
   return [
     pg.el("span", { text: pg.number(row.tokens), data: { unit: pg.say("ranking.tokens").toLowerCase() }, title: pg.say("ranking.tokens_read", { n: row.tokens }) }),
+    row.windows ? windowsBadge(row) : null,
     row.cut > 0 ? pg.el("span", { class: "pg-badge pg-cut", text: pg.say("ranking.cut", { n: row.cut }), title: pg.say("ranking.cut_title", { n: row.cut }) }) : null,
   ];
 }
@@ -104,6 +105,7 @@ function toggleRow(button) {
   const full = element.querySelector(`#${button.getAttribute("aria-controls")}`);
   full.hidden = !open;
   full.replaceChildren(...(open ? whole(row) : []));
+  if (open && row.windows) toWindow(full, looked.get(row.id) ?? row.windows.best[0]);
   if (open) chosen.open.add(row.id);
   else chosen.open.delete(row.id);
 }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from playground.core.types import ModelChoice, ModelRun, ModelSpec, RerankResult
+from playground.core.windows import Windows
 from playground.models import bm25
 
 
@@ -18,6 +19,8 @@ class _Named(NamedTuple):
     precision: str
     device: str
     length: str
+    reading: str
+    windows: str
     revision: str
 
 
@@ -26,6 +29,8 @@ _MORE: tuple[Callable[[_Named], str], ...] = (
     lambda one: one.precision,
     lambda one: one.device,
     lambda one: one.length,
+    lambda one: one.reading,
+    lambda one: one.windows,
     lambda one: one.revision,
 )
 
@@ -33,8 +38,8 @@ _MORE: tuple[Callable[[_Named], str], ...] = (
 def names(results: Sequence[RerankResult]) -> tuple[str, ...]:
     """One name for each result, no two alike: the end of the model's id, and what else it takes to tell them apart.
 
-    An id that stands there twice gets its kind, precision, device, length or revision, whichever differ, and a number
-    where nothing does.
+    An id that stands there twice gets its kind, precision, device, length, revision or what became of long passages,
+    whichever differ, and a number where nothing does.
     """
     return _told_apart([_ran(result.spec) for result in results])
 
@@ -58,14 +63,21 @@ def _told_apart(models: Sequence[_Named]) -> tuple[str, ...]:
 
 
 def _ran(spec: ModelSpec) -> _Named:
-    revision = (spec.revision or spec.fingerprint)[:7]
-    return _Named(spec.model_id, spec.kind, spec.precision, spec.device, f"{spec.max_length} tokens", revision)
+    revision, length = (spec.revision or spec.fingerprint)[:7], f"{spec.max_length} tokens"
+    read = _reading(spec.windows)
+    return _Named(spec.model_id, spec.kind, spec.precision, spec.device, length, *read, revision)
 
 
 def _asked(choice: ModelChoice) -> _Named:
     length = f"{choice.max_length} tokens" if choice.max_length else "own length"
     revision = (choice.revision or "newest")[:7]
-    return _Named(choice.model_id, choice.kind, choice.precision, choice.device, length, revision)
+    read = _reading(None if choice.windows is None else choice.windows.as_run)
+    return _Named(choice.model_id, choice.kind, choice.precision, choice.device, length, *read, revision)
+
+
+def _reading(windows: Windows | None) -> tuple[str, str]:
+    """What becomes of long passages, in short and in full."""
+    return ("cut", "cut") if windows is None else ("windows", str(windows).removeprefix("windows "))
 
 
 def _end(model_id: str) -> str:

@@ -79,5 +79,7 @@ def _same_but_for_precision(one: RerankResult, other: RerankResult) -> None:
         raise InvalidInput("These are two models, not one at two precisions. Compare their ranks, not their numbers.")
     if (first.max_length, first.truncation) != (second.max_length, second.truncation):
         raise InvalidInput("The two runs cut texts differently. Give both the same maximum length and truncation.")
+    if first.windows != second.windows:
+        raise InvalidInput("The two runs read long passages differently. Give both the same windows, or cut in both.")
     if (one.request.query, one.instruction) != (other.request.query, other.instruction):
         raise InvalidInput("The two runs have different queries, so their scores differ for more than precision.")

@@ -53,6 +53,10 @@ class Scorer(Protocol):
         """
         ...
 
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        """The characters of each token of a text; one of several bytes may share them with its neighbour."""
+        ...
+
     def logits(self, pairs: Sequence[EncodedPair]) -> list[float]:
         """One forward pass over one batch: raw outputs, computed to float32, in the order given.
 
@@ -121,6 +125,10 @@ class Embedder(Protocol):
         Raises:
             InvalidInput: the instruction leaves no room for a text.
         """
+        ...
+
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        """As `Scorer.token_spans`."""
         ...
 
     def vectors(self, encoded: Sequence[EncodedPair]) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from playground.core.errors import InvalidInput, PlaygroundError
 from playground.core.scales import Scale
+from playground.core.windows import Windows, WindowsRead
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,6 +67,7 @@ class ModelChoice:
         truncation: `only_second` as FlagEmbedding >= 1.3 (query capped at 3/4 of max_length), `longest_first` as the
             model cards of 2023 and sentence-transformers.
         batch_tokens: padded tokens in one forward pass; None lets the device decide.
+        windows: how a passage that is too long is read in parts; None cuts it.
     """
 
     model_id: str
@@ -76,6 +78,7 @@ class ModelChoice:
     max_length: int | None = None
     truncation: Truncation = "only_second"
     batch_tokens: int | None = None
+    windows: Windows | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ class ModelSpec:
     n_parameters: int
     replaced: tuple[str, ...] = ()
     passage_instruction: str = ""
+    windows: Windows | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,7 @@ class ScoredPassage:
         logit: raw model output in float32, on `RerankResult.scale`.
         score: `scale.display(logit)`, for display only.
         cached: this score came from the cache.
+        windows: None where the passage was read in one piece.
     """
 
     passage: Passage
@@ -154,6 +159,7 @@ class ScoredPassage:
     n_cut: int
     n_chars_read: int
     cached: bool = False
+    windows: WindowsRead | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,13 +205,14 @@ class Progress:
     Attributes:
         done, total: bytes while downloading, passages while scoring.
         result: everything scored so far, best first; None before the first batch.
+        windows: how many are scored, and how many there are, where passages are read in some.
     """
 
     phase: Phase
     done: int
     total: int
     result: RerankResult | None = None
-    message: str = ""
+    windows: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,11 +235,13 @@ class TokenCount:
     Attributes:
         n_tokens: passage tokens before truncation.
         n_cut_passages: how many passages will lose text.
+        n_windowed: how many will be read in windows.
     """
 
     n_passages: int
     n_tokens: int
     n_cut_passages: int
+    n_windowed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def in_batches(
     Raises:
         OutOfMemory: not even one text fits.
     """
-    budget = lease.budgets.get(lease.spec, lease.choice.batch_tokens)
+    budget = at_once(lease)
     batches = _planned(encoded, list(encoded), budget)
     others_unloaded = False
     while batches:
@@ -52,6 +52,11 @@ def in_batches(
                 raise _alone_too_big(passage_id(batches[0][0]), lengths[0], lease) from error
         else:
             yield batches.popleft(), output
+
+
+def at_once(lease: Lease) -> int:
+    """Padded tokens that go through the model in one batch."""
+    return lease.budgets.get(lease.spec, lease.choice.batch_tokens)
 
 
 def chunks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:

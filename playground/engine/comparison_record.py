@@ -15,6 +15,8 @@ from playground.core import errors
 from playground.core.errors import InvalidInput, ModelError, PlaygroundError
 from playground.core.spreadsheet_cells import safe_cell
 from playground.core.types import Comparison, ModelRun, Passage, RerankRequest, ScoredPassage
+from playground.core.windows import windows_of
+from playground.engine.exports import reading, window_cells
 from playground.engine.manifest import (
     SCHEMA,
     check_schema,
@@ -34,11 +36,12 @@ KIND = "comparison"
 Where = Literal["input", "model", "settings"]
 # What a spec says of the weights; the rest of it is settings.
 OF_THE_MODEL = ("model_id", "revision", "fingerprint", "kind", "family", "architecture")
-SETTINGS = ("device", "precision", "max_length", "truncation", "passage_instruction")
+SETTINGS = ("device", "precision", "max_length", "truncation", "windows", "passage_instruction")
 COLUMNS = (
-    *("model", "revision", "kind", "family", "device", "precision", "max_length", "scale"),
+    *("model", "revision", "kind", "family", "device", "precision", "max_length", "long_passages", "scale"),
     *("instruction", "passage_instruction"),
     *("passage_id", "input_place", "label", "status", "rank", "tied", "raw", "shown", "tokens_read", "tokens_cut"),
+    *("windows", "window_from", "window_to"),
     *("passage", "query", "error", "warnings"),
 )
 # A template from a file may name values and little more: a wide field or an attribute of a value is not ours.
@@ -123,8 +126,9 @@ def differences(one: ModelRun, other: ModelRun) -> tuple[Difference, ...]:
     """What is not alike in input, model and settings; of a run without a result only what was asked for is known."""
     first, second = one.result, other.result
     if first is None or second is None:
-        return _differing("settings", asdict(one.choice), asdict(other.choice))
-    before, after = asdict(first.spec), asdict(second.spec)
+        asked = [asdict(each.choice) | {"windows": reading(each.choice.windows)} for each in (one, other)]
+        return _differing("settings", *asked)
+    before, after = (asdict(each.spec) | {"windows": reading(each.spec.windows)} for each in (first, second))
     return (
         *input_differences(first.request, second.request),
         *_differing("model", _only(before, OF_THE_MODEL), _only(after, OF_THE_MODEL)),
@@ -253,6 +257,7 @@ def _row(
     return {
         "model": ran["model_id"],
         **{name: ran[name] for name in ("revision", "kind", "family", "device", "precision", "max_length")},
+        "long_passages": reading(windows_of(ran["windows"])),
         "scale": None if result is None else result.scale.name,
         "instruction": None if result is None else result.instruction,
         "passage_instruction": None if result is None else result.spec.passage_instruction,
@@ -261,6 +266,7 @@ def _row(
         "label": passage.label,
         "status": "scored" if scored is not None else "missing" if run.error is None else "failed",
         **numbers,
+        **dict(zip(("windows", "window_from", "window_to"), window_cells(scored), strict=True)),
         "passage": passage.text,
         "query": request.query if result is None else result.request.query,
         "error": None if run.error is None else str(run.error),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from playground.core.errors import ModelBroken
@@ -16,12 +18,13 @@ from playground.core.types import (
     TextRead,
     cosines,
 )
-from playground.engine.batches import chunks, in_batches
+from playground.engine.batches import at_once, chunks, in_batches
 from playground.engine.cache import VectorCache, score_key
 from playground.engine.pool import Lease
 from playground.engine.ranking import ranked
 from playground.engine.run import Latest, Stopwatch
 from playground.engine.warnings import about_equal_scores, about_query
+from playground.engine.windows import Pieces, Reader
 
 if TYPE_CHECKING:
     import numpy as np
@@ -110,17 +113,18 @@ class EmbedRun:
         self._lease = lease
         self._vectors = Vectors(lease, cache)
         self._warnings = warnings
-        self._encoded: dict[int, EncodedPair] = {}
+        self._query: EncodedPair | None = None
+        self._reader = Reader(lease, partial(lease.encode_texts, instruction=lease.spec.passage_instruction))
+        self._pieces = Pieces(len(request.passages), lease.spec.windows)
         self._cosines: dict[int, float] = {}
         self._latest = Latest(self.result, self.watch, len(request.passages))
 
     def encode(self) -> Iterator[Progress]:
         """Tokenises the query and all passages, a chunk at a time."""
         texts = [passage.text for passage in self.request.passages]
-        self._encoded[QUERY] = self._lease.encode_texts([self.request.query], self.instruction)[0]
+        self._query = self._lease.encode_texts([self.request.query], self.instruction)[0]
         for start, end in chunks(texts):
-            encoded = self._lease.encode_texts(texts[start:end], self._lease.spec.passage_instruction)
-            self._encoded.update(zip(range(start, end), encoded, strict=True))
+            self._pieces.add(start, self._reader.read(texts[start:end]))
             yield self._progress("encode", end)
 
     def score(self) -> Iterator[Progress]:
@@ -131,35 +135,37 @@ class EmbedRun:
             OutOfMemory: not even one text fits.
         """
         for _ in self.embed():
-            self._take_cosines()
-            yield self._progress("score", len(self._cosines), self._latest.get() if self._cosines else None)
+            n_scored = len(self._scored())
+            said = self._progress("score", n_scored, self._latest.get() if n_scored else None)
+            yield replace(said, windows=self._pieces.progress(self._vectors.known))
 
     def embed(self) -> Iterator[Progress]:
         """As `score`, without an order after every batch."""
-        passages = {key: pair for key, pair in self._encoded.items() if key != QUERY}
-        for part in ({QUERY: self._encoded[QUERY]}, passages):
+        assert self._query is not None
+        for part in ({QUERY: self._query}, *self._pieces.groups(at_once(self._lease))):
             for _ in self._vectors.make(part, self._passage_id):
                 yield self._progress("score", len(self._vectors.known.keys() - {QUERY}))
 
     def result(self) -> RerankResult:
         """The passages that have a vector, by their cosine with the query."""
-        self._take_cosines()
-        pairs = [self._encoded.get(index) for index in range(len(self.request.passages))]
-        cached = self._vectors.cached - {QUERY}
-        scored = ranked(self.request.passages, pairs, self._cosines, self._lease.scale, cached)
+        n, pieces, cosine_of = len(self.request.passages), self._pieces, self._scored()
+        reports = [pieces.reports.get(index) for index in range(n)]
+        cached = pieces.cached(self._vectors.cached - {QUERY})
+        scored = ranked(self.request.passages, reports, cosine_of, self._lease.scale, cached, pieces.read_in)
         return RerankResult(
             request=self.request,
             spec=self._lease.spec,
             scale=self._lease.scale,
             scored=scored,
-            missing=tuple(index for index in range(len(pairs)) if index not in self._cosines),
+            missing=tuple(index for index in range(n) if index not in cosine_of),
             seconds=self.watch.seconds,
             n_tokens=self._vectors.n_tokens,
             n_cached=len(cached),
             warnings=(
                 *self._warnings,
-                *about_query(self._encoded.get(QUERY)),
-                *about_equal_scores(len(pairs), scored),
+                *self._reader.warnings,
+                *about_query(self._query),
+                *about_equal_scores(n, scored),
             ),
             instruction=self.instruction,
         )
@@ -169,10 +175,10 @@ class EmbedRun:
         import numpy as np
 
         n = len(self.request.passages)
-        if len(self._vectors.known) < n + 1:
+        query = self._query
+        if query is None or len(self._vectors.known) < n + 1:
             return None
-        read = [_read(self._encoded[index]) for index in range(n)]
-        query = self._encoded[QUERY]
+        read = [_read(self._pieces.reports[index]) for index in range(n)]
         return EmbeddingResult(
             request=self.request,
             spec=self._lease.spec,
@@ -187,7 +193,8 @@ class EmbedRun:
             warnings=self._warnings + about_query(query),
         )
 
-    def _take_cosines(self) -> None:
+    def _scored(self) -> Mapping[int, float]:
+        """Cosines of the passages that are whole."""
         import numpy as np
 
         known = self._vectors.known
@@ -195,9 +202,10 @@ class EmbedRun:
         if QUERY in known and fresh:
             values = cosines(np.stack([known[index] for index in fresh]), known[QUERY])
             self._cosines.update(zip(fresh, map(float, values), strict=True))
+        return self._pieces.scored(self._cosines)
 
     def _passage_id(self, key: int) -> str | None:
-        return None if key == QUERY else self.request.passages[key].id
+        return None if key == QUERY else self.request.passages[self._pieces.place_of(key)].id
 
     def _progress(self, phase: Phase, done: int, result: RerankResult | None = None) -> Progress:
         return Progress(phase, done, len(self.request.passages), result)

@@ -42,7 +42,8 @@ from playground.engine.pool import Lease, ModelPool
 from playground.engine.run import Run, steps_of
 from playground.engine.set_runs import EmbeddedPairs, KeywordPairs, RerankedPairs, SetRun
 from playground.engine.set_scoring import Known, Ready, SetStep
-from playground.engine.warnings import about_request
+from playground.engine.warnings import WINDOWS_LEFT_OUT, about_request
+from playground.engine.windows import Reader
 from playground.models import bm25, catalog, devices, memory
 from playground.models.room import Free, Room
 
@@ -129,7 +130,8 @@ class Engine:
         Raises:
             InvalidInput, PlaygroundError: as `rerank`.
         """
-        choice = replace(choice, kind="embedder")
+        # One vector per passage: an average of windows would be another model's.
+        choice = replace(choice, kind="embedder", windows=None)
         _refuse_vectors_of_bm25(choice)
         checked = validate(replace(request, instruction=instruction), self.limits)
         return self._embed(checked.request, checked.notes, choice, stop or threading.Event())
@@ -193,7 +195,8 @@ class Engine:
         """
         speed.check(first, second, rounds)
         checked = validate(request, self.limits)
-        return self._speed(checked.request, (first, second), rounds, stop or threading.Event())
+        pair = (replace(first, windows=None), replace(second, windows=None))
+        return self._speed(checked.request, pair, rounds, stop or threading.Event())
 
     def depths(
         self, request: RerankRequest, choice: ModelChoice, *, stop: threading.Event | None = None
@@ -227,15 +230,17 @@ class Engine:
         Raises:
             PlaygroundError: while iterating, where the model cannot be found, loaded or run.
         """
-        choice = replace(choice, kind="embedder")
+        choice = replace(choice, kind="embedder", windows=None)
         _refuse_vectors_of_bm25(choice)
         return self._background(choice, language, instruction, stop or threading.Event())
 
     def count(self, query: str, passages: Sequence[str], choice: ModelChoice) -> TokenCount | None:
-        """Tokens of the passages and how many will be cut; None while no such model is loaded. Loads nothing.
+        """Tokens of the passages and how many will be cut, or read in windows; None while no such model is loaded.
+
+        Loads nothing.
 
         Raises:
-            InvalidInput: a maximum length that the model does not allow.
+            InvalidInput: a maximum length that the model does not allow, or windows that cannot be.
         """
         if choice.model_id == bm25.MODEL_ID:
             return TokenCount(len(passages), sum(len(bm25.words(passage)) for passage in passages), 0)
@@ -243,19 +248,17 @@ class Engine:
         if lease is None:
             return None
         with lease:
-            encoded = [
-                pair
-                for start, end in chunks(passages)
-                for pair in (
-                    lease.encode_texts(passages[start:end], lease.spec.passage_instruction)
-                    if choice.kind == "embedder"
-                    else lease.encode(query, passages[start:end], None)
-                )
-            ]
+            encode = partial(lease.encode, query, instruction=None)
+            if choice.kind == "embedder":
+                encode = partial(lease.encode_texts, instruction=lease.spec.passage_instruction)
+            encoded = [pair for start, end in chunks(passages) for pair in encode(passages[start:end])]
+            reader = Reader(lease, encode)
+            n_windowed = sum(reader.window_of(pair) is not None for pair in encoded)
         return TokenCount(
             n_passages=len(passages),
             n_tokens=sum(pair.n_tokens + pair.n_cut for pair in encoded),
-            n_cut_passages=sum(pair.n_cut > 0 for pair in encoded),
+            n_cut_passages=0 if choice.windows else sum(pair.n_cut > 0 for pair in encoded),
+            n_windowed=n_windowed,
         )
 
     def preload(self, choice: ModelChoice) -> None:
@@ -297,6 +300,7 @@ class Engine:
         self, request: RerankRequest, notes: tuple[str, ...], choice: ModelChoice, stop: threading.Event
     ) -> Iterator[Progress]:
         if choice.model_id == bm25.MODEL_ID:
+            notes += (WINDOWS_LEFT_OUT,) if choice.windows else ()
             yield (yield from _scoring(KeywordRun(request, notes), stop))
             return
         lease = yield from self._pool.lease(choice, stop, Progress)
@@ -331,7 +335,8 @@ class Engine:
         stop: threading.Event,
     ) -> Iterator[SetStep]:
         if choice.model_id == bm25.MODEL_ID:
-            ready = Ready(set_scoring.keyword_spec(parts), BM25, "", KeywordPairs, whole=True)
+            said = (WINDOWS_LEFT_OUT,) if choice.windows else ()
+            ready = Ready(set_scoring.keyword_spec(parts), BM25, "", KeywordPairs, whole=True, warnings=said)
             yield (yield from set_scoring.steps(parts, ready, None, stop))
             return
         lease = yield from self._pool.lease(choice, stop, SetStep)

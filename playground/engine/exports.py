@@ -8,6 +8,7 @@ import json
 
 from playground.core.spreadsheet_cells import safe_cell
 from playground.core.types import ModelChoice, Passage, RerankResult, ScoredPassage
+from playground.core.windows import Windows
 from playground.engine.manifest import manifest
 
 # How far two runs of one model may lie apart: batches differ, and with them the last bits of each number format.
@@ -43,9 +44,11 @@ def to_snippet(result: RerankResult, choice: ModelChoice) -> str:
     tolerance = TOLERANCES.get(spec.precision, LOOSEST)
     passages = "".join(f"    {passage.text!r},\n" for passage in result.request.passages)
     shown = "".join(f"    {logits.get(index)!r},\n" for index in range(len(result.request.passages)))
-    kind = "" if spec.kind == "reranker" else f"\n    kind={spec.kind!r},"
+    more = "" if spec.kind == "reranker" else f"\n    kind={spec.kind!r},"
+    more += "" if choice.windows is None else f"\n    windows={choice.windows!r},"
+    names = "rerank" if choice.windows is None else "Windows, rerank"
     warned = "".join(f"# {' '.join(warning.split())}\n" for warning in result.warnings)
-    return f"""from playground import rerank
+    return f"""from playground import {names}
 
 {warned}query = {result.request.query!r}
 passages = [
@@ -62,7 +65,7 @@ result = rerank(
     precision={spec.precision!r},
     max_length={spec.max_length or None!r},
     truncation={spec.truncation!r},
-    instruction={result.request.instruction!r},{kind}
+    instruction={result.request.instruction!r},{more}
 )
 for scored in result:
     print(scored.rank, scored.logit, " ".join(scored.passage.text.split())[:80])
@@ -74,16 +77,36 @@ assert max(differences, default=0.0) <= {tolerance!r}, "these are not the page's
 """
 
 
+def reading(windows: Windows | None) -> str:
+    """What became of long passages, as a cell."""
+    return "cut" if windows is None else str(windows)
+
+
+def window_cells(scored: ScoredPassage | None) -> list[str]:
+    """How many windows a passage was read in, and the first and last character of the one that won, from 1.
+
+    Empty where it was read in one piece.
+    """
+    if scored is None or scored.windows is None:
+        return ["", "", ""]
+    won = scored.windows.won
+    return [str(len(scored.windows.windows)), str(won.start + 1), str(won.end)]
+
+
 def _header(result: RerankResult) -> list[str]:
     shown = ["sigmoid"] if result.scale.activation == "sigmoid" else []
     places = ["rank", "tied", "input_place", "passage_id"]
-    run = ["model", "revision", "device", "precision", "max_length", "instruction", "passage_instruction"]
+    run = ["model", "revision", "device", "precision", "max_length", "long_passages", "instruction"]
+    run += ["passage_instruction"]
     return [
         *places,
         result.scale.name,
         *shown,
         "tokens_read",
         "tokens_cut",
+        "windows",
+        "window_from",
+        "window_to",
         "label",
         "passage",
         "query",
@@ -105,11 +128,13 @@ def _row(result: RerankResult, index: int, passage: Passage, scored: ScoredPassa
         safe_cell(passage.id),
         *numbers,
         *(["", ""] if scored is None else [str(scored.n_tokens), str(scored.n_cut)]),
+        *window_cells(scored),
         label,
         safe_cell(passage.text),
         safe_cell(result.request.query),
         *(safe_cell(text) for text in (spec.model_id, spec.revision or "", spec.device, spec.precision)),
         str(spec.max_length),
+        safe_cell(reading(spec.windows)),
         *(safe_cell(text) for text in (result.instruction, spec.passage_instruction)),
         safe_cell(" ".join(result.warnings)),
     ]

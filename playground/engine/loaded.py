@@ -98,7 +98,7 @@ class Loading:
 
 def as_read(choice: ModelChoice) -> ModelChoice:
     """The part of a choice that decides the scores of the ids that are fed; the rest decides which ids."""
-    return replace(choice, max_length=None, truncation="only_second", batch_tokens=None)
+    return replace(choice, max_length=None, truncation="only_second", batch_tokens=None, windows=None)
 
 
 def weights_of(choice: ModelChoice) -> ModelChoice:

@@ -15,6 +15,7 @@ from playground import __version__
 from playground.core.errors import InvalidInput
 from playground.core.scales import Scale
 from playground.core.types import ModelChoice, ModelSpec, Passage, RerankRequest, RerankResult, ScoredPassage
+from playground.core.windows import Window, WindowsRead, told
 
 SCHEMA = 1
 PACKAGES = ("torch", "transformers", "tokenizers", "numpy")
@@ -148,7 +149,16 @@ def _scored(scored: ScoredPassage) -> dict[str, object]:
         "n_cut": scored.n_cut,
         "n_chars_read": scored.n_chars_read,
         "cached": scored.cached,
+        **({} if scored.windows is None else {"windows": asdict(scored.windows)}),
     }
+
+
+def _read_scored(record: dict[str, Any], request: RerankRequest) -> ScoredPassage:
+    read_in = record.get("windows")
+    if read_in is not None:
+        windows = tuple(Window(**window) for window in read_in["windows"])
+        read_in = WindowsRead(windows, tuple(read_in["best"]))
+    return ScoredPassage(passage=request.passages[record["index"]], **record | {"windows": read_in})
 
 
 def read_request(record: dict[str, Any]) -> RerankRequest:
@@ -159,7 +169,7 @@ def read_request(record: dict[str, Any]) -> RerankRequest:
 
 def read_choice(settings: Any) -> ModelChoice:
     """The choice that was recorded."""
-    return ModelChoice(**settings)
+    return ModelChoice(**told(settings))
 
 
 def read_result(record: dict[str, Any], request: RerankRequest) -> RerankResult:
@@ -168,9 +178,9 @@ def read_result(record: dict[str, Any], request: RerankRequest) -> RerankResult:
     low, high = scale["low"], scale["high"]
     return RerankResult(
         request=request,
-        spec=ModelSpec(**record["spec"] | {"replaced": tuple(record["spec"]["replaced"])}),
+        spec=ModelSpec(**told(record["spec"]) | {"replaced": tuple(record["spec"]["replaced"])}),
         scale=Scale(**scale | {"low": -math.inf if low is None else low, "high": math.inf if high is None else high}),
-        scored=tuple(ScoredPassage(passage=request.passages[scored["index"]], **scored) for scored in record["scored"]),
+        scored=tuple(_read_scored(scored, request) for scored in record["scored"]),
         missing=tuple(record["missing"]),
         seconds=record["seconds"],
         n_tokens=record["n_tokens"],

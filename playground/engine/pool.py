@@ -65,7 +65,9 @@ class Lease:
         except BaseException:
             self.release()
             raise
-        self.spec = replace(self.model.spec, replaced=(*view.spec.replaced, *of_checks(view.checks)))
+        windows = None if choice.windows is None else choice.windows.as_run
+        warned = (*view.spec.replaced, *of_checks(view.checks))
+        self.spec = replace(self.model.spec, replaced=warned, windows=windows)
         self.scale = view.scale
         self.memory_mib = view.entry.model.memory_mib
 
@@ -76,6 +78,10 @@ class Lease:
     def encode_texts(self, texts: Sequence[str], instruction: str) -> list[EncodedPair]:
         """As `Embedder.encode`; the model is an embedder."""
         return cast(Embedder, self.model).encode(texts, instruction)
+
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        """As `Scorer.token_spans`."""
+        return self.model.token_spans(text)
 
     @property
     def query_instruction(self) -> str:

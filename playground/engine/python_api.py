@@ -20,6 +20,7 @@ from playground.core.types import (
     RerankResult,
     Truncation,
 )
+from playground.core.windows import Windows
 from playground.engine.engine import Engine
 from playground.engine.set_scoring import collected
 from playground.models.catalog import BUILT_IN_EMBEDDER, BUILT_IN_RERANKER, find
@@ -39,6 +40,7 @@ def rerank(
     truncation: Truncation = "only_second",
     instruction: str | None = None,
     kind: Kind | None = None,
+    windows: Windows | None = None,
 ) -> RerankResult:
     """The passages by relevance to the query; iterate the result for `ScoredPassage`s, best first.
 
@@ -49,13 +51,15 @@ def rerank(
             ships with the playground.
         max_length: tokens of query, passage and special tokens together; None takes the model's.
         kind: "embedder" ranks by cosine; None takes the catalogue's, and a reranker for a model it does not know.
+        windows: how passages that are too long are read in parts; None cuts them.
 
     Raises:
         PlaygroundError: a sentence that says what happened and what to try.
     """
     request = _request(query, passages, instruction)
     model_id, revision = _parsed(model, BUILT_IN_RERANKER)
-    choice = ModelChoice(model_id, revision, kind or _kind(model_id), device, precision, max_length, truncation)
+    kind = kind or _kind(model_id)
+    choice = ModelChoice(model_id, revision, kind, device, precision, max_length, truncation, windows=windows)
     result = None
     for progress in engine().rerank(request, choice):
         result = progress.result
@@ -132,18 +136,20 @@ def score_set(
     truncation: Truncation = "only_second",
     instruction: str | None = None,
     kind: Kind | None = None,
+    windows: Windows | None = None,
 ) -> SetScores:
     """The raw outputs of one model for every pair of a labelled set.
 
     Args:
-        model, max_length, kind: as in `rerank`.
+        model, max_length, kind, windows: as in `rerank`.
         instruction: what goes before the queries; None takes an embedder's own, and none for a reranker.
 
     Raises:
         PlaygroundError: a sentence that says what happened and what to try; it names the query where it is about one.
     """
     model_id, revision = _parsed(model, BUILT_IN_RERANKER)
-    choice = ModelChoice(model_id, revision, kind or _kind(model_id), device, precision, max_length, truncation)
+    kind = kind or _kind(model_id)
+    choice = ModelChoice(model_id, revision, kind, device, precision, max_length, truncation, windows=windows)
     scores = collected(labelled, engine().score_set(labelled, choice, instruction=instruction))
     assert scores is not None
     return scores

@@ -5,9 +5,13 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
+from types import MappingProxyType
 
 from playground.core.scales import Scale
 from playground.core.types import EncodedPair, Passage, ScoredPassage
+from playground.core.windows import WindowsRead
+
+EMPTY_WINDOWS: Mapping[int, WindowsRead] = MappingProxyType({})
 
 
 def float32(value: float) -> float:
@@ -21,6 +25,7 @@ def ranked(
     logits: Mapping[int, float],
     scale: Scale,
     cached: Set[int] = frozenset(),
+    windows: Mapping[int, WindowsRead] = EMPTY_WINDOWS,
 ) -> tuple[ScoredPassage, ...]:
     """The passages that have a raw output, best first, ties in input order.
 
@@ -28,6 +33,7 @@ def ranked(
         pairs: as fed to the model, by input index.
         logits: raw float32 outputs by input index; finite.
         cached: input indexes whose score came from the cache.
+        windows: of the passages that were read in some, by input index.
     """
     copies = Counter(logits.values())
     rank_of: dict[float, int] = {}
@@ -51,6 +57,7 @@ def ranked(
                 n_cut=pair.n_cut,
                 n_chars_read=pair.n_chars_read,
                 cached=index in cached,
+                windows=windows.get(index),
             )
         )
     return tuple(scored)

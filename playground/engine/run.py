@@ -7,15 +7,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Protocol, TypeVar
 
-from playground.core.types import EncodedPair, Phase, Progress, RerankRequest, RerankResult
-from playground.engine.batches import chunks
+from playground.core.types import Phase, Progress, RerankRequest, RerankResult
+from playground.engine.batches import at_once, chunks
 from playground.engine.cache import ScoreCache
 from playground.engine.logits import Logits
 from playground.engine.pool import Lease
 from playground.engine.ranking import ranked
 from playground.engine.warnings import about_scores
+from playground.engine.windows import Pieces, Reader
 
 T = TypeVar("T")
 
@@ -110,15 +112,15 @@ class Run:
         self._lease = lease
         self._logits = Logits(lease, cache)
         self._warnings = warnings
-        self._pairs: list[EncodedPair | None] = [None] * len(request.passages)
+        self._reader = Reader(lease, partial(lease.encode, request.query, instruction=request.instruction))
+        self._pieces = Pieces(len(request.passages), lease.spec.windows)
         self._latest = Latest(self.result, self.watch, len(request.passages))
 
     def encode(self) -> Iterator[Progress]:
         """Tokenises all passages, a chunk at a time."""
         texts = [passage.text for passage in self.request.passages]
         for start, end in chunks(texts):
-            encoded = self._lease.encode(self.request.query, texts[start:end], self.request.instruction)
-            self._pairs[start:end] = encoded
+            self._pieces.add(start, self._reader.read(texts[start:end]))
             yield self._progress("encode", end)
 
     def score(self) -> Iterator[Progress]:
@@ -128,25 +130,28 @@ class Run:
             ModelBroken: an output is not finite.
             OutOfMemory: not even one passage fits.
         """
-        pairs = {index: pair for index, pair in enumerate(self._pairs) if pair is not None}
-        for _ in self._logits.make(pairs, lambda index: self.request.passages[index].id):
-            known = self._logits.known
-            yield self._progress("score", len(known), self._latest.get() if known else None)
+        for group in self._pieces.groups(at_once(self._lease)):
+            for _ in self._logits.make(group, lambda key: self.request.passages[self._pieces.place_of(key)].id):
+                n_scored = len(self._pieces.scored(self._logits.known))
+                said = self._progress("score", n_scored, self._latest.get() if n_scored else None)
+                yield replace(said, windows=self._pieces.progress(self._logits.known))
 
     def result(self) -> RerankResult:
         """Everything scored so far, best first."""
-        logits, cached = self._logits.known, self._logits.cached
-        scored = ranked(self.request.passages, self._pairs, logits, self._lease.scale, cached)
+        n, pieces = len(self.request.passages), self._pieces
+        logits, cached = pieces.scored(self._logits.known), pieces.cached(self._logits.cached)
+        reports = [pieces.reports.get(index) for index in range(n)]
+        scored = ranked(self.request.passages, reports, logits, self._lease.scale, cached, pieces.read_in)
         return RerankResult(
             request=self.request,
             spec=self._lease.spec,
             scale=self._lease.scale,
             scored=scored,
-            missing=tuple(index for index in range(len(self.request.passages)) if index not in logits),
+            missing=tuple(index for index in range(n) if index not in logits),
             seconds=self.watch.seconds,
             n_tokens=self._logits.n_tokens,
             n_cached=len(cached),
-            warnings=self._warnings + about_scores(self._pairs, scored),
+            warnings=self._warnings + self._reader.warnings + about_scores(reports, scored),
             instruction=self._instruction,
         )
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
 from playground.core.types import EncodedPair, RerankRequest, cosines
-from playground.engine.batches import chunks
+from playground.core.windows import Windows
+from playground.engine.batches import at_once, chunks
 from playground.engine.cache import ScoreCache, VectorCache
 from playground.engine.embedding import Vectors
 from playground.engine.keyword import KeywordRun
 from playground.engine.logits import Logits
 from playground.engine.pool import Lease
+from playground.engine.windows import Pieces, Reader
 
 
 class SetRun(Protocol):
@@ -35,18 +38,19 @@ class SetRun(Protocol):
 class _Places:
     """Which request and passage a place is."""
 
-    def __init__(self, requests: Sequence[RerankRequest]) -> None:
+    def __init__(self, requests: Sequence[RerankRequest], windows: Windows | None) -> None:
         self.requests = requests
         self.n_ran = 0
         self.failed_at: int | None = None
+        self._pieces = Pieces(sum(len(each.passages) for each in requests), windows)
         self._of = [(number, index) for number, each in enumerate(requests) for index in range(len(each.passages))]
 
-    def _id(self, place: int) -> str | None:
-        """The id of the passage; None for a query, which has a negative place. Asked by errors only."""
-        if place < 0:
-            self.failed_at = -1 - place
+    def _id(self, key: int) -> str | None:
+        """The id of the passage; None for a query, which has a negative key. Asked by errors only."""
+        if key < 0:
+            self.failed_at = -1 - key
             return None
-        self.failed_at, index = self._of[place]
+        self.failed_at, index = self._of[self._pieces.place_of(key)]
         return self.requests[self.failed_at].passages[index].id
 
     def _chunks(self) -> Iterator[tuple[RerankRequest, int, list[str]]]:
@@ -65,36 +69,35 @@ class RerankedPairs(_Places):
     """Pairs that a reranker reads together."""
 
     def __init__(self, requests: Sequence[RerankRequest], lease: Lease, cache: ScoreCache) -> None:
-        super().__init__(requests)
+        super().__init__(requests, lease.spec.windows)
         self._lease = lease
         self._logits = Logits(lease, cache)
-        self._encoded: dict[int, EncodedPair] = {}
 
     def encode(self) -> Iterator[None]:
         for request, first, texts in self._chunks():
-            pairs = self._lease.encode(request.query, texts, request.instruction)
-            self._encoded.update(enumerate(pairs, first))
+            encode = partial(self._lease.encode, request.query, instruction=request.instruction)
+            self._pieces.add(first, Reader(self._lease, encode).read(texts))
             yield
 
     def score(self) -> Iterator[Mapping[int, float]]:
         n_seen = 0
-        for _ in self._logits.make(self._encoded, self._id):
-            known = self._logits.known
-            fresh = dict(list(known.items())[n_seen:])
-            n_seen = len(known)
-            self.n_ran = n_seen - len(self._logits.cached)
-            yield fresh
+        for group in self._pieces.groups(at_once(self._lease)):
+            for _ in self._logits.make(group, self._id):
+                known = self._pieces.scored(self._logits.known)
+                fresh = dict(list(known.items())[n_seen:])
+                n_seen = len(known)
+                self.n_ran = n_seen - len(self._pieces.cached(self._logits.cached))
+                yield fresh
 
 
 class EmbeddedPairs(_Places):
     """Pairs by the cosine of their vectors; an instruction of None takes the model's own."""
 
     def __init__(self, requests: Sequence[RerankRequest], lease: Lease, cache: VectorCache) -> None:
-        super().__init__(requests)
+        super().__init__(requests, lease.spec.windows)
         self._lease = lease
         self._vectors = Vectors(lease, cache)
         self._queries: dict[int, EncodedPair] = {}
-        self._passages: dict[int, EncodedPair] = {}
 
     def encode(self) -> Iterator[None]:
         for start, end in chunks([each.query for each in self.requests]):
@@ -102,27 +105,35 @@ class EmbeddedPairs(_Places):
                 instruction = self._lease.query_instruction if each.instruction is None else each.instruction
                 (self._queries[-1 - number],) = self._lease.encode_texts([each.query], instruction)
             yield
+        reader = Reader(
+            self._lease, partial(self._lease.encode_texts, instruction=self._lease.spec.passage_instruction)
+        )
         for _, first, texts in self._chunks():
-            encoded = self._lease.encode_texts(texts, self._lease.spec.passage_instruction)
-            self._passages.update(enumerate(encoded, first))
+            self._pieces.add(first, reader.read(texts))
             yield
 
     def score(self) -> Iterator[Mapping[int, float]]:
         for _ in self._vectors.make(self._queries, self._id):
             yield {}
-        done: set[int] = set()
-        for _ in self._vectors.make(self._passages, self._id):
-            fresh = sorted(place for place in self._vectors.known.keys() - done if place >= 0)
-            done.update(fresh)
-            self.n_ran = len(done - self._vectors.cached)
-            yield self._cosines(fresh)
+        cosine_of: dict[int, float] = {}
+        n_seen = 0
+        for group in self._pieces.groups(at_once(self._lease)):
+            for _ in self._vectors.make(group, self._id):
+                cosine_of |= self._cosines(
+                    sorted(key for key in self._vectors.known.keys() - cosine_of.keys() if key >= 0)
+                )
+                known = self._pieces.scored(cosine_of)
+                fresh = dict(list(known.items())[n_seen:])
+                n_seen = len(known)
+                self.n_ran = len(known.keys() - self._pieces.cached(self._vectors.cached))
+                yield fresh
 
-    def _cosines(self, places: Sequence[int]) -> dict[int, float]:
+    def _cosines(self, keys: Sequence[int]) -> dict[int, float]:
         import numpy as np
 
         by_request: dict[int, list[int]] = {}
-        for place in places:
-            by_request.setdefault(self._of[place][0], []).append(place)
+        for key in keys:
+            by_request.setdefault(self._of[self._pieces.place_of(key)][0], []).append(key)
         found: dict[int, float] = {}
         for number, own in by_request.items():
             vectors = np.stack([self._vectors.known[place] for place in own])

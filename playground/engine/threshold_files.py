@@ -14,6 +14,7 @@ from playground.core.limits import clean
 from playground.core.scales import Activation, Scale, ScaleName
 from playground.core.thresholds import Method, Threshold
 from playground.core.types import Kind, ModelSpec, PrecisionName, Truncation
+from playground.core.windows import Windows
 from playground.models import bm25
 
 KIND = "rerank-playground threshold"
@@ -28,6 +29,7 @@ OTHER_LENGTH = "This threshold was chosen with {was} tokens at most, here it is 
 OTHER_TRUNCATION = (
     "This threshold was chosen with the truncation {was}, here it is {now}: scores of long texts may differ."
 )
+OTHER_WINDOWS = "This threshold was chosen with {was}, here it is {now}: scores of long passages may differ."
 OTHER_INSTRUCTION = "This threshold was chosen with another instruction before the query: all scores may differ."
 
 
@@ -43,7 +45,7 @@ def refusal(threshold: Threshold, spec: ModelSpec, scale: Scale) -> PlaygroundEr
             was=threshold.scale.name,
             now=scale.name,
         )
-    return None
+    return _other_reading(threshold.name, own.windows, spec.windows)
 
 
 def warnings(threshold: Threshold, spec: ModelSpec, instruction: str) -> tuple[str, ...]:
@@ -54,6 +56,7 @@ def warnings(threshold: Threshold, spec: ModelSpec, instruction: str) -> tuple[s
         (OTHER_DEVICE, own.device, spec.device),
         (OTHER_LENGTH, own.max_length, spec.max_length),
         (OTHER_TRUNCATION, own.truncation, spec.truncation),
+        (OTHER_WINDOWS, own.windows or "", spec.windows or ""),
         (OTHER_INSTRUCTION, threshold.instruction, instruction),
     )
     return tuple(template.format(was=was, now=now) for template, was, now in pairs if was != now)
@@ -137,6 +140,31 @@ def _other_weights(name: str, own: ModelSpec, spec: ModelSpec) -> PlaygroundErro
     )
 
 
+def _other_reading(name: str, own: Windows | None, now: Windows | None) -> PlaygroundError | None:
+    """Several numbers of a long passage made into one lie elsewhere than the number of its beginning."""
+    if own is not None and now is None:
+        return InvalidInput(
+            "“{name}” was chosen on long passages read in windows, and these were cut. Read them in windows too, or "
+            "choose a threshold for cut ones.",
+            name=name,
+        )
+    if own is None and now is not None:
+        return InvalidInput(
+            "“{name}” was chosen on long passages that were cut, and these were read in windows. Cut them too, or "
+            "choose a threshold for windows.",
+            name=name,
+        )
+    if own is not None and now is not None and own.scored_by != now.scored_by:
+        return InvalidInput(
+            "“{name}” was chosen on windows scored by another rule ({was}) than these ({now}). Score them alike, or "
+            "choose a threshold for these.",
+            name=name,
+            was=own,
+            now=now,
+        )
+    return None
+
+
 def _not_ours() -> InvalidInput:
     return InvalidInput("This file holds no threshold saved by the playground. Choose a .json file from its download.")
 
@@ -186,8 +214,8 @@ def _scale(record: object) -> Scale:
 
 
 def _spec(record: object) -> ModelSpec:
-    # Files from before passages had an instruction do not name it.
-    whole = {"passage_instruction": "", **record} if isinstance(record, dict) else record
+    # Files from before passages had an instruction, or windows, do not name it.
+    whole = {"passage_instruction": "", "windows": None, **record} if isinstance(record, dict) else record
     found = _fields(whole, {field.name for field in fields(ModelSpec)})
     replaced = found["replaced"]
     if not isinstance(replaced, list):
@@ -209,7 +237,17 @@ def _spec(record: object) -> ModelSpec:
         n_parameters=_count("n_parameters", found["n_parameters"]),
         replaced=tuple(_text("replaced", each) for each in replaced),
         passage_instruction=_text("passage_instruction", found["passage_instruction"]),
+        windows=_windows(found["windows"]),
     )
+
+
+def _windows(record: object) -> Windows | None:
+    if record is None:
+        return None
+    try:
+        return Windows(**_fields(record, {field.name for field in fields(Windows)}))
+    except (InvalidInput, TypeError) as error:
+        raise _Damage("windows make no sense") from error
 
 
 def _fields(record: object, names: set[str]) -> Mapping[str, Any]:

@@ -16,6 +16,11 @@ CHECK_WARNED = "The check {name!r} at load is off: {detail}"
 QUERY_CUT = "The query is longer than this model can read beside a passage: its last {n} tokens were cut."
 QUERY_CUT_ALONE = "The query is longer than this model can read: its last {n} tokens were cut."
 INSTRUCTION_LEFT_OUT = "BM25 reads no instruction: the one given was left out."
+WINDOWS_LEFT_OUT = "BM25 reads passages of any length, so windows change nothing."
+WINDOWS_SHORTER = (
+    "Windows of {asked} tokens do not fit (the query and the model's own marks take room), so they have {n}."
+)
+WINDOWS_UNREAD = "Passages of more than {most} windows: {n}. What comes after those was not read; use longer windows."
 NOT_ENGLISH = (
     "This model reads English, and {percent} % of the letters in the {where} are not Latin. Expect poor scores."
 )

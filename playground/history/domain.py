@@ -12,6 +12,7 @@ from typing import Any
 from playground.core.scales import Scale
 from playground.core.thresholds import Threshold
 from playground.core.types import ModelSpec
+from playground.core.windows import told
 
 
 def to_json(value: ModelSpec | Scale | Threshold) -> str:
@@ -54,7 +55,8 @@ def sound_threshold(body: str) -> Threshold | None:
 def scorer_key(spec: ModelSpec, scale: Scale, instruction: str) -> str:
     """What makes two scores of one pair comparable, as a hex digest.
 
-    The weights, where and how exactly they ran, how texts were cut, what went before the query, and the scale.
+    The weights, where and how exactly they ran, how texts were cut or read in windows, what went before the query, and
+    the scale.
     """
     parts = (
         spec.fingerprint,
@@ -66,12 +68,14 @@ def scorer_key(spec: ModelSpec, scale: Scale, instruction: str) -> str:
         instruction,
         scale.name,
     )
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    # Scorers from before windows keep their key.
+    read = () if spec.windows is None else (asdict(spec.windows),)
+    return hashlib.sha256(json.dumps((*parts, *read)).encode()).hexdigest()
 
 
 def _spec(values: Mapping[str, object]) -> ModelSpec:
     known = _known(ModelSpec, values)
-    return ModelSpec(**known | {"replaced": tuple(known["replaced"])})
+    return ModelSpec(**told(known) | {"replaced": tuple(known["replaced"])})
 
 
 def _known(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -172,8 +172,10 @@ def select(db: Database, where: str, values: Mapping[str, object], extra: str = 
     return db.query(sql, dict(values))
 
 
-def scales_of(db: Database, owner: str, run_ids: Sequence[str]) -> dict[str, set[tuple[str, str]]]:
-    """(fingerprint, scale name) of every model in these runs; a comparison has one for each of its models.
+def scales_of(db: Database, owner: str, run_ids: Sequence[str]) -> dict[str, set[tuple[str, str, str]]]:
+    """(fingerprint, scale name, how windows are scored) of every model in these runs, one for each of a comparison's.
+
+    The last is empty where long passages are cut.
 
     Nothing of a run that SQLite cannot read: Python writes infinities, which are no JSON.
     """
@@ -182,18 +184,23 @@ def scales_of(db: Database, owner: str, run_ids: Sequence[str]) -> dict[str, set
         WITH asked AS (
             SELECT id, iif(json_valid(manifest), manifest, '{}') AS manifest FROM runs
             WHERE owner = :owner AND id IN (SELECT value FROM json_each(:ids))
+        ), models AS (
+            SELECT id, json_extract(manifest, '$.spec') AS spec, json_extract(manifest, '$.scale.name') AS scale
+            FROM asked
+            UNION ALL
+            SELECT asked.id, json_extract(run.value, '$.result.spec'), json_extract(run.value, '$.result.scale.name')
+            FROM asked, json_each(asked.manifest, '$.runs') AS run
         )
-        SELECT id, json_extract(manifest, '$.spec.fingerprint'), json_extract(manifest, '$.scale.name') FROM asked
-        UNION SELECT asked.id, json_extract(run.value, '$.result.spec.fingerprint'),
-            json_extract(run.value, '$.result.scale.name')
-        FROM asked, json_each(asked.manifest, '$.runs') AS run
+        SELECT id, json_extract(spec, '$.fingerprint'), scale,
+            ifnull(json_extract(spec, '$.windows.by') || json_extract(spec, '$.windows.top_k'), '')
+        FROM models
         """,
         {"owner": owner, "ids": json.dumps(list(run_ids))},
     )
-    scales: dict[str, set[tuple[str, str]]] = {}
-    for id, fingerprint, name in found:
+    scales: dict[str, set[tuple[str, str, str]]] = {}
+    for id, fingerprint, name, by in found:
         if isinstance(fingerprint, str) and isinstance(name, str):
-            scales.setdefault(str(id), set()).add((fingerprint, name))
+            scales.setdefault(str(id), set()).add((fingerprint, name, by))
     return scales
 
 

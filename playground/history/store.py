@@ -126,8 +126,8 @@ class HistoryStore:
         with self._file.reading() as db:
             return [str(found[0]) for found in db.execute(sql, [records.owned(owner)])]
 
-    def scales_of(self, owner: str, run_ids: Sequence[str]) -> dict[str, set[tuple[str, str]]]:
-        """(fingerprint, scale name) of every model that gave scores, by run; only runs of `owner`."""
+    def scales_of(self, owner: str, run_ids: Sequence[str]) -> dict[str, set[tuple[str, str, str]]]:
+        """As `records.scales_of`; only runs of `owner`."""
         with self._file.reading() as db:
             return records.scales_of(db, records.owned(owner), run_ids)
 

@@ -171,6 +171,10 @@ class Encoder:
             for read in self._alone(passages, marks.passage, self.max_length)
         ]
 
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        """The characters of each token of a text, without special tokens."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False).offsets)
+
     def _alone(self, texts: Sequence[str], mark: int | None, max_length: int) -> list[EncodedPair]:
         marked = () if mark is None else (mark,)
         room = max_length - self._single.n_special - len(marked)

@@ -88,6 +88,10 @@ class LocalModel(Generic[E]):
     def _settle(self) -> None:
         """Sets what depends on how the id says that the weights are read."""
 
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        """As `Scorer.token_spans`."""
+        return self._encoder.token_spans(text)
+
     def _inputs(self, encoded: Sequence[EncodedPair]) -> dict[str, torch.Tensor]:
         pad_id = self._model.config.pad_token_id
         return pretrained.pad(encoded, 0 if pad_id is None else pad_id, torch.device(self.spec.device))

@@ -94,6 +94,10 @@ class PromptEncoder:
             return list(self._joined(asked, query, passages))
         return list(self._apart(asked, query, passages))
 
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        """As `Encoder.token_spans`."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False).offsets)
+
     def _asked(self, instruction: str) -> _Asked:
         prompt = self._prompt
         before = (prompt.instructed if instruction else "") + prompt.query

@@ -181,6 +181,37 @@ def test_a_row_opens_and_shows_where_the_model_stopped_reading(visit: Callable[.
     assert row.locator(".pg-cut-line").text_content() == "The model stopped reading here: 42 tokens were cut"
 
 
+def test_a_long_passage_is_read_in_windows_and_the_row_shows_the_one_that_won(visit: Callable[..., Any]) -> None:
+    page = visit().page
+    long = "🐼 " + " ".join(f"word{n}." for n in range(300)) + " red panda <img src=x onerror=window.PWN=1>"
+    page.locator("#workspace-reading label", has_text="Read in windows").click()
+    page.locator("#workspace-window-by").wait_for()
+    page.locator("#workspace-window-tokens input").fill("40")
+    rerank(page, passages=(long, "red whale"))
+    assert page.locator("#workspace-window-overlap input").input_value() == "An eighth"
+    row = page.locator(".pg-row", has=page.locator(".pg-badge.pg-windows"))
+    n = int(row.locator(".pg-windows").text_content().split()[2])
+    assert row.locator(".pg-windows").text_content() == f"best of {n} windows"
+    assert n > 10
+    assert row.locator(".pg-badge.pg-cut").count() == 0
+    assert row.locator(".pg-preview").text_content().startswith("… word")
+    row.locator(".pg-passage").click()
+    assert row.locator(".pg-scrolled .pg-read").evaluate_all("(all) => all.map((e) => e.textContent).join('')") == long
+    won = row.locator(".pg-window")
+    assert "red panda <img" in won.text_content()
+    assert row.locator(".pg-window-name").text_content().startswith(f"Window {n - 1} of {n} · ")
+    inside = """(box) => {
+        const { top } = box.querySelector('.pg-window-name').getBoundingClientRect(), own = box.getBoundingClientRect();
+        return box.scrollTop > 0 && top >= own.top && top < own.bottom; }"""
+    assert row.locator(".pg-scrolled").evaluate(inside)
+    # The others, one after the other.
+    row.locator(".pg-step").first.click()
+    assert row.locator(".pg-window-name").text_content().startswith(f"Window 1 of {n} · ")
+    assert won.text_content().startswith("🐼 word0.")
+    assert row.locator(".pg-scrolled").evaluate(inside.replace("box.scrollTop > 0 && ", ""))
+    assert page.evaluate("() => window.PWN") is None
+
+
 def test_sorting_moves_whole_rows(visit: Callable[..., Any]) -> None:
     page = visit().page
     rerank(page)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -68,6 +69,9 @@ class OverlapScorer:
         words = [token(word) for word in f"{instruction or ''} {query}".split()]
         kept = words[: self.spec.max_length * 3 // 4]
         return [self._pair(kept, len(words) - len(kept), passage) for passage in passages]
+
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        return [word.span() for word in re.finditer(r"\S+", text)]
 
     def logits(self, pairs: Sequence[EncodedPair]) -> list[float]:
         if self.fits_tokens is not None and len(pairs) * max(len(pair.input_ids) for pair in pairs) > self.fits_tokens:

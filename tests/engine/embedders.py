@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -43,6 +44,9 @@ class CountingEmbedder:
     def encode(self, texts: Sequence[str], instruction: str = "") -> list[EncodedPair]:
         whole = [self._encoded(instruction + text) for text in texts]
         return [replace(one, n_chars_read=one.n_chars_read - len(instruction)) for one in whole]
+
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        return [word.span() for word in re.finditer(r"\S+", text)]
 
     def vectors(self, encoded: Sequence[EncodedPair]) -> NDArray[np.float32]:
         if self.fits_tokens is not None and len(encoded) * max(len(e.input_ids) for e in encoded) > self.fits_tokens:

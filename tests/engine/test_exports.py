@@ -56,6 +56,8 @@ def test_a_csv_has_one_row_per_passage_best_first_with_its_model() -> None:
         "max_length": "64",
         "instruction": "",
         "passage_instruction": "",
+        "long_passages": "cut",
+        **dict.fromkeys(("windows", "window_from", "window_to"), ""),
         "warnings": "",
     }
     assert [row["label"] for row in rows] == ["1", "", "0"]

@@ -34,7 +34,7 @@ def test_importing_the_package_and_the_engine_loads_neither_torch_nor_gradio() -
 def test_the_package_says_what_it_does_not_have() -> None:
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = playground.nothing
-    assert playground.__all__ == ["__version__", "compare", "embed", "rerank", "score_set"]
+    assert playground.__all__ == ["Windows", "__version__", "compare", "embed", "rerank", "score_set"]
 
 
 def test_the_result_is_that_of_the_engine(tiny_xlmr: Path) -> None:

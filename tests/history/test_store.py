@@ -304,4 +304,4 @@ def test_models_are_listed_once(store: HistoryStore) -> None:
 def test_a_run_that_holds_infinities_does_not_hide_the_scales_of_others(store: HistoryStore) -> None:
     odd, plain = store.save("ann", manifest()), store.save("ann", manifest() | {"scale": {"name": "logit"}})
 
-    assert store.scales_of("ann", [odd, plain])[plain] == {("f00", "logit")}
+    assert store.scales_of("ann", [odd, plain])[plain] == {("f00", "logit", "")}

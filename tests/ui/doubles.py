@@ -85,6 +85,10 @@ class OverlapScorer:
         n_chars = len(passage) if len(read) == len(words) else read[-1].end()
         return EncodedPair(ids, None, len(read), len(words) - len(read), n_chars)
 
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        """The characters of each word."""
+        return [word.span() for word in WORD.finditer(text)]
+
     def logits(self, pairs: Sequence[EncodedPair]) -> list[float]:
         """Waits at the gate, if there is one, so that a test can see a run in the middle."""
         if self.gate is not None:

@@ -66,6 +66,11 @@ def snippet(kind: str, threshold: Threshold, *, query: str = QUERY, passages: Se
             "These scores came with a file: what made them is not known, so there is nothing to load. Choose a "
             "threshold on a model."
         )
+    if threshold.spec.windows is not None:
+        raise InvalidInput(
+            "This threshold is for long passages read in windows, and the libraries cut them. Use it with the "
+            "playground's own Python call."
+        )
     if threshold.spec.family in {prompt.family for prompt in PROMPTS.values()}:
         raise InvalidInput(
             "{model} is asked with a prompt, which the libraries put together in ways of their own. Use the threshold "

@@ -6,12 +6,18 @@ from typing import Any, NamedTuple
 
 from playground.core.errors import InvalidInput
 from playground.core.types import DeviceName, ModelChoice, Passage, PrecisionName, RerankRequest, Truncation
+from playground.core.windows import TOP_K, By, Windows
 from playground.inputs.keyed_items import Note
 from playground.inputs.pasted_text import Parsed, as_text, parse_passages, remember
 from playground.models.named import is_folder, parse_choice
 from playground.ui import texts
 from playground.ui.services import Services
 from playground.ui.texts import Phrase
+
+# What becomes of passages that are too long.
+CUT = "cut"
+IN_WINDOWS = "windows"
+USUAL_OVERLAP = "usual"
 
 
 class Asked(NamedTuple):
@@ -28,6 +34,11 @@ class Asked(NamedTuple):
     batch_tokens: float | None
     instruction: str
     known: tuple[Passage, ...]
+    reading: str = CUT
+    window_tokens: float | None = None
+    window_overlap: str = USUAL_OVERLAP
+    window_by: By = "max"
+    window_top_k: float | None = None
 
     def parsed(self) -> Parsed:
         """The passages, with ids and labels where the text is still that of a file or an example.
@@ -63,6 +74,21 @@ class Asked(NamedTuple):
             max_length=_count("Maximum length", self.max_length),
             truncation=self.truncation,
             batch_tokens=_count("Tokens per batch", self.batch_tokens),
+            windows=self.windows() if self.reading == IN_WINDOWS else None,
+        )
+
+    def windows(self) -> Windows:
+        """What stands in the boxes of windows.
+
+        Raises:
+            InvalidInput: numbers that make no windows.
+        """
+        top_k = self.window_top_k
+        return Windows(
+            n_tokens=_count("Tokens per window", self.window_tokens),
+            n_overlap=_overlap(str(self.window_overlap or USUAL_OVERLAP).strip()),
+            by=self.window_by,
+            top_k=TOP_K if top_k is None else int(top_k),
         )
 
 
@@ -80,10 +106,16 @@ class Restored(NamedTuple):
     batch_tokens: int | None
     instruction: str
     known: tuple[Passage, ...]
+    reading: str
+    window_tokens: int | None
+    window_overlap: str
+    window_by: str
+    window_top_k: int
 
 
 def restored(request: RerankRequest, choice: ModelChoice) -> Restored:
     """The workspace that gives this run again."""
+    windows = choice.windows or Windows()
     name = f"{choice.model_id}@{choice.revision}" if choice.revision else choice.model_id
     return Restored(
         query=request.query,
@@ -97,6 +129,11 @@ def restored(request: RerankRequest, choice: ModelChoice) -> Restored:
         batch_tokens=choice.batch_tokens,
         instruction=request.instruction or "",
         known=request.passages,
+        reading=CUT if choice.windows is None else IN_WINDOWS,
+        window_tokens=windows.n_tokens,
+        window_overlap=USUAL_OVERLAP if windows.n_overlap is None else str(windows.n_overlap),
+        window_by=windows.by,
+        window_top_k=windows.top_k,
     )
 
 
@@ -105,6 +142,15 @@ def note_phrase(note: str) -> Phrase:
     if isinstance(note, Note):
         return {"template": note.template, "values": dict(note.values), "tone": "warn"}
     return texts.both(note)
+
+
+def _overlap(text: str) -> int | None:
+    if text == USUAL_OVERLAP:
+        return None
+    try:
+        return int(text)
+    except ValueError as error:
+        raise InvalidInput("The overlap of windows is a number of tokens, not {text!r}.", text=text[:40]) from error
 
 
 def _count(name: str, value: float | None) -> int | None:

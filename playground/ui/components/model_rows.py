@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import cast
 
-from playground.core.errors import PlaygroundError
+from playground.core.errors import InvalidInput, PlaygroundError
 from playground.core.types import Comparison, Kind, ModelChoice, ModelRun, PrecisionName
+from playground.core.windows import Windows, windows_of
 from playground.models import bm25
 from playground.models.settings import own_instruction
 from playground.ui import texts
-from playground.ui.components.asked import Asked
+from playground.ui.components.asked import CUT, IN_WINDOWS, Asked
 from playground.ui.components.model_choices import GROUPS, any_choices, group_of, kind_of, model_name, size_in_words
 from playground.ui.services import Services
 
@@ -19,12 +20,18 @@ PRECISIONS: tuple[PrecisionName, ...] = ("auto", "fp32", "fp16", "bf16")
 
 
 def offered(
-    services: Services, model: str, precision: str, *, opened: Comparison | None = None, nonce: str | None = None
+    services: Services,
+    model: str,
+    precision: str,
+    reading: str = CUT,
+    *,
+    opened: Comparison | None = None,
+    nonce: str | None = None,
 ) -> dict[str, object]:
     """What the picker draws. The rows beyond the first live in the browser, but for those of an opened comparison.
 
     Args:
-        model, precision: what stands in the workspace: the first model.
+        model, precision, reading: what stands in the workspace: the first model.
         nonce: of the opened comparison; its rows are taken over once.
     """
     room = services.engine.room(services.settings.device, cast("PrecisionName", precision))
@@ -42,7 +49,7 @@ def offered(
         "groups": list(GROUPS),
         "precisions": list(PRECISIONS),
         "limit": services.engine.limits.models,
-        "first": {"model": model_name(model or ""), "id": model or "", "precision": precision},
+        "first": {"model": model_name(model or ""), "id": model or "", "precision": precision, "reading": reading},
         "rows": None if opened is None else [row_of(run) for run in opened.runs[1:]],
         "nonce": nonce,
     }
@@ -52,7 +59,13 @@ def row_of(run: ModelRun) -> dict[str, object]:
     """The row that asks for this model again."""
     choice = run.choice
     known = kind_of(choice.model_id) is not None
-    return {"model": typed(choice), "precision": choice.precision, "kind": "auto" if known else choice.kind}
+    return {
+        "model": typed(choice),
+        "precision": choice.precision,
+        "kind": "auto" if known else choice.kind,
+        "reading": CUT if choice.windows is None else IN_WINDOWS,
+        "windows": None if choice.windows is None else asdict(choice.windows),
+    }
 
 
 def typed(choice: ModelChoice) -> str:
@@ -64,7 +77,8 @@ def chosen(services: Services, asked: Asked, rows: object) -> list[ModelChoice]:
     """The workspace's model, then one for each row; all with the workspace's device, length and truncation.
 
     Args:
-        rows: mappings of model, precision and kind. They come from the browser: anything may be in them.
+        rows: mappings of model, precision, kind, reading and windows; without a reading it is the workspace's. They
+            come from the browser: anything may be in them.
 
     Raises:
         PlaygroundError: a row without a model, or a folder on a public page.
@@ -72,12 +86,14 @@ def chosen(services: Services, asked: Asked, rows: object) -> list[ModelChoice]:
     found = [_choice(services, asked, "auto")]
     for row in rows if isinstance(rows, Sequence) and not isinstance(rows, str) else ():
         if isinstance(row, Mapping):
-            precision = row.get("precision")
+            precision, reading = row.get("precision"), row.get("reading")
             wanted = asked._replace(
                 model=str(row.get("model") or ""),
                 precision=cast("PrecisionName", precision if precision in PRECISIONS else "auto"),
+                reading=str(reading) if reading in (CUT, IN_WINDOWS) else asked.reading,
             )
-            found.append(_choice(services, wanted, row.get("kind")))
+            choice = _choice(services, wanted, row.get("kind"))
+            found.append(choice if choice.windows is None else replace(choice, windows=_windows(row, choice.windows)))
     return found
 
 
@@ -92,6 +108,15 @@ def _choice(services: Services, asked: Asked, kind: object) -> ModelChoice:
     if choice.model_id == bm25.MODEL_ID:
         return ModelChoice(bm25.MODEL_ID)
     return replace(choice, kind=_kind(services, choice, kind))
+
+
+def _windows(row: Mapping[str, object], workspace: Windows) -> Windows:
+    """Those of the comparison that the row was opened from, else the workspace's."""
+    given = row.get("windows")
+    try:
+        return windows_of(given) or workspace if isinstance(given, Mapping) else workspace
+    except (InvalidInput, TypeError):
+        return workspace
 
 
 def _kind(services: Services, choice: ModelChoice, wanted: object) -> Kind:

@@ -15,6 +15,10 @@ def step_of(progress: Progress | Step[Any]) -> Phrase:
     if progress.phase == "download":
         key = "run.download" if progress.total else "run.download_unknown"
         return step(key, progress.done // MIB, progress.total // MIB)
+    if isinstance(progress, Progress) and progress.windows and progress.phase == "score":
+        n, all_windows = progress.windows
+        said = phrase("run.score_windows", "muted", done=progress.done, total=progress.total, n=n, windows=all_windows)
+        return said | {"bar": {"done": n, "total": all_windows}}
     if progress.phase in ("score", "done"):
         return step("run.score", progress.done, progress.total)
     return step("run.stopping" if progress.phase == "stopped" else f"run.{progress.phase}")

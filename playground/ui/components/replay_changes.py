@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from playground.core.types import ModelChoice, RerankResult
 from playground.engine.manifest import versions
 from playground.ui import texts
+from playground.ui.components.readings import reading
 from playground.ui.texts import Phrase, phrase
 
 # Two runs of the same weights may differ by this much where threads or batches fall otherwise (fp32).
@@ -32,6 +34,9 @@ def changes(
         for name in _SPEC_FIELDS
         if getattr(old.spec, name) != getattr(new.spec, name)
     ]
+    if old.spec.windows != new.spec.windows:
+        before_after = (partial(reading, each.spec.windows) for each in (old, new))
+        said.append(_changed("windows", *before_after))
     said += [
         _changed(name, getattr(old_choice, name), getattr(new_choice, name))
         for name in _CHOICE_FIELDS
@@ -88,9 +93,13 @@ def _changed(name: str, before: object, after: object) -> Phrase:
     said: Phrase = {"tone": "plain"}
     for language in texts.LANGUAGES:
         what = texts.texts().get(f"replay.what_{name}", {}).get(language, label)
-        said[language] = texts.say("replay.changed", language, what=what, before=_shown(before), after=_shown(after))
+        said[language] = texts.say(
+            "replay.changed", language, what=what, before=_shown(before, language), after=_shown(after, language)
+        )
     return said
 
 
-def _shown(value: object) -> str:
+def _shown(value: object, language: texts.Language) -> str:
+    if callable(value):
+        return str(value(language))
     return "–" if value is None or value == "" else str(value)

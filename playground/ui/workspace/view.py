@@ -21,7 +21,7 @@ from playground.ui.components.localized import Localized
 from playground.ui.services import Services
 from playground.ui.texts import Language, Phrase, phrase
 from playground.ui.wiring import Caller, listen
-from playground.ui.workspace import model_settings
+from playground.ui.workspace import model_settings, windows
 from playground.ui.workspace.choices import (
     device_choices,
     example_choices,
@@ -62,6 +62,7 @@ class Widgets:
     status: gr.HTML
     known: gr.State
     timer: gr.Timer
+    windows: windows.Boxes
 
     @property
     def asked(self) -> list[Any]:
@@ -78,6 +79,7 @@ class Widgets:
             self.batch_tokens,
             self.instruction,
             self.known,
+            *self.windows.asked,
         ]
 
     @property
@@ -133,6 +135,7 @@ def build(services: Services, localized: Localized) -> Widgets:
         placeholder="input.passages_hint",
     )
     live = phrases(elem_id="workspace-live")
+    boxes = windows.build(localized)
     model_widgets = _build_model(services, localized)
     with gr.Column(elem_id="workspace-foot"):
         with gr.Row(elem_classes="pg-actions"):
@@ -143,7 +146,9 @@ def build(services: Services, localized: Localized) -> Widgets:
             )
         status = phrases(elem_id="workspace-status")
     known, timer = gr.State(()), gr.Timer(COUNT_AGAIN_SECONDS, active=False)
-    return Widgets(query, passages, example, hint, upload, split, live, *model_widgets, run, stop, status, known, timer)
+    return Widgets(
+        query, passages, example, hint, upload, split, live, *model_widgets, run, stop, status, known, timer, boxes
+    )
 
 
 def _dropdown(
@@ -230,10 +235,12 @@ def on_count(services: Services, caller: Caller, *values: Any) -> Counted:
         return Counted([texts.of_error(error)], gr.update(active=False))
     if found is None:
         return Counted([*line, phrase("live.waiting", "muted")], gr.update(active=True))
-    cut = (
-        phrase("live.cut", "cut", n=found.n_cut_passages) if found.n_cut_passages else phrase("live.none_cut", "muted")
-    )
-    return Counted([*line, phrase("live.tokens", n=found.n_tokens), cut], gr.update(active=False))
+    long = phrase("live.none_cut", "muted")
+    if found.n_windowed:
+        long = phrase("live.windowed", n=found.n_windowed)
+    elif found.n_cut_passages:
+        long = phrase("live.cut", "cut", n=found.n_cut_passages)
+    return Counted([*line, phrase("live.tokens", n=found.n_tokens), long], gr.update(active=False))
 
 
 def on_example(services: Services, caller: Caller, name: str | None) -> Filled:
@@ -312,7 +319,9 @@ def wire(services: Services, widgets: Widgets, me: gr.BrowserState, *arrivals: C
         )
     for event in (w.device.change, w.precision.change, *arrivals):
         listen(event, partial(on_room, services), me=me, inputs=[w.device, w.precision], outputs=[w.model])
-    for source in (w.query, w.passages, w.split, w.model, w.max_length, w.truncation):
+    windows.wire(w.windows, me)
+    counted = (w.query, w.passages, w.split, w.model, w.max_length, w.truncation)
+    for source in (*counted, w.windows.reading, w.windows.tokens, w.windows.overlap):
         listen(
             source.change,
             partial(on_count, services),

@@ -12,6 +12,7 @@ from playground.core.errors import PlaygroundError
 from playground.core.types import Comparison, ModelChoice, ModelRun, RerankResult, SpeedRatio
 from playground.models import bm25, catalog
 from playground.ui import texts
+from playground.ui.components.readings import windows_phrase
 from playground.ui.components.replay_changes import changes
 from playground.ui.texts import Phrase, phrase
 from playground.ui.views.compare.comparison_payload import Side
@@ -154,11 +155,12 @@ def _failure(key: str, error: PlaygroundError) -> Phrase:
 
 def _same_weights(one: RerankResult, other: RerankResult) -> bool:
     first, second = one.spec, other.spec
-    return (first.fingerprint, first.kind, first.max_length, first.truncation) == (
+    return (first.fingerprint, first.kind, first.max_length, first.truncation, first.windows) == (
         second.fingerprint,
         second.kind,
         second.max_length,
         second.truncation,
+        second.windows,
     )
 
 
@@ -228,6 +230,7 @@ def _model(side: Side, place: int) -> dict[str, object]:
         "parameters": 0 if keyword else spec.n_parameters or listed if spec is not None else listed,
         "licence": entry.licence if entry is not None else None,
         "max_length": spec.max_length if spec is not None else entry.max_length if entry is not None else None,
+        "reading": None if spec is None else windows_phrase(spec.windows),
         "memory_mib": run.memory_mib,
         "device": None if spec is None else spec.device,
         "precision": None if spec is None or keyword else spec.precision,

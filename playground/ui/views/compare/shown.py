@@ -10,6 +10,7 @@ import gradio as gr
 
 from playground.core.types import Comparison, RerankRequest, SpeedRatio
 from playground.ui.components import labels
+from playground.ui.components.asked import CUT, IN_WINDOWS
 from playground.ui.components.model_rows import offered
 from playground.ui.services import Services
 from playground.ui.texts import Phrase
@@ -102,7 +103,9 @@ def reopened(
     visit = Visit(as_comparison(record), run_id, opened=True, replaying=record if again else None)
     assert visit.comparison is not None
     first = visit.comparison.runs[0].choice
-    return show(services, caller, visit)._replace(models=picker(services, visit, first.model_id, first.precision))
+    reading = CUT if first.windows is None else IN_WINDOWS
+    models = picker(services, visit, first.model_id, first.precision, reading)
+    return show(services, caller, visit)._replace(models=models)
 
 
 def listed(visit: Visit) -> RerankRequest | None:
@@ -134,6 +137,6 @@ def details_of(visit: Visit, timing: tuple[Pair, Phrase] | None = None) -> dict[
     )
 
 
-def picker(services: Services, visit: Visit, model: str, precision: str) -> dict[str, object]:
+def picker(services: Services, visit: Visit, model: str, precision: str, reading: str = CUT) -> dict[str, object]:
     opened = visit.comparison if visit.opened else None
-    return offered(services, model, precision, opened=opened, nonce=visit.run_id if visit.opened else None)
+    return offered(services, model, precision, reading, opened=opened, nonce=visit.run_id if visit.opened else None)

@@ -93,9 +93,11 @@ def build(services: Services, localized: Localized) -> Widgets:
     return Widgets(*parts, tuple(heads), details, download, labels.build("compare-labels"), gr.State(Visit()))
 
 
-def on_first(services: Services, caller: Caller, visit: Visit, model: str | None, precision: str) -> dict[str, object]:
+def on_first(
+    services: Services, caller: Caller, visit: Visit, model: str | None, precision: str, reading: str
+) -> dict[str, object]:
     """The picker with another first model: the one in the workspace."""
-    return picker(services, visit, model or "", precision)
+    return picker(services, visit, model or "", precision, reading)
 
 
 def on_compare(services: Services, caller: Caller, visit: Visit, *values: Any) -> Iterator[Ran]:
@@ -300,12 +302,12 @@ def wire(page: Page) -> None:
     listen(w.details.timed, partial(on_time, services), inputs=[w.visit], **options, **model)
     stop: dict[str, Any] = {"concurrency_limit": None, "concurrency_id": "stop"}
     listen(w.progress.halted, partial(on_stop, services), me=me, outputs=[w.progress], **stop)
-    for source in (panel.model, panel.precision):
+    for source in (panel.model, panel.precision, panel.windows.reading):
         listen(
             source.change,
             partial(on_first, services),
             me=me,
-            inputs=[w.visit, panel.model, panel.precision],
+            inputs=[w.visit, panel.model, panel.precision, panel.windows.reading],
             outputs=[w.models],
             trigger_mode="always_last",
         )

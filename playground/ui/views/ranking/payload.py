@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from playground.core.labels import Label
 from playground.core.types import RerankResult, ScoredPassage
+from playground.core.windows import WindowsRead
 from playground.ui import texts
 from playground.ui.components.html_parts import packed
 from playground.ui.components.labels import mark, said
@@ -43,7 +44,7 @@ def payload(
         "run_id": run_id,
         "query": result.request.query,
         "of": mark(result.request),
-        "fingerprint": f"{result.spec.fingerprint} {scale.name}",
+        "fingerprint": f"{result.spec.fingerprint} {scale.name} {result.spec.windows or ''}".strip(),
         "scale": {
             "name": scale.name,
             "level": scale.level,
@@ -51,6 +52,7 @@ def payload(
             "low": scale.low if math.isfinite(scale.low) else None,
             "high": scale.high if math.isfinite(scale.high) else None,
         },
+        "windows": None if result.spec.windows is None else {"by": result.spec.windows.by},
         "run": _run(result),
         "rows": packed([_row(scored, None if labels is None else labels[scored.index], max_chars) for scored in shown]),
         "n_scored": len(result.scored),
@@ -79,6 +81,11 @@ def _run(result: RerankResult) -> dict[str, object]:
     }
 
 
+def _windows(read: WindowsRead) -> dict[str, object]:
+    """First and last character and raw output of each window, and the places of those that count."""
+    return {"all": [[each.start, each.end, each.logit] for each in read.windows], "best": list(read.best)}
+
+
 def _row(scored: ScoredPassage, label: Label | None, max_chars: int | None) -> dict[str, object]:
     text = scored.passage.text
     return {
@@ -91,6 +98,7 @@ def _row(scored: ScoredPassage, label: Label | None, max_chars: int | None) -> d
         "tokens": scored.n_tokens,
         "cut": scored.n_cut,
         "read": scored.n_chars_read,
+        "windows": None if scored.windows is None else _windows(scored.windows),
         "text": text if max_chars is None else text[:max_chars],
         "label": scored.passage.label,
         "said": said(label),

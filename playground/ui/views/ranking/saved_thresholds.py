@@ -96,10 +96,15 @@ def marks(services: Services, owner: str, run_ids: list[str]) -> dict[str, list[
         run_id: [
             {"name": each.name, "value": each.value, "scale": each.scale.name}
             for each in saved
-            if (each.spec.fingerprint, each.scale.name) in ran.get(run_id, ())
+            if (each.spec.fingerprint, each.scale.name, _scored_by(each)) in ran.get(run_id, ())
         ]
         for run_id in run_ids
     }
+
+
+def _scored_by(threshold: Threshold) -> str:
+    windows = threshold.spec.windows
+    return "" if windows is None else "".join(map(str, windows.scored_by))
 
 
 def _refusal(threshold: Threshold, result: RerankResult) -> Exception | None:

@@ -112,7 +112,7 @@ NOTHING_NEW = Shown(gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip())
 
 def build(services: Services, localized: Localized) -> Widgets:
     """The list with its threshold, then the plots."""
-    scripts = [f"ranking/{name}" for name in ("query_words", "threshold", "rows", "results")]
+    scripts = [f"ranking/{name}" for name in ("query_words", "windows", "threshold", "rows", "results")]
     results = html_part(scripts, asset("ranking/results.html"), _cards(), elem_id="ranking-results")
     with gr.Column(visible=False, elem_id="ranking-plots") as plots, gr.Row():
         with gr.Column(scale=3, min_width=300, elem_classes="pg-card"):

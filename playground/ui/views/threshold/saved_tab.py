@@ -22,6 +22,7 @@ from playground.ui.components.downloads import download_part, file
 from playground.ui.components.html_parts import asset, html_part
 from playground.ui.components.localized import Localized
 from playground.ui.components.model_choices import model_name
+from playground.ui.components.readings import windows_phrase
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
@@ -233,6 +234,7 @@ def row(threshold: Threshold, in_view: SetInView) -> dict[str, object]:
         "fingerprint": spec.fingerprint,
         "device": spec.device,
         "precision_name": spec.precision,
+        "windows": windows_phrase(spec.windows),
         "instruction": threshold.instruction,
         "method": threshold.method,
         "parameter": threshold.parameter,

@@ -76,6 +76,7 @@ def on_continue(services: Services, caller: Caller, selection: Selection, *value
             precision=spec.precision,
             max_length=spec.max_length or None,
             truncation=spec.truncation,
+            windows=spec.windows,
         )
     return _start(services, caller, selection, [choice], row.instruction)
 

@@ -8,6 +8,7 @@ from playground.inputs import labelled_sets, ready_sets
 from playground.models import bm25
 from playground.ui import texts
 from playground.ui.components.model_choices import any_choices
+from playground.ui.components.readings import windows_phrase
 from playground.ui.services import Services
 from playground.ui.views.threshold.labelled_set_in_view import MINE, PAGE, READY, Selection, SetInView
 from playground.ui.views.threshold.scoring_progress import scorer_name
@@ -70,6 +71,7 @@ def _scorer(row: ScorerRow) -> dict[str, object]:
         "device": spec.device,
         "precision": "" if spec.model_id == bm25.MODEL_ID or spec.family == "file" else spec.precision,
         "max_length": spec.max_length,
+        "windows": windows_phrase(spec.windows),
         "instruction": row.instruction,
         "n": row.n_scored,
         "goes_on": can_go_on(row),

@@ -31,11 +31,9 @@ def test_a_comparison_opens_as_it_was_without_any_model(services: Services, call
     assert page.tabs["selected"] == "compare"
     assert columns(page.compared) == columns(shown)
     assert page.compared.results["disagreement"] == shown.results["disagreement"]
-    assert page.compared.models["rows"] == [
-        EMBEDDER,
-        BM25,
-        {"model": "owner/gone", "precision": "auto", "kind": "reranker"},
-    ]
+    gone = {"model": "owner/gone", "precision": "auto", "kind": "reranker"}
+    cut = {"reading": "cut", "windows": None}
+    assert page.compared.models["rows"] == [each | cut for each in (EMBEDDER, BM25, gone)]
     # What ranks on the first tab is left alone.
     assert page.shown.results == ranking.NOTHING_NEW.results
 

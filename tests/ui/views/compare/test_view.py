@@ -308,11 +308,12 @@ def test_labels_say_whether_the_first_place_is_relevant(services: Services, call
 
 
 def test_another_first_model_changes_the_picker_and_keeps_its_rows(services: Services, caller: Caller) -> None:
-    picker = compare.on_first(services, caller, Visit(), "built-in/mini-embedder", "fp32")
+    picker = compare.on_first(services, caller, Visit(), "built-in/mini-embedder", "fp32", "windows")
     assert picker["first"] == {
         "model": "Mini embedder (built in, English demo)",
         "id": "built-in/mini-embedder",
         "precision": "fp32",
+        "reading": "windows",
     }
     assert picker["rows"] is None
     assert [one["group"] for one in picker["choices"]][:3] == ["built_in", "built_in", "keywords"]

@@ -325,7 +325,7 @@ def test_history_marks_the_runs_of_a_thresholds_model(services: Services, caller
     row = history.on_list(services, caller, "", "", False, 30).runs["runs"][0]
     assert row["thresholds"] == [{"name": "careful", "value": 0.30000000000000004, "scale": "logit"}]
     ids = [run.id for run in services.history.search(caller.owner)]
-    assert services.history.scales_of(caller.owner, ids) == {ids[0]: {("0" * 63 + "1", "logit")}}
+    assert services.history.scales_of(caller.owner, ids) == {ids[0]: {("0" * 63 + "1", "logit", "")}}
     assert services.history.scales_of("visitor-two", ids) == {}
 
 

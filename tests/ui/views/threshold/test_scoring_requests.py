@@ -63,8 +63,10 @@ def test_what_is_shown_does_not_change_when_another_model_finishes(services: Ser
 
 
 def test_continue_runs_the_model_as_it_ran_before(services: Services, caller: Caller) -> None:
-    score(services, caller, Selection(), MODEL, asked=ASKED._replace(max_length=20.0))
+    asked = ASKED._replace(max_length=40.0, reading="windows", window_tokens=16, window_by="first")
+    score(services, caller, Selection(), MODEL, asked=asked)
     (row,) = strip(services, caller, Selection())["scorers"]
+    assert row["windows"]["en"] == "windows of 16 tokens, overlap 2, first"
     query = EXAMPLE_SET.queries[0]
     larger = LabelledSet("larger", "Larger", (query, replace(query, id="more", query="another question")))
     selection = Selection(services.history.sets.save(caller.owner, larger))
