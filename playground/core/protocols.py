@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from playground.core.explanations import Explanation, Part
 from playground.core.scales import Scale
 from playground.core.types import Check, EncodedPair, ModelSpec, Truncation
 
@@ -58,6 +59,24 @@ class Scorer(Protocol):
         Raises:
             OutOfMemory: this batch does not fit; the caller may try a smaller one.
         """
+        ...
+
+
+class Explains(Scorer, Protocol):
+    """A reranker that reads query and passage apart, so that what it compared can be shown."""
+
+    def compared(self, pairs: Sequence[EncodedPair]) -> list[tuple[Part, ...]]:
+        """One forward pass over one batch: what each score is made of; what its parts add sums to `logits`.
+
+        Raises:
+            OutOfMemory: this batch does not fit; the caller may try a smaller one.
+        """
+        ...
+
+    def explained(
+        self, query: str, passage: str, instruction: str | None, pair: EncodedPair, parts: tuple[Part, ...]
+    ) -> Explanation:
+        """The parts of a pair with the texts that it was encoded from. Thread-safe, needs no lock."""
         ...
 
 

@@ -31,6 +31,7 @@ from playground.engine import background, comparison_run, set_scoring, speed
 from playground.engine.batches import chunks
 from playground.engine.cache import ScoreCache, VectorCache
 from playground.engine.embedding import EmbedRun, Vectors
+from playground.engine.explain import Explaining
 from playground.engine.keyword import KeywordRun
 from playground.engine.pool import Lease, Load, LoadedModel, ModelPool
 from playground.engine.run import Run, steps_of
@@ -42,7 +43,7 @@ from playground.models import bm25, catalog
 AnyRun = Run | EmbedRun | KeywordRun
 
 
-class Engine:
+class Engine(Explaining):
     """Loaded models, known scores and vectors, and the runs over them. One per process; safe from any thread.
 
     Args:

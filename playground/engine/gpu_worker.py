@@ -13,16 +13,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from playground.core.errors import PlaygroundError
-from playground.core.protocols import Embedder, Scorer
+from playground.core.protocols import Embedder, Explains, Scorer
 from playground.core.types import EncodedPair, ModelChoice, Phase
 
 # Seconds asked of ZeroGPU for one batch; a short lease gets a better place in the queue.
 DURATION = 20
 
-Forward = Callable[[str, ModelChoice, bool, Sequence[EncodedPair]], Any]
+# What a forward pass is for: scores or vectors, or what scores are made of.
+Task = Literal["scored", "compared"]
+Forward = Callable[[str, ModelChoice, bool, Sequence[EncodedPair], Task], Any]
 
 _models: dict[str, Scorer | Embedder] = {}
 _numbers = itertools.count(1)
@@ -39,17 +41,18 @@ def unregister(key: str) -> None:
     _models.pop(key, None)
 
 
-def forward(key: str, choice: ModelChoice, offline: bool, encoded: Sequence[EncodedPair]) -> Any:
+def forward(key: str, choice: ModelChoice, offline: bool, encoded: Sequence[EncodedPair], task: Task) -> Any:
     """One batch, through `spaces.GPU` where the model lives on a ZeroGPU.
 
     Returns:
-        a list of logits for a choice of kind reranker, (len(encoded), dim) float32 vectors for an embedder.
+        a list of logits for a choice of kind reranker, (len(encoded), dim) float32 vectors for an embedder; what
+        `Explains.compared` returns where that is the task.
 
     Raises:
         PlaygroundError: what the model raised.
     """
     on_gpu = _models[key].spec.device == "cuda"
-    answer = (_forward_on_gpu if on_gpu else _forward)(key, choice, offline, encoded)
+    answer = (_forward_on_gpu if on_gpu else _forward)(key, choice, offline, encoded, task)
     if isinstance(answer, PlaygroundError):
         raise answer
     return answer
@@ -67,12 +70,16 @@ def load(choice: ModelChoice, *, offline: bool, on_progress: Callable[[Phase, in
     return make(choice, offline=offline, on_progress=on_progress)
 
 
-def _forward(key: str, choice: ModelChoice, offline: bool, encoded: Sequence[EncodedPair]) -> Any:
+def _forward(
+    key: str, choice: ModelChoice, offline: bool, encoded: Sequence[EncodedPair], task: Task = "scored"
+) -> Any:
     try:
         if key not in _models:
             _models[key] = load(choice, offline=offline, on_progress=None)
         if choice.kind == "embedder":
             return cast(Embedder, _models[key]).vectors(encoded)
+        if task == "compared":
+            return cast(Explains, _models[key]).compared(encoded)
         return cast(Scorer, _models[key]).logits(encoded)
     except PlaygroundError as error:
         return error

@@ -83,41 +83,41 @@ class Lease:
         self.choice = choice
         self.budgets = pool.budgets
         try:
-            self._model = _limited(entry.model, choice)
+            self.model = _limited(entry.model, choice)
         except BaseException:
             self.release()
             raise
-        self.spec = replace(self._model.spec, replaced=(*replaced, *of_checks(entry.model.checks)))
+        self.spec = replace(self.model.spec, replaced=(*replaced, *of_checks(entry.model.checks)))
         self.scale = _scale(entry.model)
         self.memory_mib = entry.model.memory_mib
 
     def encode(self, query: str, passages: Sequence[str], instruction: str | None) -> list[EncodedPair]:
         """As `Scorer.encode`; the model is a reranker."""
-        return cast(Scorer, self._model).encode(query, passages, instruction)
+        return cast(Scorer, self.model).encode(query, passages, instruction)
 
     def encode_texts(self, texts: Sequence[str], instruction: str) -> list[EncodedPair]:
         """As `Embedder.encode`; the model is an embedder."""
-        return cast(Embedder, self._model).encode(texts, instruction)
+        return cast(Embedder, self.model).encode(texts, instruction)
 
     @property
     def query_instruction(self) -> str:
         """As `Scorer.query_instruction` and `Embedder.query_instruction`."""
-        return self._model.query_instruction
+        return self.model.query_instruction
 
     def logits(self, pairs: Sequence[EncodedPair]) -> list[float]:
         """One forward pass of a reranker, alone on this model."""
-        return cast("list[float]", self._forward(pairs))
+        return cast("list[float]", self.forward(pairs))
 
     def vectors(self, texts: Sequence[EncodedPair]) -> NDArray[np.float32]:
         """One forward pass of an embedder, alone on this model: (len(texts), dim)."""
-        return cast("NDArray[np.float32]", self._forward(texts))
+        return cast("NDArray[np.float32]", self.forward(texts))
 
-    def _forward(self, encoded: Sequence[EncodedPair]) -> object:
+    def forward(self, encoded: Sequence[EncodedPair], task: gpu_worker.Task = "scored") -> object:
         entry = self._entry
         if entry is None:
             raise RuntimeError("this lease was released")
         with entry.busy:
-            return gpu_worker.forward(entry.worker_key, _weights(self.choice), self._pool.offline, encoded)
+            return gpu_worker.forward(entry.worker_key, _weights(self.choice), self._pool.offline, encoded, task)
 
     def make_room(self) -> None:
         """Drops every model that nobody uses."""

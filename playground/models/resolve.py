@@ -122,6 +122,22 @@ def kind_of(model_id: str, revision: str | None = None, *, offline: bool = False
     return found_of(model_id, folder, _config(model_id, folder, names)).kind
 
 
+def has_modes(model_id: str, revision: str | None = None) -> bool:
+    """Whether an embedder is bge-m3, or one whose heads for the other modes are on this machine."""
+    name = split(model_id).name
+    if find(f"{name}#mode=dense") is not None:
+        return True
+    try:
+        folder = (
+            Path(name).expanduser()
+            if is_folder(name)
+            else hub.small_files(name, revision, offline=True, on_progress=None).folder
+        )
+    except ModelNotFound:
+        return False
+    return all((folder / head).is_file() for head in modes.HEADS)
+
+
 def inspect(choice: ModelChoice, folder: Path, revision: str | None, entry: CatalogEntry | None) -> Resolved:
     """What the files in `folder` are. Reads configs and the headers of the weights, never the weights.
 

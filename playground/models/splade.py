@@ -11,6 +11,7 @@ from typing import Any, Self
 import torch
 import transformers
 
+from playground.core.explanations import Part
 from playground.core.scales import DOT
 from playground.core.types import ModelChoice, ModelSpec, PrecisionName
 from playground.models import apart_files, pretrained
@@ -71,6 +72,9 @@ class Splade(ReadsApart[torch.Tensor]):
 
     def _score(self, query: torch.Tensor, passage: torch.Tensor) -> float:
         return float(query @ passage)
+
+    def _parts(self, query_ids: Ids, passage_ids: Ids, query: torch.Tensor, passage: torch.Tensor) -> tuple[Part, ...]:
+        return (Part("sparse", 1.0, self._score(query, passage), query=lexical(query), passage=lexical(passage)),)
 
 
 def lexical(reading: torch.Tensor) -> dict[int, float]:
