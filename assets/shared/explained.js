@@ -28,8 +28,8 @@ window.playgroundExplained = (() => {
     const looks = pieces.map((piece) => look(piece.at));
     const says = looks.some(Boolean);
     if (item.special && !says) return;
-    const node = pg.el("span", { class: `ex-word ${item.special ? "ex-special" : ""} ${item.instruction ? "ex-instruction" : ""}` }, ...pieces.map((piece, at) =>
-      pg.el("span", { class: `ex-piece ${looks[at]?.marked ? "ex-marked" : ""}`, text: piece.text, style: { "--strength": String(Math.round(100 * (looks[at]?.strength || 0))) } })));
+    const node = pg.el("span", { class: `ex-word ${item.special ? "ex-special" : ""} ${item.instruction ? "ex-instruction" : ""}` }, pg.el("span", {}, ...pieces.map((piece, at) =>
+      pg.el("span", { class: `ex-piece ${looks[at]?.marked ? "ex-marked" : ""}`, text: piece.text, style: { "--strength": String(Math.round(100 * (looks[at]?.strength || 0))) } }))));
     const under = looks.map((each) => each?.under).filter((each) => each !== undefined);
     if (under.length) {
       node.classList.add("ex-over");
@@ -67,7 +67,6 @@ window.playgroundExplained = (() => {
 
   const placesOf = (node) => node.dataset.at.split(" ").map(Number);
   const wordAt = (box, place) => [...box.querySelectorAll("[data-at]")].find((node) => placesOf(node).includes(place));
-  const textOf = (node) => [...node.querySelectorAll(".ex-piece")].map((piece) => piece.textContent).join("");
 
   // Query and passage beside each other, and one line that says what the word under the pointer or the focus is.
   // `partners(side, place)` gives the places on the other side that belong to a token; `says(side, node)` the line.
@@ -123,13 +122,16 @@ window.playgroundExplained = (() => {
 
   function dense(told, part) {
     return [pg.el("p", { text: pg.say("explained.lead_dense") }),
-      pg.el("p", { class: "ex-value" }, pg.el("strong", { class: "pg-number", text: number(part.score, 4) }), ` ${pg.say("plot.cosine")}`)];
+      pg.el("p", { class: "ex-value" }, `${pg.say("plot.cosine")} `, pg.el("strong", { class: "pg-number", text: number(part.score, 4) }))];
   }
 
   const standsFor = (part) => part.beyond.query.n > 0 || part.beyond.passage.n > 0;
 
+  const what = (told) => pg.say(told.parts.length > 1 ? "explained.this_part" : "explained.this_score");
+
   function sparse(told, part) {
-    const lead = pg.el("p", { text: pg.say(standsFor(part) ? "explained.lead_expanded" : "explained.lead_sparse") });
+    const expands = standsFor(part);
+    const lead = pg.el("p", { text: pg.say(expands ? "explained.lead_expanded" : "explained.lead_sparse", { what: what(told) }) });
     const most = { query: 0, passage: 0 };
     for (const side of ["query", "passage"]) most[side] = Math.max(1e-9, ...Object.values(part.weights[side]));
     const looks = (side, places) => {
@@ -140,20 +142,21 @@ window.playgroundExplained = (() => {
       const other = side === "query" ? "passage" : "query", row = part.rows[side][place];
       return row === undefined ? [] : Object.keys(part.rows[other]).map(Number).filter((each) => part.rows[other][each] === row);
     };
+    const named = { query: names(told.query), passage: names(told.passage) };
     const says = (side, node) => placesOf(node).filter((place) => part.weights[side][place] !== undefined).map((place) => {
-      const row = part.shared[part.rows[side][place]], weight = number(part.weights[side][place]);
-      const text = textOf(node);
-      return row ? pg.say("explained.says_shared", { word: nameOf(row[0]), whole: text, query: number(row[1]), passage: number(row[2]), adds: number(row[3]) })
-        : pg.say(`explained.says_${side}`, { whole: text, weight });
+      const row = part.shared[part.rows[side][place]], word = named[side].get(place);
+      return row ? pg.say("explained.says_shared", { word, query: number(row[1]), passage: number(row[2]), adds: number(row[3]) })
+        : pg.say(`explained.says_${side}`, { word, weight: number(part.weights[side][place]) });
     }).join(" · ");
     const found = [lead, sides(told, pg.say("explained.hint_sparse"), looks, partners, says)];
     if (!part.n_shared) found.push(pg.el("p", { class: "ex-none", text: pg.say("explained.none_shared") }));
     else {
       const left = part.n_shared - part.shared.length;
-      found.push(table(pg.say("explained.shared", { n: part.n_shared }), ["word", "in_query", "in_passage", "adds"].map((key) => pg.say(`explained.head_${key}`)),
-        part.shared.map(([name, query, passage, adds]) => [nameOf(name), number(query), `× ${number(passage)}`, `= ${number(adds)}`]),
-        left ? [pg.say("explained.more", { n: left }), "", "", number(part.rest)] : null,
-        [pg.say("explained.sum"), "", "", number(part.score)]));
+      found.push(table(pg.say("explained.shared", { n: part.n_shared }), ["word", "in_query", "in_passage", "adds", ...(expands ? ["stands"] : [])].map((key) => pg.say(`explained.head_${key}`)),
+        part.shared.map(([name, query, passage, adds, inQuery, inPassage]) => [nameOf(name), number(query), `× ${number(passage)}`, `= ${number(adds)}`,
+          ...(expands ? [pg.say(`explained.where_${inQuery ? (inPassage ? "both" : "query") : inPassage ? "passage" : "neither"}`)] : [])]),
+        left ? [pg.say("explained.more", { n: left }), "", "", number(part.rest), ...(expands ? [""] : [])] : null,
+        [pg.say("explained.sum"), "", "", number(part.score), ...(expands ? [""] : [])]));
     }
     return [...found, ...["query", "passage"].filter((side) => part.beyond[side].n).map((side) => beyond(side, part.beyond[side]))];
   }
@@ -183,7 +186,7 @@ window.playgroundExplained = (() => {
     const left = part.n_matches - part.matches.length;
     const kind = part.averaged ? "mean" : "sum";
     return [
-      pg.el("p", { text: pg.say(`explained.lead_colbert_${kind}`) }),
+      pg.el("p", { text: pg.say(`explained.lead_colbert_${kind}`, { what: what(told) }) }),
       sides(told, pg.say("explained.hint_colbert"), looks, partners, says),
       part.n_added ? pg.el("p", { class: "ex-note", text: pg.say("explained.added", { n: part.n_added, added: number(part.added), total: number(part.total), names: [...new Set(told.query.items.filter((item) => item.special && ofQuery.has(item.at[0])).map((item) => nameOf(item.special)))].join(" ") }) }) : null,
       pg.el("details", { class: "ex-beyond" }, pg.el("summary", { text: pg.say("explained.all_matches", { n: part.n_matches }) }),
