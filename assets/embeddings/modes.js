@@ -20,7 +20,9 @@ function drawModes() {
   if (column < 0) return;
   if (modes.run !== data.nonce || modes.column !== column) modes = { run: data.nonce, column, place: -1 };
   const focused = element.contains(document.activeElement) ? document.activeElement.id : "";
-  const plot = modes.figure ? pg.el("div", { class: "pg-plot pg-modes-plot", role: "img", "aria-label": pg.say("modes.plot_label") }) : null;
+  // One node for as long as the figure is the same: a new one would be drawn anew at every step.
+  const plot = modes.figure ? (modes.plot ||= pg.el("div", { class: "pg-plot pg-modes-plot", role: "img" })) : null;
+  plot?.setAttribute("aria-label", pg.say("modes.plot_label"));
   part.querySelector("section").replaceChildren(
     pg.el("h3", { text: pg.say("modes.title", { model: data.columns[column].model }) }),
     pg.el("p", { class: "pg-muted pg-explains", text: pg.say("modes.hint") }),
@@ -52,9 +54,15 @@ function status() {
 const three = (told) => pg.el("div", { class: "pg-three-modes" }, ...MODES.map((mode) => told.parts.find((part) => part.mode === mode)).filter(Boolean)
   .map((part) => window.playgroundExplained.part(told, part, true)));
 
-// The passage that is looked at stands out; a click on another line looks at that.
+// The passage that is looked at stands out; a click on another line looks at that. A phone has no room for the texts.
 function chosenLine(node) {
-  node.querySelectorAll(".scatterlayer > .trace").forEach((line, at) => { line.style.opacity = node.data[at]?.customdata?.[0] === modes.place ? "" : "0.35"; });
+  const narrow = node.clientWidth < NARROW && node.layout.yaxis.ticktext.some((text) => text.includes(" "));
+  if (narrow) {
+    const words = { "annotations[0].x": 0, "annotations[0].xanchor": "left", "annotations[0].align": "left" };
+    window.Plotly.relayout(node, { "yaxis.ticktext": node.layout.yaxis.ticktext.map((text) => text.split(" ")[0]), ...words }).then(() => chosenLine(node));
+    return;
+  }
+  node.querySelectorAll(".scatterlayer > .trace").forEach((line, at) => { line.style.opacity = node.data[at]?.customdata?.[0] === modes.place ? "" : "0.4"; });
   if (node.modesHeard || !node.on) return;
   node.modesHeard = true;
   node.on("plotly_click", (event) => { const place = event.points[0]?.customdata; if (Number.isInteger(place) && place !== modes.place) askModes(place); });

@@ -123,10 +123,13 @@ def _asked(caller: Caller, visit: Any) -> EmbeddingResult:
     return result
 
 
-def _ranks(results: Sequence[RerankResult]) -> dict[str, list[int]]:
-    """By mode, the place of each passage in input order."""
+def _ranks(results: Sequence[RerankResult]) -> dict[str, list[str]]:
+    """By mode, the place of each passage in input order; "2=" for one that others share."""
     return {
-        split(result.spec.model_id).mode: [scored.rank for scored in sorted(result, key=lambda scored: scored.index)]
+        split(result.spec.model_id).mode: [
+            f"{scored.rank}=" if scored.tied else str(scored.rank)
+            for scored in sorted(result, key=lambda scored: scored.index)
+        ]
         for result in results
     }
 

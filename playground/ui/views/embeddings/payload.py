@@ -88,7 +88,9 @@ def finished(model: str, result: EmbeddingResult, background: Background | None,
     duplicates = None
     if background is not None and 2 <= n <= MOST_PAIRED:
         duplicates = near_duplicates(result.passage_cosines(), background.passage_passage)
-    modes = has_modes(result.spec.model_id, result.spec.revision)
+    spec = result.spec
+    # What goes before passages does not go before them in the modes.
+    modes = not spec.passage_instruction and has_modes(spec.model_id, spec.revision)
     return Column(model, result, background, projection, duplicates, warnings=tuple(warnings), modes=modes)
 
 
