@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import textwrap
 import threading
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,6 @@ from playground.engine.engine import Engine
 from playground.models.loading import load_scorer
 from tests.checkpoints_apart import tiny_m3
 from tests.engine.doubles import CHOICE, Shelf
-from tests.engine.test_gpu_worker import FAKE_SPACES
 
 MAKERS = "0.4dense+0.2sparse+0.4colbert"
 PASSAGES = (
@@ -147,36 +143,3 @@ def test_what_does_not_fit_or_is_not_finite_is_said_in_a_sentence(folder: Path) 
     model._model.sparse_linear.bias.data.fill_(float("inf"))
     with pytest.raises(ModelBroken, match=r"gave (inf|nan) for passage 1, which cannot be ranked"):
         explained(engine, choice_of(folder))
-
-
-# A model that says it is on a GPU and runs where there is none.
-ON_GPU = """
-import sys
-sys.path[:0] = [{stand_in!r}, {root!r}]
-import spaces
-from dataclasses import replace
-import torch
-from playground.engine.engine import Engine
-from playground.models import local, pretrained
-from playground.models.loading import load_scorer
-from tests.engine.test_explain import REQUEST, choice_of
-torch.set_num_threads(1)
-local.LocalModel._inputs = lambda self, encoded: pretrained.pad(encoded, 1, torch.device("cpu"))
-
-def load(choice, *, offline, on_progress):
-    scorer = load_scorer(choice, offline=True, run_checks=False)
-    scorer.spec = replace(scorer.spec, device="cuda")
-    return scorer
-
-*_, last = Engine(load_scorer=load).explain(REQUEST, choice_of({folder!r}), 1)
-assert spaces.calls == [("playground.engine.gpu_worker._forward", 20)], spaces.calls
-print([part.mode for part in last.result.parts], f"{{last.result.score:.4f}}")
-"""
-
-
-def test_on_zero_gpu_the_pass_runs_in_the_forked_worker(tmp_path: Path, engine: Engine, folder: Path) -> None:
-    (tmp_path / "spaces.py").write_text(textwrap.dedent(FAKE_SPACES), encoding="utf-8")
-    code = ON_GPU.format(stand_in=str(tmp_path), root=str(Path(__file__).parents[2]), folder=str(folder))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
-    score = f"{explained(engine, choice_of(folder), 1).score:.4f}"
-    assert done.stdout == f"['dense', 'sparse', 'colbert'] {score}\n", done.stderr
