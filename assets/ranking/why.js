@@ -34,9 +34,10 @@ function askWhy(index) {
 function redrawWhy(index) {
   const row = rowOf(index), node = [...list.nodes.values()].find((each) => Number(each.dataset.index) === index);
   if (!row || !node) return;
-  node.querySelector(".pg-c-why")?.remove();
+  const before = node.querySelector(".pg-c-why"), button = node.querySelector(".pg-why-button");
+  if (before?.contains(document.activeElement)) button.focus({ preventScroll: true });
+  before?.remove();
   node.append(...whyCell(row));
-  const button = node.querySelector(".pg-why-button");
   button.setAttribute("aria-expanded", String(whys.has(index)));
   button.textContent = pg.say(whys.has(index) ? "explained.close" : "explained.why");
 }
