@@ -16,7 +16,7 @@ from playground.history.store import HistoryStore
 from playground.settings import Settings
 from playground.ui.services import Services
 from tests.browser.test_page import PAYLOADS, finished, serious, write
-from tests.checkpoints_apart import tiny_m3, tiny_pylate, tiny_splade
+from tests.checkpoints_apart import tiny_m3, tiny_splade
 from tests.ui.doubles import Gate
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -34,7 +34,7 @@ TOLD = ".pg-c-why .ex-explained"
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     at = tmp_path_factory.mktemp("models")
-    return {"m3": tiny_m3(at / "m3"), "splade": tiny_splade(at / "splade"), "colbert": tiny_pylate(at / "colbert")}
+    return {"m3": tiny_m3(at / "m3"), "splade": tiny_splade(at / "splade")}
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +58,8 @@ def rank(page: Any, model: str, passages: tuple[str, ...] = PASSAGES) -> None:
     box = page.locator("#workspace-model input")
     box.fill(model)
     box.press("Enter")
+    # The open list would lie over the button.
+    box.blur()
     page.locator("#workspace-run").click()
     page.locator(".pg-facts strong", has_text=model).wait_for()
     finished(page, len(passages))
@@ -130,7 +132,7 @@ def test_a_row_says_its_parts_its_words_and_its_matches(visit: Callable[..., Any
     assert page.locator(TOLD).count() == len(PASSAGES) - 1
 
 
-def test_a_phone_shows_sparse_encoders_and_colberts_and_embeddings_the_modes_of_bge_m3(
+def test_a_phone_shows_a_sparse_encoder_and_embeddings_show_the_modes_of_bge_m3(
     visit: Callable[..., Any], models: dict[str, Path]
 ) -> None:
     page = visit(viewport={"width": 390, "height": 844}, has_touch=True).page
@@ -145,15 +147,10 @@ def test_a_phone_shows_sparse_encoders_and_colberts_and_embeddings_the_modes_of_
     page.locator(".ex-beyond summary").first.tap()
     assert page.locator(".ex-beyond[open] .ex-piece").count() == 30
 
-    rank(page, str(models["colbert"]), PASSAGES[:2])
-    page.locator(".pg-why-button").first.tap()
-    page.locator(f"{TOLD} .ex-colbert").first.wait_for()
-    assert page.locator("[data-side=query] .ex-special", has_text="[MASK]").count() > 10
-    assert "are no words: the model adds them" in page.locator(TOLD).inner_text()
     word = page.locator("[data-side=query] [data-at]").nth(2)
     word.tap()
     assert word.get_attribute("aria-pressed") == "true"
-    assert page.locator("[data-side=passage] .ex-lit").count() == 1
+    assert page.locator(".ex-lit").count() >= 1
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
     # On a wide screen, the modes in the embeddings.
