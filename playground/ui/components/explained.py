@@ -59,15 +59,18 @@ def _sparse(
     explanation: Explanation, part: Part, terms: Sequence[Term], asked: Set[int], read: Set[int]
 ) -> dict[str, object]:
     shared = [term for term in terms if term.product > 0]
-    row_of = {term.id: at for at, term in enumerate(shared[:MOST_TERMS])}
     sides = (("query", explanation.query, part.query, asked), ("passage", explanation.passage, part.passage, read))
+    # What is drawn in a text has its row, however little it adds.
+    drawn = {token.id for _, text, _, shown in sides for _, token in _drawn(text, shown)}
+    listed = [term for at, term in enumerate(shared) if at < MOST_TERMS or term.id in drawn]
+    row_of = {term.id: at for at, term in enumerate(listed)}
     return {
         "shared": [
             [term.name, _round(term.query), _round(term.passage), _round(term.product), term.in_query, term.in_passage]
-            for term in shared[:MOST_TERMS]
+            for term in listed
         ],
         "n_shared": len(shared),
-        "rest": sum(term.product for term in shared[MOST_TERMS:]),
+        "rest": sum(term.product for term in shared if term.id not in row_of),
         # The weight of each token that is drawn, and its row in the table.
         "weights": {side: _weights(text, weights, shown) for side, text, weights, shown in sides},
         "rows": {

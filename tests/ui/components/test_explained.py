@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from playground.core.explanations import Explanation, Match, Part, ReadText, Token
 from playground.core.scales import DOT
 from playground.ui.components import explained
@@ -67,20 +69,23 @@ def test_an_instruction_is_told_from_the_query() -> None:
     assert flags == [True, True, False]
 
 
-def test_shared_words_sum_to_the_part_and_the_rest_is_said() -> None:
-    n = explained.MOST_TERMS + 5
-    weights = {id: 1.0 + id / 100 for id in range(n)}
-    text = text_of("w " * n, *((id, 2 * id, 2 * id + 1) for id in range(n)))
+def test_shared_words_sum_to_the_part_and_every_word_that_is_drawn_has_its_row() -> None:
+    n = explained.MOST_TERMS + 25
+    # All but the last twenty are stood for, and what stands in the texts adds least.
+    weights = {id: 2.0 - id / 100 for id in range(n)}
+    text = text_of("w " * 20, *((n - 20 + at, 2 * at, 2 * at + 1) for at in range(20)))
     score = sum(weight * weight for weight in weights.values())
-    (part,) = payload(text, text, Part("sparse", 1.0, score, weights, weights))["parts"]
-    assert (part["n_shared"], len(part["shared"])) == (n, explained.MOST_TERMS)
+    names = {id: f"word {id}" for id in range(n - 20)}
+    (part,) = payload(text, text, Part("sparse", 1.0, score, weights, weights), names=names)["parts"]
+    assert (part["n_shared"], len(part["shared"])) == (n, n - 5)
     products = [row[3] for row in part["shared"]]
     assert products == sorted(products, reverse=True)
-    assert abs(sum(products) + part["rest"] - score) < 1e-3
-    assert part["weights"]["query"][3] == 1.03
-    assert part["shared"][part["rows"]["passage"][n - 1]][0] == "w"
-    assert part["rows"]["passage"][n - 1] == 0
-    assert 0 not in part["rows"]["passage"]
+    assert part["rest"] == pytest.approx(sum(weights[id] ** 2 for id in range(explained.MOST_TERMS, n - 20)))
+    assert sum(products) + part["rest"] == pytest.approx(score, abs=1e-4)
+    assert part["weights"]["query"][3] == pytest.approx(weights[n - 17])
+    for place in range(20):
+        row = part["shared"][part["rows"]["passage"][place]]
+        assert row[:2] == ["w", pytest.approx(weights[n - 20 + place])]
 
 
 def test_words_that_a_text_stands_for_are_apart_from_its_own() -> None:
