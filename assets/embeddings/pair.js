@@ -75,6 +75,7 @@ function drawPair() {
   const value = cosineOf(pair.at, pair.a, pair.b);
   card.replaceChildren(
     pg.el("div", { class: "pg-pair-head" }, pg.el("h3", { text: title }),
+      pair.kind === "query" && columnWithModes() >= 0 ? pg.el("button", { type: "button", class: "pg-button", id: "embeddings-pair-modes", data: { modes: "pair" } }, pg.el("span", { class: "pg-button-text", text: pg.say("modes.of_pair") })) : null,
       pg.el("button", { type: "button", class: "pg-button", id: "embeddings-pair-close", data: { close: "pair" } }, pg.el("span", { class: "pg-button-text", text: pg.say("export.close") }))),
     pg.el("ul", { class: "pg-pair-values" }, ...values),
     pg.el("div", { class: column.background && value !== null ? "pg-sides pg-three" : "pg-sides" }, side(pair.a, column), side(pair.b, column),

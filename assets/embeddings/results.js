@@ -224,6 +224,7 @@ function draw() {
     drawQuery();
     drawPassages();
   }
+  drawModes();
   drawPair();
   if (chosen.focus) {
     $(chosen.focus)?.focus({ preventScroll: true });
@@ -234,7 +235,7 @@ function draw() {
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button || !data) return;
-  const { save: format, column, table, place, pair, a, b, large, close } = button.dataset;
+  const { save: format, column, table, place, pair, a, b, large, close, modes: shown } = button.dataset;
   if (button.dataset.arrange) arrange(button);
   else if (format === "csv") trigger("exported", { format });
   else if (table !== undefined) {
@@ -250,7 +251,8 @@ element.addEventListener("click", (event) => {
   else if (large) {
     button.disabled = true;
     trigger("arranged", { large: true });
-  } else if (close) closePair();
+  } else if (shown) modesOfPair(chosen.pair);
+  else if (close) closePair();
 });
 element.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && event.target.closest(".pg-pair-card")) closePair();

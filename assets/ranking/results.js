@@ -1,5 +1,5 @@
 // The ranking: where it came from, and what the visitor does to it. All text of a user enters by textContent.
-// The other scripts of this folder that draw it (query words, threshold, rows) come before this one, in one scope.
+// The other scripts of this folder that draw it (query words, threshold, rows, why) come before this one, in one scope.
 const pg = window.playground;
 const $ = (selector) => element.querySelector(selector);
 const labels = window.playgroundLabels;
@@ -93,7 +93,7 @@ function draw() {
     drawEmpty();
     return;
   }
-  if (chosen.run !== value.nonce) [chosen.open, looked].forEach((each) => each.clear());
+  if (chosen.run !== value.nonce) [chosen.open, looked, whys].forEach((each) => each.clear());
   chosen.run = value.nonce;
   const sent = JSON.parse(value.rows);
   data = { ...value, rows: sent, logits: sent.map((row) => row.logit).sort((a, b) => b - a), terms: termsOf(value.query) };
@@ -128,6 +128,7 @@ element.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button || !data) return;
   const { sort, unit, format } = button.dataset;
+  if (whyClicked(button)) return;
   if (sort) {
     chosen.down = chosen.sort === sort ? !chosen.down : false;
     chosen.sort = sort;
@@ -178,6 +179,7 @@ window.playgroundRanking = {
     paint();
   },
   get threshold() { return data ? chosen.threshold : null; },
+  explained,
   show(index) {
     if (data) goTo(rowOf(index)).querySelector(".pg-passage").focus({ preventScroll: true });
   },

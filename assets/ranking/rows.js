@@ -50,7 +50,7 @@ function passage(row) {
   }, pg.el("span", { class: "pg-preview", dir: "auto" }, ...marked(shown.replace(/\s+/gu, " "), data.terms)),
     pg.svg("M6 9l6 6 6-6", 16));
   return pg.el("div", { class: "pg-text" }, button,
-    pg.el("div", { class: "pg-whole", id, hidden: !open, dir: "auto" }, ...(open ? whole(row) : [])));
+    pg.el("div", { class: "pg-whole", id, hidden: !open, dir: "auto" }, ...(open ? whole(row) : [])), whyButton(row));
 }
 
 function tokens(row) {
@@ -71,7 +71,7 @@ function drawRow(row, at) {
     ...(twoScores() ? [cell("logit", pg.el("span", { class: "pg-number", text: pg.signed(row.logit, 3) }))] : []),
     cell("tokens", ...tokens(row)),
     cell("passage", passage(row)),
-    cell("label", labels.control(pairOf(row))));
+    cell("label", labels.control(pairOf(row))), ...whyCell(row));
 }
 
 function drawRows() {

@@ -66,6 +66,24 @@ class Scorer(Protocol):
         ...
 
 
+class Explains(Scorer, Protocol):
+    """A reranker that reads query and passage apart, so that what it compared can be shown."""
+
+    def compared(self, pairs: Sequence[EncodedPair]) -> list[tuple[Part, ...]]:
+        """One forward pass over one batch: what each score is made of; what its parts add sums to `logits`.
+
+        Raises:
+            OutOfMemory: this batch does not fit; the caller may try a smaller one.
+        """
+        ...
+
+    def explained(
+        self, query: str, passage: str, instruction: str | None, pair: EncodedPair, parts: tuple[Part, ...]
+    ) -> Explanation:
+        """The parts of a pair with the texts that it was encoded from. Thread-safe, needs no lock."""
+        ...
+
+
 class ScoresByLayer(Protocol):
     """A reranker that scores after several of its layers."""
 

@@ -36,6 +36,7 @@ from playground.engine.batches import chunks
 from playground.engine.budget import idle_mib
 from playground.engine.cache import ScoreCache, VectorCache
 from playground.engine.embedding import EmbedRun, Vectors
+from playground.engine.explain import Explaining
 from playground.engine.keyword import KeywordRun
 from playground.engine.loaded import Load, LoadedModel
 from playground.engine.pool import Lease, ModelPool
@@ -50,7 +51,7 @@ from playground.models.room import Free, Room
 AnyRun = Run | EmbedRun | KeywordRun
 
 
-class Engine:
+class Engine(Explaining):
     """Loaded models, known scores and vectors, and the runs over them. One per process; safe from any thread.
 
     Args:

@@ -16,14 +16,14 @@ from importlib import import_module
 from typing import Any, Literal, cast
 
 from playground.core.errors import PlaygroundError
-from playground.core.protocols import Embedder, Scorer, ScoresByLayer
+from playground.core.protocols import Embedder, Explains, Scorer, ScoresByLayer
 from playground.core.types import EncodedPair, ModelChoice, Phase
 
 # Seconds asked of ZeroGPU for one batch; a short lease gets a better place in the queue.
 DURATION = 20
 
-# What a forward pass is for: scores or vectors, or the scores after every layer.
-Task = Literal["scored", "by_layer"]
+# What a forward pass is for: scores or vectors, what scores are made of, or the scores after every layer.
+Task = Literal["scored", "compared", "by_layer"]
 Forward = Callable[[str, ModelChoice, bool, Sequence[EncodedPair], Task], Any]
 
 # A view is made again within milliseconds: enough for a slider that goes to and fro.
@@ -75,7 +75,7 @@ def forward(key: str, choice: ModelChoice, offline: bool, encoded: Sequence[Enco
     Returns:
         (the answer, how many tokens went through the model for it). The answer is
         a list of logits for a choice of kind reranker, (len(encoded), dim) float32 vectors for an embedder; what
-        `ScoresByLayer.by_layer` returns where that is the task.
+        `Explains.compared` or `ScoresByLayer.by_layer` returns where that is the task.
 
     Raises:
         PlaygroundError: what the model raised.
@@ -116,6 +116,8 @@ def _forward(
             answer = cast(Embedder, model).vectors(encoded)
         elif task == "by_layer":
             answer = cast(ScoresByLayer, model).by_layer(encoded)
+        elif task == "compared":
+            answer = cast(Explains, model).compared(encoded)
         else:
             answer = cast(Scorer, model).logits(encoded)
         n_read = getattr(model, "n_read", None) if task == "scored" else None

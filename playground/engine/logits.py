@@ -62,12 +62,17 @@ class Logits:
         logits = [float32(logit) for logit in self._lease.logits([encoded[pair] for pair in batch])]
         self.n_tokens += self._lease.n_tokens - before
         for pair, logit in zip(batch, logits, strict=True):
-            if not math.isfinite(logit):
-                raise ModelBroken(
-                    "{model} gave {logit} for passage {id}, which cannot be ranked. Try precision fp32; if that does "
-                    "not help, its weights are damaged.",
-                    model=self._lease.spec.model_id,
-                    logit=logit,
-                    id=passage_id(pair),
-                )
+            finite(logit, self._lease.spec.model_id, passage_id(pair))
         return logits
+
+
+def finite(logit: float, model_id: str, passage_id: str | None) -> None:
+    """Raises ModelBroken where an output is not finite."""
+    if not math.isfinite(logit):
+        raise ModelBroken(
+            "{model} gave {logit} for passage {id}, which cannot be ranked. Try precision fp32; if that does not help, "
+            "its weights are damaged.",
+            model=model_id,
+            logit=logit,
+            id=passage_id,
+        )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 
+from playground.core.explanations import Explanation, Match, Part
 from playground.core.scales import Scale
 from playground.core.types import EncodedPair
 from playground.models import pretrained
@@ -16,14 +17,6 @@ from playground.models.local import LocalModel
 
 Reading = TypeVar("Reading")
 Ids = tuple[int, ...]
-
-
-class Match(NamedTuple):
-    """A token of the query with the nearest token of the passage; places count the tokens that are compared."""
-
-    query_place: int
-    passage_place: int
-    cosine: float
 
 
 class ReadsApart(LocalModel[Encoder], ABC, Generic[Reading]):
@@ -65,6 +58,32 @@ class ReadsApart(LocalModel[Encoder], ABC, Generic[Reading]):
             passages = self._read([passage for _, passage in split], is_query=False)
             return [(self._asked(query), passage) for (query, _), passage in zip(split, passages, strict=True)]
 
+    def compared(self, pairs: Sequence[EncodedPair]) -> list[tuple[Part, ...]]:
+        """As `Explains.compared`.
+
+        Raises:
+            OutOfMemory: this batch does not fit.
+        """
+        return [self._parts(*_split(pair), *reading) for pair, reading in zip(pairs, self.readings(pairs), strict=True)]
+
+    def explained(
+        self, query: str, passage: str, instruction: str | None, pair: EncodedPair, parts: tuple[Part, ...]
+    ) -> Explanation:
+        """As `Explains.explained`."""
+        before = self.query_instruction if instruction is None else instruction
+        query_ids, passage_ids = _split(pair)
+        encoder, marks = self._encoder, self.marks
+        asked = encoder.located(before + query, query_ids, marks.query, pair.n_query_cut, len(before))
+        read = encoder.located(passage, passage_ids, marks.passage, pair.n_cut)
+        weighed = {id for part in parts for id in (*part.query, *part.passage)}
+        names = {id: encoder.name(id) for id in weighed - {*query_ids, *passage_ids}}
+        return Explanation(self.spec, self.scale, asked, read, parts, names)
+
+    def explain(self, query: str, passage: str, instruction: str | None = None) -> Explanation:
+        """Why this passage gets its score; the parts are made by one forward pass over each text."""
+        pair = self.encode(query, [passage], instruction)[0]
+        return self.explained(query, passage, instruction, pair, self.compared([pair])[0])
+
     def _asked(self, query: Ids) -> Reading:
         if self._query is None or self._query[0] != query:
             self._query = (query, self._read([query], is_query=True)[0])
@@ -78,6 +97,10 @@ class ReadsApart(LocalModel[Encoder], ABC, Generic[Reading]):
 
     @abstractmethod
     def _score(self, query: Reading, passage: Reading) -> float: ...
+
+    @abstractmethod
+    def _parts(self, query_ids: Ids, passage_ids: Ids, query: Reading, passage: Reading) -> tuple[Part, ...]:
+        """What `_score` is made of."""
 
     def _padded(self, rows: Sequence[Ids]) -> dict[str, torch.Tensor]:
         return self._inputs([EncodedPair(row, None, len(row), 0, 0) for row in rows])
@@ -99,6 +122,15 @@ def matches(query: torch.Tensor, passage: torch.Tensor) -> list[Match]:
         Match(place, there, cosine)
         for place, (there, cosine) in enumerate(zip(places.tolist(), cosines.tolist(), strict=True))
     ]
+
+
+def placed(found: Sequence[Match], query: Sequence[int], passage: Sequence[int]) -> tuple[Match, ...]:
+    """The matches with places among all tokens that were fed.
+
+    Args:
+        query, passage: for each token that is compared, its place among all.
+    """
+    return tuple(Match(query[one], passage[other], cosine) for one, other, cosine in found)
 
 
 def _split(pair: EncodedPair) -> tuple[Ids, Ids]:

@@ -14,10 +14,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from playground.core.errors import ModelBroken
+from playground.core.explanations import Part
 from playground.core.scales import Scale
 from playground.core.types import ModelSpec
 from playground.models import apart_files, pretrained
-from playground.models.apart import Ids, ReadsApart, maxsim
+from playground.models.apart import Ids, ReadsApart, matches, maxsim, placed
 from playground.models.encoding import Encoder, Marks
 from playground.models.resolve import Resolved
 from playground.models.small_files import read_json
@@ -63,11 +64,18 @@ class ColBERT(ReadsApart[torch.Tensor]):
         vectors = torch.nn.functional.normalize(self._model.projection(hidden), dim=-1)
         if is_query:
             return [vectors[place, : len(row)] for place, row in enumerate(rows)]
-        kept = [[at for at, id in enumerate(row) if id not in self._skipped] for row in rows]
-        return [vectors[place, places] for place, places in enumerate(kept)]
+        return [vectors[place, self._kept(row)] for place, row in enumerate(rows)]
+
+    def _kept(self, row: Ids) -> list[int]:
+        """The places of a passage that are scored."""
+        return [at for at, id in enumerate(row) if id not in self._skipped]
 
     def _score(self, query: torch.Tensor, passage: torch.Tensor) -> float:
         return float(maxsim(query, passage).sum())
+
+    def _parts(self, query_ids: Ids, passage_ids: Ids, query: torch.Tensor, passage: torch.Tensor) -> tuple[Part, ...]:
+        found = placed(matches(query, passage), range(len(query_ids)), self._kept(passage_ids))
+        return (Part("colbert", 1.0, self._score(query, passage), matches=found),)
 
 
 def _n_words(row: Ids, filler: int | None) -> int:

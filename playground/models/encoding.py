@@ -11,12 +11,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from playground.core.errors import InvalidInput
+from playground.core.explanations import ReadText, Token
 from playground.core.types import EncodedPair, Truncation
 
 if TYPE_CHECKING:
     from tokenizers import Encoding, Tokenizer
 
 MIN_MAX_LENGTH = 32
+# How SentencePiece writes a space.
+SPACE = "▁"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +178,33 @@ class Encoder:
         """The characters of each token of a text, without special tokens."""
         return list(self._tokenizer.encode(text, add_special_tokens=False).offsets)
 
+    def located(self, text: str, ids: Sequence[int], mark: int | None, n_cut: int, n_instruction: int = 0) -> ReadText:
+        """A text that `apart` encoded, with the characters of each of its ids.
+
+        Args:
+            ids: of this text alone; `mark` and `n_cut` as they were then.
+            n_instruction: how many characters of `text` stand before the user's own.
+        """
+        offsets = self._tokenizer.encode(text, add_special_tokens=False).offsets
+        offsets = offsets[: len(offsets) - n_cut]
+        first = len(self._single.pieces[0]) + (mark is not None)
+        spans = {first + at: _trimmed(text, start, end) for at, (start, end) in enumerate(offsets)}
+        tokens = []
+        for place, id in enumerate(ids):
+            start, end = spans.get(place, (0, 0))
+            name = self.name(id)
+            # Of a space that is a token of its own, some tokenizers say that it is the character after it.
+            tokens.append(Token(id, name, start, start if name == SPACE else end))
+        read = text[: max((end for _, end in offsets), default=0)] if n_cut else text
+        return ReadText(read, n_instruction, tuple(tokens), n_cut)
+
+    def name(self, id: int) -> str:
+        """What a token stands for, in words; as the vocabulary has it where that is nothing or half a character."""
+        raw = self._tokenizer.id_to_token(id) or ""
+        said = self._tokenizer.decode([id], skip_special_tokens=False).strip()
+        name = said if said and "\ufffd" not in said else raw
+        return f"…{name[2:]}" if name.startswith("##") and len(name) > 2 else name
+
     def _alone(self, texts: Sequence[str], mark: int | None, max_length: int) -> list[EncodedPair]:
         marked = () if mark is None else (mark,)
         room = max_length - self._single.n_special - len(marked)
@@ -214,6 +244,15 @@ class Encoder:
             n_chars_read=max((end for _, end in encoding.offsets[:n_tokens]), default=0) if n_cut else len(text),
             n_query_cut=n_query_cut,
         )
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span without the space that some tokenizers count to the word after it."""
+    while start < end and text[start].isspace():
+        start += 1
+    while start < end and text[end - 1].isspace():
+        end -= 1
+    return start, end
 
 
 def longest_first(n_first: int, n_second: int, room: int) -> tuple[int, int]:

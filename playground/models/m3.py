@@ -9,15 +9,16 @@ from __future__ import annotations
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 import transformers
 
 from playground.core.errors import ModelBroken
+from playground.core.explanations import Mode, Part
 from playground.core.types import ModelSpec
 from playground.models import modes, pretrained
-from playground.models.apart import Ids, ReadsApart, maxsim
+from playground.models.apart import Ids, ReadsApart, matches, maxsim, placed
 from playground.models.encoding import Encoder
 from playground.models.named import split
 from playground.models.resolve import Resolved
@@ -81,6 +82,19 @@ class M3(ReadsApart[Reading]):
     def _score(self, query: Reading, passage: Reading) -> float:
         parts = (weight * _part(mode, query, passage) for mode, weight in self.weights.items())
         return sum(parts) / sum(self.weights.values())
+
+    def _parts(self, query_ids: Ids, passage_ids: Ids, query: Reading, passage: Reading) -> tuple[Part, ...]:
+        total = sum(self.weights.values())
+        of_mode: dict[str, dict[str, Any]] = {"sparse": {"query": query.sparse, "passage": passage.sparse}}
+        if "colbert" in self.weights:
+            # The first token of each text is left out.
+            compared = range(1, len(query_ids)), range(1, len(passage_ids))
+            found = placed(matches(query.colbert, passage.colbert), *compared)
+            of_mode["colbert"] = {"matches": found, "averaged": True}
+        return tuple(
+            Part(cast("Mode", mode), weight / total, _part(mode, query, passage), **of_mode.get(mode, {}))
+            for mode, weight in self.weights.items()
+        )
 
 
 def _part(mode: str, query: Reading, passage: Reading) -> float:

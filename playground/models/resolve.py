@@ -150,6 +150,22 @@ def kind_of(model_id: str, revision: str | None = None, *, offline: bool = False
     return found_of(model_id, folder, _config(model_id, folder, names)).kind
 
 
+def has_modes(model_id: str, revision: str | None = None) -> bool:
+    """Whether an embedder is bge-m3, or reads texts as it does and has the heads of its other modes on this machine."""
+    name = split(model_id).name
+    if find(f"{name}#mode=dense") is not None:
+        return True
+    if is_folder(name):
+        folder = Path(name).expanduser()
+    else:
+        try:
+            folder = hub.small_files(name, revision, offline=True, on_progress=None).folder
+        except ModelNotFound:
+            return False
+    # The dense mode is the first token: the vectors of another pooling are not its.
+    return all((folder / head).is_file() for head in modes.HEADS) and pooling_of(name, folder, find(name)) == "cls"
+
+
 def inspect(choice: ModelChoice, folder: Path, revision: str | None, entry: CatalogEntry | None) -> Resolved:
     """What the files in `folder` are. Reads configs and the headers of the weights, never the weights.
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import transformers
 
+from playground.core.explanations import Part
 from playground.core.scales import DOT
 from playground.core.types import ModelSpec
 from playground.models import apart_files, pretrained
@@ -51,6 +52,9 @@ class Splade(ReadsApart[torch.Tensor]):
 
     def _score(self, query: torch.Tensor, passage: torch.Tensor) -> float:
         return float(query @ passage)
+
+    def _parts(self, query_ids: Ids, passage_ids: Ids, query: torch.Tensor, passage: torch.Tensor) -> tuple[Part, ...]:
+        return (Part("sparse", 1.0, self._score(query, passage), query=lexical(query), passage=lexical(passage)),)
 
 
 def lexical(reading: torch.Tensor) -> dict[int, float]:

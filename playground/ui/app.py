@@ -141,6 +141,7 @@ def head() -> str:
             f"<script>{asset('shared/long_list.js')}</script>",
             f"<script>{asset('shared/find_box.js')}</script>",
             f"<script>{asset('shared/labels.js')}</script>",
+            f"<script>{asset('shared/explained.js')}</script>",
         )
     )
 

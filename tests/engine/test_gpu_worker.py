@@ -58,6 +58,15 @@ assert set(spaces.calls) == {("playground.engine.gpu_worker._forward", 20)}
 n = len(spaces.calls)
 run(engine, request_of("red", *numbered(8)), ModelChoice("overlap", device="cuda"))
 assert len(spaces.calls) > n + 4, "out of memory in the worker was not understood"
+from types import SimpleNamespace
+from playground.core.explanations import Match, Part
+from playground.engine import gpu_worker
+parts = (Part("sparse", 0.5, 0.5, {7: 0.5}, {7: 1.0}), Part("colbert", 0.5, 0.9, matches=(Match(1, 2, 0.9),)))
+apart = SimpleNamespace(spec=SimpleNamespace(device="cuda"), compared=lambda pairs: [parts for _ in pairs])
+n = len(spaces.calls)
+key = gpu_worker.register(apart)
+assert gpu_worker.forward(key, ModelChoice("apart"), True, ["a pair"], "compared") == [parts]
+assert spaces.calls[n:] == [("playground.engine.gpu_worker._forward", 20)]
 print("fine")
 """
 

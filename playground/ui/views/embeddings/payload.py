@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from playground.core.spreadsheet_cells import safe_cell
 from playground.core.types import Background, EmbeddingResult, TextRead
+from playground.models.resolve import has_modes
 from playground.plots import find
 from playground.ui import texts
 from playground.ui.components.figures import words
@@ -47,6 +48,7 @@ class Column:
         result: with neither result nor error, its turn has not come, or it was stopped.
         background: None where it could not be measured; `warnings` say why.
         duplicates: the closest pairs first; None without a background.
+        modes: it is bge-m3, or has the heads for its other modes.
     """
 
     model: str
@@ -56,6 +58,7 @@ class Column:
     duplicates: tuple[NearDuplicate, ...] | None = None
     error: Phrase | None = None
     warnings: tuple[Phrase, ...] = ()
+    modes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,10 @@ def finished(model: str, result: EmbeddingResult, background: Background | None,
     duplicates = None
     if background is not None and 2 <= n <= MOST_PAIRED:
         duplicates = near_duplicates(result.passage_cosines(), background.passage_passage)
-    return Column(model, result, background, projection, duplicates, warnings=tuple(warnings))
+    spec = result.spec
+    # What goes before passages does not go before them in the modes.
+    modes = not spec.passage_instruction and has_modes(spec.model_id, spec.revision)
+    return Column(model, result, background, projection, duplicates, warnings=tuple(warnings), modes=modes)
 
 
 def payload(
@@ -270,6 +276,7 @@ def _column(column: Column, places: Sequence[int], arrangement: Arrangement, lan
         "instruction": result.instruction,
         "passage_instruction": spec.passage_instruction,
         "caption": caption(column),
+        "modes": column.modes,
         "cosines": [round(cosine, COSINE_DIGITS) for cosine in cosines],
         "ranks": ranks(cosines),
         "query_read": _read(result.query_read),

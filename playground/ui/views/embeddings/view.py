@@ -27,6 +27,7 @@ from playground.ui.components.progress_line import step
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Language, Phrase, phrase
+from playground.ui.views.embeddings import modes
 from playground.ui.views.embeddings.chosen_models import MOST_MODELS, Chosen, Slot, build_slot, updates
 from playground.ui.views.embeddings.embedding_run import embed
 from playground.ui.views.embeddings.payload import (
@@ -61,6 +62,7 @@ class Widgets:
     shown: gr.HTML
     loader: gr.Plot
     download: gr.HTML
+    modes: gr.HTML
     slotted: gr.State
     visit: gr.State
 
@@ -125,7 +127,7 @@ def build(services: Services, localized: Localized) -> Widgets:
                 value="run.stop",
             )
             status = phrases(elem_id="embeddings-status")
-    scripts = [f"embeddings/{name}" for name in ("heatmap", "pair", "table", "results")]
+    scripts = [f"embeddings/{name}" for name in ("heatmap", "pair", "table", "modes", "results")]
     shown = html_part(scripts, asset("embeddings/results.html"), elem_id="embeddings-result")
     loader = gr.Plot(
         show_label=False,
@@ -135,7 +137,8 @@ def build(services: Services, localized: Localized) -> Widgets:
         elem_classes="pg-unseen",
     )
     download = download_part("embeddings-download")
-    return Widgets(models, slots, run, stop, status, shown, loader, download, gr.State(first), gr.State(Visit()))
+    unseen = (loader, download, modes.build())
+    return Widgets(models, slots, run, stop, status, shown, *unseen, gr.State(first), gr.State(Visit()))
 
 
 def on_models(services: Services, caller: Caller, *values: Any) -> tuple[Any, ...]:
@@ -330,3 +333,4 @@ def wire(page: Page) -> None:
     listen(w.shown.arranged, partial(on_arrange, services), **arranged)
     listen(page.header.switched, partial(on_language, services), **arranged)
     listen(w.shown.exported, partial(on_export, services), me=me, inputs=[w.visit], outputs=[w.download])
+    modes.wire(page, w.shown, w.modes, w.visit)

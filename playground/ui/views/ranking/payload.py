@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from playground.core.labels import Label
 from playground.core.types import RerankResult, ScoredPassage
 from playground.core.windows import WindowsRead
+from playground.models import READ_APART
 from playground.ui import texts
 from playground.ui.components.html_parts import packed
 from playground.ui.components.labels import mark, said
@@ -53,6 +54,7 @@ def payload(
             "high": scale.high if math.isfinite(scale.high) else None,
         },
         "windows": None if result.spec.windows is None else {"by": result.spec.windows.by},
+        "explains": result.spec.family in READ_APART,
         "run": _run(result),
         "rows": packed([_row(scored, None if labels is None else labels[scored.index], max_chars) for scored in shown]),
         "n_scored": len(result.scored),

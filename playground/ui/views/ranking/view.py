@@ -28,7 +28,7 @@ from playground.ui.components.saving import save
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
-from playground.ui.views.ranking import depth, saved_thresholds
+from playground.ui.views.ranking import depth, saved_thresholds, why
 from playground.ui.views.ranking.payload import payload
 from playground.ui.wiring import Caller, listen
 from playground.ui.workspace import view as workspace
@@ -50,6 +50,7 @@ class Widgets:
     labels: gr.HTML
     saved: gr.HTML
     depth: gr.HTML
+    why: gr.HTML
     visit: gr.State
 
     @property
@@ -112,7 +113,7 @@ NOTHING_NEW = Shown(gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.skip())
 
 def build(services: Services, localized: Localized) -> Widgets:
     """The list with its threshold, then the plots."""
-    scripts = [f"ranking/{name}" for name in ("query_words", "windows", "threshold", "rows", "results")]
+    scripts = [f"ranking/{name}" for name in ("query_words", "windows", "threshold", "rows", "why", "results")]
     results = html_part(scripts, asset("ranking/results.html"), _cards(), elem_id="ranking-results")
     with gr.Column(visible=False, elem_id="ranking-plots") as plots, gr.Row():
         with gr.Column(scale=3, min_width=300, elem_classes="pg-card"):
@@ -125,8 +126,8 @@ def build(services: Services, localized: Localized) -> Widgets:
     snippet = html_part("ranking/snippet", "<span></span>", elem_id="ranking-snippet", elem_classes="pg-unseen")
     answers = labels.build("ranking-labels")
     saved = saved_thresholds.build()
-    by_layer = depth.build()
-    return Widgets(results, plots, bars, distribution, download, snippet, answers, saved, by_layer, gr.State(Visit()))
+    unseen = (answers, saved, depth.build(), why.build())
+    return Widgets(results, plots, bars, distribution, download, snippet, *unseen, gr.State(Visit()))
 
 
 def on_rerank(services: Services, caller: Caller, visit: Visit, *values: Any) -> Iterator[Ran]:
@@ -345,4 +346,5 @@ def wire(page: Page) -> None:
     listen(page.tab["ranking"].select, partial(on_labels, services), **looked)
     saved_thresholds.wire(page, w.saved, w.visit)
     depth.wire(page, w.depth, w.visit)
+    why.wire(page, w.results, w.why, w.visit)
     listen(w.results.exported, partial(on_export, services), me=me, inputs=[w.visit], outputs=[w.download, w.snippet])
