@@ -246,7 +246,7 @@ def test_a_threshold_becomes_code_or_says_why_not(services: Services, caller: Ca
     asked = replace(caller, event={"id": id, "library": "haystack"})
     code = saved_tab.on_code(services, asked)
     assert "THRESHOLD = 0.5" in str(code["text"])
-    assert (code["name"], code["reason"], len(saved_tab.LIBRARIES)) == ("threshold_haystack.py", None, 5)
+    assert (code["name"], code["reason"], len(saved_tab.LIBRARIES)) == ("threshold_haystack.py", None, 7)
     none = saved_tab.on_code(services, replace(caller, event={"id": id, "library": "pen"}))
     assert none["text"] == ""
     assert "There is no snippet for pen" in none["reason"]["en"]  # type: ignore[index]
