@@ -13,7 +13,7 @@ import pytest
 from playground.core.errors import InvalidInput
 from playground.core.types import RerankResult
 from playground.engine.engine import Engine
-from playground.engine.snippets import LIBRARIES, NAMES, SNIPPETS, program, snippet
+from playground.engine.snippets import LIBRARIES, NAMES, OWN, SNIPPETS, program, snippet
 from playground.engine.snippets.card import Card, literal
 from tests import checkpoints, checkpoints_apart, embedder_checkpoints
 from tests.engine.saved_thresholds import in_widest_gap, on, threshold
@@ -131,7 +131,7 @@ def test_what_a_library_does_not_score_so_is_refused_with_those_that_do(
         kind, _ = MADE[name]
         if kind not in WRITERS[library]:
             others = [NAMES[each] for each in LIBRARIES if kind in WRITERS[each]]
-            model, instead = name.partition("=")[0], ", ".join([*others, "playground"])
+            model, instead = name.partition("=")[0], ", ".join([*others, OWN])
             said = rf"{NAMES[library]} does not score .*{model}.* one of: {instead}\."
             with pytest.raises(InvalidInput, match=said):
                 program(library, run_of(name))

@@ -20,6 +20,8 @@ Library = Literal[
     "transformers", "sentence-transformers", "flag-embedding", "pylate", "langchain", "llama-index", "haystack"
 ]
 LIBRARIES: tuple[Library, ...] = get_args(Library)
+# The playground's own Python call, which scores everything.
+OWN = "playground"
 NAMES = MappingProxyType(
     {
         "transformers": "transformers",
@@ -96,7 +98,7 @@ def _written(kind: str, card: Card) -> str:
             "{library} does not score as the playground does with {model}. Take the code for one of: {instead}.",
             library=NAMES[kind],
             model=card.spec.model_id,
-            instead=", ".join([*instead, "playground"]),
+            instead=", ".join([*instead, OWN]),
         )
     return str(write(card))
 

@@ -246,15 +246,12 @@ class Card:
             )
         return files.pooling
 
-    def log_odds(self, config: str) -> str:
-        """Lines that make `scores` of `logits`, of shape (passages, labels).
-
-        Args:
-            config: the expression of the model's config.
-        """
+    @property
+    def log_odds(self) -> str:
+        """Lines that make `scores` of `logits`, of shape (passages, labels)."""
         if self.kind == "labels":
             return (
-                f"labels = {config}.id2label\n"
+                "labels = model.config.id2label\n"
                 "relevant = next(place for place, label in labels.items() if label == LABEL)\n"
                 "others = [place for place in labels if place != relevant]\n"
                 "scores = (logits[:, relevant] - logits[:, others].logsumexp(dim=1)).tolist()\n"

@@ -32,7 +32,7 @@ model = CrossEncoder(
 )
 pairs = [({card.asked}, passage) for passage in passages]
 logits = model.predict(pairs, convert_to_tensor=True)
-{card.log_odds("model.config")}{card.ending}"""
+{card.log_odds}{card.ending}"""
 
 
 def qwen3(card: Card) -> str:

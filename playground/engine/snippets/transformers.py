@@ -26,7 +26,7 @@ def outputs(passage):
 
 
 logits = torch.stack([outputs(passage) for passage in passages])
-{card.log_odds("model.config")}{card.ending}"""
+{card.log_odds}{card.ending}"""
 
 
 def prompted(card: Card) -> str:
