@@ -23,9 +23,8 @@ function rowOf({ model, precision = "auto", kind = "auto" }) {
   return { key: kept.made, model, precision, kind, typed: !choice(model) };
 }
 
-function add(asked) {
-  if (isFull()) return;
-  kept.rows.push(rowOf(asked));
+function add(...asked) {
+  kept.rows.push(...asked.slice(0, value().limit - 1 - kept.rows.length).map(rowOf));
   drawRows();
   drawTools();
   element.querySelector(".pg-picker-rows li:last-child select")?.focus();
@@ -114,12 +113,19 @@ function drawRows() {
 
 function quick() {
   const there = new Set([value().first.id, ...kept.rows.map((row) => row.model)]);
-  const found = QUICK.filter((model) => !there.has(model) && choice(model)).map((model) => [{ model }, choice(model).label]);
+  const found = QUICK.filter((model) => !there.has(model) && choice(model)).map((model) => [[{ model }], choice(model).label]);
   const { first } = value();
+  for (const [name, ways] of Object.entries(value().readings || {})) {
+    if (![...there].some((model) => model === name || model.startsWith(`${name}#`))) continue;
+    for (const way of ways) {
+      const missing = way.ids.filter((model) => !there.has(model));
+      if (missing.length) found.push([missing.map((model) => ({ model })), pg.say(`compare.read_${way.what}`, { model: way.model, values: way.values.join(pg.say("compare.between")) })]);
+    }
+  }
   if (first.id && first.id !== "bm25") {
     for (const precision of ["fp32", "bf16"]) {
       const has = first.precision === precision || kept.rows.some((row) => row.model === first.id && row.precision === precision);
-      if (!has) found.push([{ model: first.id, precision }, pg.say("compare.same_model", { precision })]);
+      if (!has) found.push([[{ model: first.id, precision }], pg.say("compare.same_model", { precision })]);
     }
   }
   return found;
@@ -132,7 +138,7 @@ function drawTools() {
   tools.replaceChildren(
     button({ id: "compare-add", disabled: full, on: { click: () => add({ model: next() }) } }, pg.say("compare.add"), PLUS),
     full ? pg.el("span", { class: "pg-muted", text: pg.say("compare.full", { n: value().limit }) }) : pg.el("span", { class: "pg-quick" },
-      ...quick().map(([asked, label]) => button({ class: "pg-button pg-chip", on: { click: () => add(asked) } }, label, PLUS))));
+      ...quick().map(([asked, label]) => button({ class: "pg-button pg-chip", on: { click: () => add(...asked) } }, label, PLUS))));
 }
 
 function draw() {

@@ -9,7 +9,8 @@ from typing import cast
 from playground.core.errors import PlaygroundError
 from playground.core.types import Comparison, Kind, ModelChoice, ModelRun, PrecisionName
 from playground.models import bm25, catalog
-from playground.models.named import parse_choice
+from playground.models.named import is_folder, parse_choice, split
+from playground.models.readings import readings_of
 from playground.ui.components.asked import Asked
 from playground.ui.components.model_choices import any_choices, kind_of, model_name
 from playground.ui.services import Services
@@ -36,9 +37,21 @@ def offered(
         "precisions": list(PRECISIONS),
         "limit": services.engine.limits.models,
         "first": {"model": model_name(model or ""), "id": model or "", "precision": precision},
+        "readings": _readings(services, [model or "", *(each["value"] for each in choices)]),
         "rows": None if opened is None else [row_of(run) for run in opened.runs[1:]],
         "nonce": nonce,
     }
+
+
+def _readings(services: Services, models: Sequence[str]) -> dict[str, list[dict[str, object]]]:
+    """The ways in which these models can be read, by their ids without an option: what it takes to compare them."""
+    found: dict[str, list[dict[str, object]]] = {}
+    for name in dict.fromkeys(split(model).name for model in models if model):
+        # No folder of a public page is looked into.
+        if ways := () if services.settings.public and is_folder(name) else readings_of(name):
+            short = name.rstrip("/").rsplit("/", 1)[-1]
+            found[name] = [{"what": way.what, "model": short, "values": way.values, "ids": way.ids} for way in ways]
+    return found
 
 
 def row_of(run: ModelRun) -> dict[str, object]:
