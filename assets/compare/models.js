@@ -8,7 +8,8 @@ const PLUS = "M12 5v14M5 12h14";
 const kept = { rows: null, nonce: null, made: 0 };
 
 const value = () => props.value || { choices: [], precisions: [], limit: 1, first: {} };
-const choice = (model) => value().choices.find((each) => each.value === model);
+const ways = () => Object.entries(value().readings || {}).flatMap(([name, all]) => all.map((way) => ({ name, ...way })));
+const choice = (model) => [...value().choices, ...ways().flatMap((way) => way.choices)].find((each) => each.value === model);
 const isKeywords = (row) => row.model === "bm25";
 const isFull = () => kept.rows.length + 1 >= value().limit;
 const button = (options, text, icon) => pg.el("button", { type: "button", class: "pg-button", ...options },
@@ -50,6 +51,8 @@ function modelSelect(row, name) {
     const own = value().choices.filter((each) => each.kind === kind);
     if (own.length) select.append(pg.el("optgroup", { label: pg.say(key) }, ...own.map((each) => pg.el("option", { value: each.value, text: each.label }))));
   }
+  const own = row.typed ? null : choice(row.model);
+  if (own && !value().choices.includes(own)) select.append(pg.el("option", { value: own.value, text: own.label }));
   select.append(pg.el("option", { value: OTHER, text: pg.say("compare.other_model") }));
   select.value = row.typed ? OTHER : row.model;
   select.addEventListener("change", () => {
@@ -115,11 +118,12 @@ function quick() {
   const there = new Set([value().first.id, ...kept.rows.map((row) => row.model)]);
   const found = QUICK.filter((model) => !there.has(model) && choice(model)).map((model) => [[{ model }], choice(model).label]);
   const { first } = value();
-  for (const [name, ways] of Object.entries(value().readings || {})) {
-    if (![...there].some((model) => model === name || model.startsWith(`${name}#`))) continue;
-    for (const way of ways) {
-      const missing = way.ids.filter((model) => !there.has(model));
-      if (missing.length) found.push([missing.map((model) => ({ model })), pg.say(`compare.read_${way.what}`, { model: way.model, values: way.values.join(pg.say("compare.between")) })]);
+  for (const way of ways()) {
+    const asked = [...there].some((model) => model === way.name || model.startsWith(`${way.name}#`));
+    const missing = way.choices.filter((each) => !there.has(each.value) && !(each.value === way.plain && there.has(way.name)));
+    if (asked && missing.length) {
+      const label = pg.say(`compare.read_${way.what}`, { model: way.model, values: way.values.join(pg.say("compare.between")) });
+      found.push([missing.map((each) => ({ model: each.value })), label]);
     }
   }
   if (first.id && first.id !== "bm25") {

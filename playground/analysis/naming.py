@@ -93,8 +93,8 @@ def _read(one: _Named, end: str, models: Sequence[_Named], ends: Sequence[str]) 
 
 
 def _part(key: str, value: str) -> str:
-    """One option; a mode is known by its own name."""
-    return value if key == "mode" else f"{key}={value}"
+    """One option; a mode is known by its own name, with room to break a sum."""
+    return value.replace("+", " + ") if key == "mode" else f"{key}={value}"
 
 
 def _longer(name: str, part: str, names: Sequence[str], models: Sequence[_Named], more: Callable[[_Named], str]) -> str:

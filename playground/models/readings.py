@@ -21,11 +21,13 @@ class Readings(NamedTuple):
     Attributes:
         values: what differs, in the order of `ids`.
         ids: the model's id with the option.
+        plain: that of them which the id alone means; empty for none.
     """
 
     what: Literal["modes", "layers", "ratios"]
     values: tuple[str, ...]
     ids: tuple[str, ...]
+    plain: str = ""
 
 
 def readings_of(model_id: str) -> tuple[Readings, ...]:
@@ -52,23 +54,25 @@ def readings_of(model_id: str) -> tuple[Readings, ...]:
 
 
 def _modes(name: str) -> Readings:
-    weights = modes.named(dict(modes.MAKERS))
-    return Readings(
-        "modes", (*modes.MAKERS, weights), tuple(f"{name}#mode={mode}" for mode in (*modes.MAKERS, weights))
-    )
+    values = (*modes.MAKERS, modes.named(dict(modes.MAKERS)))
+    ids = tuple(f"{name}#mode={mode}" for mode in values)
+    # As an embedder it gives the cosines of the first.
+    return Readings("modes", values, ids, ids[0])
 
 
 def _depths(name: str, architecture: str, first: int, last: int) -> tuple[Readings, ...]:
-    steps = N_LAYERS - 1
-    layers = dict.fromkeys(first + (last - first) * step // steps for step in range(N_LAYERS))
-    compresses = architecture == "CostWiseGemmaForCausalLM"
-    # Where a model can pool the passage too, all layers are compared without.
-    plain = ",ratio=1" if compresses else ""
-    found = Readings("layers", tuple(map(str, layers)), tuple(f"{name}#layer={layer}{plain}" for layer in layers))
-    if not compresses:
-        return (found,)
-    makers = LAYERWISE[architecture]
-    layer = min(makers.layer, last)
-    at = makers.at[0] if makers.at[0] < layer else max(1, layer // 2)
-    ratios = tuple(f"{name}#layer={layer},ratio={ratio}" + (f",at={at}" if ratio > 1 else "") for ratio in RATIOS)
-    return found, Readings("ratios", tuple(map(str, RATIOS)), ratios)
+    steps, makers = N_LAYERS - 1, LAYERWISE[architecture]
+    layers = tuple(dict.fromkeys(first + (last - first) * step // steps for step in range(N_LAYERS)))
+    own = makers.layer if first <= makers.layer <= last else last
+    if architecture != "CostWiseGemmaForCausalLM":
+        ids = tuple(f"{name}#layer={layer}" for layer in layers)
+        return (Readings("layers", tuple(map(str, layers)), ids, f"{name}#layer={own}" if own in layers else ""),)
+    # A model that can pool the passage too: all layers without, then one layer with.
+    ids = tuple(f"{name}#layer={layer},ratio=1" for layer in layers)
+    at = makers.at[0] if makers.at[0] < own else max(1, own // 2)
+    pooled = tuple(f"{name}#layer={own},ratio={ratio}" + (f",at={at}" if ratio > 1 else "") for ratio in RATIOS)
+    plain = pooled[RATIOS.index(makers.ratio)] if at in makers.at else ""
+    return (
+        Readings("layers", tuple(map(str, layers)), ids),
+        Readings("ratios", tuple(map(str, RATIOS)), pooled, plain),
+    )

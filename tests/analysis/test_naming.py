@@ -34,11 +34,11 @@ def test_nothing_that_differs_leaves_a_number() -> None:
 
 def test_a_model_in_several_modes_or_at_several_layers_goes_by_what_differs() -> None:
     modes = [ModelRun(ModelChoice(f"BAAI/bge-m3#mode={mode}")) for mode in ("dense", "0.5dense+0.5sparse")]
-    assert run_names(modes) == ("dense", "0.5dense+0.5sparse")
+    assert run_names(modes) == ("dense", "0.5dense + 0.5sparse")
     other = ModelRun(ModelChoice("maker/one"))
-    assert run_names([*modes, other]) == ("dense · bge-m3", "0.5dense+0.5sparse · bge-m3", "one")
+    assert run_names([*modes, other]) == ("dense · bge-m3", "0.5dense + 0.5sparse · bge-m3", "one")
     embedder = ModelRun(ModelChoice("BAAI/bge-m3", kind="embedder"))
-    assert run_names([embedder, *modes]) == ("bge-m3", "dense", "0.5dense+0.5sparse")
+    assert run_names([embedder, *modes]) == ("bge-m3", "dense", "0.5dense + 0.5sparse")
     depths = [ModelRun(ModelChoice(f"a/b#layer={layer},ratio=2,at=8")) for layer in (16, 24)]
     assert run_names(depths) == ("layer=16", "layer=24")
     assert run_names([*depths, depths[0]]) == ("layer=16 #1", "layer=24", "layer=16 #2")

@@ -50,7 +50,17 @@ def _readings(services: Services, models: Sequence[str]) -> dict[str, list[dict[
         # No folder of a public page is looked into.
         if ways := () if services.settings.public and is_folder(name) else readings_of(name):
             short = name.rstrip("/").rsplit("/", 1)[-1]
-            found[name] = [{"what": way.what, "model": short, "values": way.values, "ids": way.ids} for way in ways]
+            # What differs stands first: a row has room for the beginning of a name only.
+            found[name] = [
+                {
+                    "what": way.what,
+                    "model": short,
+                    "values": way.values,
+                    "choices": [{"value": id, "label": f"{id.removeprefix(name + '#')} · {short}"} for id in way.ids],
+                    "plain": way.plain,
+                }
+                for way in ways
+            ]
     return found
 
 
