@@ -62,6 +62,16 @@ def beside_flag_embedding() -> Iterator[Interpreter]:
 
 
 @pytest.fixture(scope="session")
+def beside_layerwise() -> Iterator[Interpreter]:
+    """An interpreter beside FlagEmbedding and a transformers that its models of several layers can be loaded with."""
+    from playground.engine.snippets.flag_embedding import LAYERWISE_VERSIONS
+
+    interpreter = Interpreter(python_with([*LAYERWISE_VERSIONS, "torch>=2.6,<2.14"]))
+    yield interpreter
+    interpreter.close()
+
+
+@pytest.fixture(scope="session")
 def beside_pylate() -> Iterator[Interpreter]:
     """An interpreter beside PyLate, which cannot live beside the sentence-transformers of our tests."""
     # Bare, because of its index, which is not used here, it brings another torch for CUDA.

@@ -8,7 +8,8 @@ const PLUS = "M12 5v14M5 12h14";
 const kept = { rows: null, nonce: null, made: 0 };
 
 const value = () => props.value || { choices: [], groups: [], precisions: [], limit: 1, first: {} };
-const choice = (model) => value().choices.find((each) => each.value === model);
+const ways = () => Object.entries(value().readings || {}).flatMap(([name, all]) => all.map((way) => ({ name, ...way })));
+const choice = (model) => [...value().choices, ...ways().flatMap((way) => way.choices)].find((each) => each.value === model);
 const isKeywords = (row) => row.model === "bm25";
 const isFull = () => kept.rows.length + 1 >= value().limit;
 const button = (options, text, icon) => pg.el("button", { type: "button", class: "pg-button", ...options },
@@ -23,9 +24,8 @@ function rowOf({ model, precision = "auto", kind = "auto", reading = "", windows
   return { key: kept.made, model, precision, kind, reading, windows, typed: !choice(model) };
 }
 
-function add(asked) {
-  if (isFull()) return;
-  kept.rows.push(rowOf(asked));
+function add(...asked) {
+  kept.rows.push(...asked.slice(0, value().limit - 1 - kept.rows.length).map(rowOf));
   drawRows();
   drawTools();
   element.querySelector(".pg-picker-rows li:last-child select")?.focus();
@@ -50,6 +50,8 @@ function modelSelect(row, name) {
     const own = value().choices.filter((each) => each.group === group);
     if (own.length) select.append(pg.el("optgroup", { label: pg.say(`family.${group}`) }, ...own.map((each) => pg.el("option", { value: each.value, text: [each.label, pg.phrase(each.size)].filter(Boolean).join(" — ") }))));
   }
+  const own = row.typed ? null : choice(row.model);
+  if (own && !value().choices.includes(own)) select.append(pg.el("option", { value: own.value, text: own.label }));
   select.append(pg.el("option", { value: OTHER, text: pg.say("compare.other_model") }));
   select.value = row.typed ? OTHER : row.model;
   select.addEventListener("change", () => {
@@ -123,18 +125,26 @@ function drawRows() {
 
 function quick() {
   const there = new Set([value().first.id, ...kept.rows.map((row) => row.model)]);
-  const found = QUICK.filter((model) => !there.has(model) && choice(model)).map((model) => [{ model }, choice(model).label]);
+  const found = QUICK.filter((model) => !there.has(model) && choice(model)).map((model) => [[{ model }], choice(model).label]);
   const { first } = value();
+  for (const way of ways()) {
+    const asked = [...there].some((model) => model === way.name || model.startsWith(`${way.name}#`));
+    const missing = way.choices.filter((each) => !there.has(each.value) && !(each.value === way.plain && there.has(way.name)));
+    if (asked && missing.length) {
+      const label = pg.say(`compare.read_${way.what}`, { model: way.model, values: way.values.join(pg.say("compare.between")) });
+      found.push([missing.map((each) => ({ model: each.value })), label]);
+    }
+  }
   if (first.id && first.id !== "bm25") {
     for (const precision of ["fp32", "bf16"]) {
       const has = first.precision === precision || kept.rows.some((row) => row.model === first.id && row.precision === precision);
-      if (!has) found.push([{ model: first.id, precision }, pg.say("compare.same_model", { precision })]);
+      if (!has) found.push([[{ model: first.id, precision }], pg.say("compare.same_model", { precision })]);
     }
   }
   if (first.id && first.id !== "bm25") {
     const reading = first.reading === "windows" ? "cut" : "windows";
     const has = kept.rows.some((row) => row.model === first.id && row.reading === reading);
-    if (!has) found.push([{ model: first.id, precision: first.precision, reading }, pg.say(`compare.same_${reading}`)]);
+    if (!has) found.push([[{ model: first.id, precision: first.precision, reading }], pg.say(`compare.same_${reading}`)]);
   }
   return found;
 }
@@ -146,7 +156,7 @@ function drawTools() {
   tools.replaceChildren(
     button({ id: "compare-add", disabled: full, on: { click: () => add({ model: next() }) } }, pg.say("compare.add"), PLUS),
     full ? pg.el("span", { class: "pg-muted", text: pg.say("compare.full", { n: value().limit }) }) : pg.el("span", { class: "pg-quick" },
-      ...quick().map(([asked, label]) => button({ class: "pg-button pg-chip", on: { click: () => add(asked) } }, label, PLUS))));
+      ...quick().map(([asked, label]) => button({ class: "pg-button pg-chip", on: { click: () => add(...asked) } }, label, PLUS))));
 }
 
 function draw() {

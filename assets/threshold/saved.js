@@ -47,7 +47,7 @@ function drawOne(one) {
     ...one.warnings.map((warning) => pg.el("p", { class: "sv-why", text: pg.phrase(warning) })),
     pg.el("div", { class: "sv-tools" },
       button("load", () => trigger("lineasked", { id: one.id }), one.fits ? "pg-primary" : "", { "aria-label": say("load_of", of), title: say("load_title") }),
-      button("code", () => trigger("codeasked", { id: one.id, library: value().libraries[0].value }), "", { "aria-label": say("code_of", of), title: say("code_title") }),
+      button("code", () => trigger("codeasked", { id: one.id }), "", { "aria-label": say("code_of", of), title: say("code_title") }),
       button("json", () => trigger("acted", { verb: "download", id: one.id }), "", { "aria-label": say("json_of", of), title: say("json_title") }),
       button("delete", () => trigger("acted", { verb: "delete", id: one.id }), "pg-danger", { "aria-label": say("delete_of", of) })));
 }

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from playground.core.types import ModelChoice, ModelRun, ModelSpec, RerankResult
 from playground.core.windows import Windows
 from playground.models import bm25
+from playground.models.named import Named, split
 
 
 class _Named(NamedTuple):
@@ -38,7 +39,8 @@ _MORE: tuple[Callable[[_Named], str], ...] = (
 def names(results: Sequence[RerankResult]) -> tuple[str, ...]:
     """One name for each result, no two alike: the end of the model's id, and what else it takes to tell them apart.
 
-    An id that stands there twice gets its kind, precision, device, length, revision or what became of long passages,
+    A model that is read in several ways goes by what differs, first of all: a long name loses its end on the page. An
+    id that stands there twice gets its kind, precision, device, length, revision or what became of long passages,
     whichever differ, and a number where nothing does.
     """
     return _told_apart([_ran(result.spec) for result in results])
@@ -55,8 +57,8 @@ def run_names(runs: Sequence[ModelRun]) -> tuple[str, ...]:
 
 
 def _told_apart(models: Sequence[_Named]) -> tuple[str, ...]:
-    ends = [_end(one.model_id) for one in models]
-    found = [end if _is_alone(end, one, ends, models) else one.model_id for end, one in zip(ends, models, strict=True)]
+    ends = [_end(split(one.model_id).name) for one in models]
+    found = [_read(one, end, models, ends) for end, one in zip(ends, models, strict=True)]
     for more in _MORE:
         found = [_longer(name, more(one), found, models, more) for name, one in zip(found, models, strict=True)]
     return _numbered(found)
@@ -86,9 +88,25 @@ def _end(model_id: str) -> str:
     return model_id.rstrip("/").rsplit("/", 1)[-1] or model_id
 
 
-def _is_alone(end: str, one: _Named, ends: Sequence[str], models: Sequence[_Named]) -> bool:
-    """No other model id has this end."""
-    return all(other.model_id == one.model_id for name, other in zip(ends, models, strict=True) if name == end)
+def _read(one: _Named, end: str, models: Sequence[_Named], ends: Sequence[str]) -> str:
+    """The name of a model among those that end alike: with its option where it is the only one with this name, with
+    what differs in it where others are the same model, and whole where others are not."""
+    asked = split(one.model_id)
+    alike = [split(other.model_id) for other, name in zip(models, ends, strict=True) if name == end]
+    if any(other.name != asked.name for other in alike):
+        return one.model_id
+    if all(other == asked for other in alike):
+        return _end(one.model_id)
+    differing = [key for key in Named._fields[1:] if len({getattr(other, key) for other in alike}) > 1]
+    parts = [_part(key, getattr(asked, key)) for key in differing if getattr(asked, key)]
+    # The name itself says nothing where all are this model.
+    named = [] if parts and len(alike) == len(models) else [end]
+    return " · ".join(parts + named)
+
+
+def _part(key: str, value: str) -> str:
+    """One option; a mode is known by its own name, with room to break a sum."""
+    return value.replace("+", " + ") if key == "mode" else f"{key}={value}"
 
 
 def _longer(name: str, part: str, names: Sequence[str], models: Sequence[_Named], more: Callable[[_Named], str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from playground.core.explanations import Explanation, Part
 from playground.core.scales import Scale
 from playground.core.types import Check, EncodedPair, ModelChoice, ModelSpec
 

@@ -83,7 +83,8 @@ def _label(scored: ScoredPassage) -> str:
 
 
 def _number(value: float, unit: Unit) -> str:
-    return f"{value:.3f}" if unit == "sigmoid" else f"{value:.2f}"
+    # The minus sign of the axis.
+    return f"{value:.{3 if unit == 'sigmoid' else 2}f}".replace("-", "−")
 
 
 def _hover(scored: ScoredPassage, unit: Unit, words: Words) -> str:

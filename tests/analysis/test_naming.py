@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from playground.analysis.naming import names, run_names
 from playground.core.types import ModelChoice, ModelRun
 from playground.models import bm25
@@ -28,3 +30,25 @@ def test_one_id_as_reranker_and_as_embedder_is_two_names() -> None:
 
 def test_nothing_that_differs_leaves_a_number() -> None:
     assert run_names([ModelRun(CHOICE, result_of([1.0]))] * 2) == ("one #1", "one #2")
+
+
+def test_a_model_in_several_modes_or_at_several_layers_goes_by_what_differs() -> None:
+    modes = [ModelRun(ModelChoice(f"BAAI/bge-m3#mode={mode}")) for mode in ("dense", "0.5dense+0.5sparse")]
+    assert run_names(modes) == ("dense", "0.5dense + 0.5sparse")
+    other = ModelRun(ModelChoice("maker/one"))
+    assert run_names([*modes, other]) == ("dense · bge-m3", "0.5dense + 0.5sparse · bge-m3", "one")
+    embedder = ModelRun(ModelChoice("BAAI/bge-m3", kind="embedder"))
+    assert run_names([embedder, *modes]) == ("bge-m3", "dense", "0.5dense + 0.5sparse")
+    depths = [ModelRun(ModelChoice(f"a/b#layer={layer},ratio=2,at=8")) for layer in (16, 24)]
+    assert run_names(depths) == ("layer=16", "layer=24")
+    assert run_names([*depths, depths[0]]) == ("layer=16 #1", "layer=24", "layer=16 #2")
+
+
+def test_a_model_that_is_read_in_one_way_keeps_its_option() -> None:
+    runs = [ModelRun(ModelChoice("/here/m3#mode=dense")), ModelRun(ModelChoice("maker/one"))]
+    assert run_names(runs) == ("m3#mode=dense", "one")
+    twins = [ModelRun(ModelChoice(f"/{place}/m3#mode=dense")) for place in ("here", "there")]
+    assert run_names(twins) == ("/here/m3#mode=dense", "/there/m3#mode=dense")
+    asked = ModelChoice("a/m3#mode=dense", precision="fp32")
+    precisions = [ModelRun(asked), ModelRun(replace(asked, precision="bf16"))]
+    assert run_names(precisions) == ("m3#mode=dense · fp32", "m3#mode=dense · bf16")

@@ -24,6 +24,7 @@ from playground.paths import ASSETS
 from playground.settings import Settings
 from playground.ui.services import Services
 from tests.browser.test_page import PAYLOADS, serious, write
+from tests.checkpoints_apart import tiny_m3
 from tests.ui.doubles import Gate
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
@@ -226,3 +227,23 @@ def test_on_a_phone_only_the_lists_scroll_sideways(visit: Callable[..., Any]) ->
     widths = page.locator(".pg-lists .pg-scroller").evaluate("(box) => [box.scrollWidth, box.clientWidth]")
     assert widths[0] > widths[1]
     assert [one for one in serious(page) if "compare" in one or "pg-" in one] == []
+
+
+def test_one_click_asks_for_a_model_in_all_its_modes_or_at_its_layers(
+    visit: Callable[..., Any], tmp_path: Path
+) -> None:
+    page = visit().page
+    folder = tiny_m3(tmp_path / "m3")
+    box = page.locator("#workspace-model input").first
+    box.fill(f"{folder}#mode=sparse")
+    box.press("Enter")
+    open_view(page)
+    page.locator(".pg-quick button", has_text="m3 as dense, sparse, colbert, 0.4dense+0.2sparse+0.4colbert").click()
+    rows = page.locator(".pg-picker-rows li:not(.pg-first) select.pg-model")
+    asked = [f"{folder}#mode={mode}" for mode in ("dense", "colbert", "0.4dense+0.2sparse+0.4colbert")]
+    assert [rows.nth(at).input_value() for at in range(rows.count())][-3:] == asked
+    shown = rows.nth(rows.count() - 1).evaluate("select => select.selectedOptions[0].text")
+    assert shown == "mode=0.4dense+0.2sparse+0.4colbert · m3"
+    assert page.locator(".pg-quick button", has_text="m3 as").count() == 0
+    sent = page.evaluate("() => window.playgroundCompareModels.rows().slice(-3)")
+    assert sent == [{"model": model, "precision": "auto", "kind": "auto"} for model in asked]

@@ -384,3 +384,8 @@ def test_exports_come_as_files_and_the_snippet_as_code(visit: Callable[..., Any]
     page.locator("#ranking-export-snippet").click()
     page.locator(".pg-dialog pre").wait_for()
     assert "rerank(" in page.locator(".pg-dialog pre").inner_text()
+    page.locator('.pg-dialog [data-library="sentence-transformers"]').click()
+    page.locator(".pg-dialog pre", has_text="CrossEncoder(").wait_for()
+    page.locator('.pg-dialog [data-library="pylate"]').click()
+    page.locator(".pg-dialog .pg-reason", has_text="PyLate does not score as the playground does with").wait_for()
+    assert page.locator('.pg-dialog [aria-pressed="true"]').inner_text() == "PyLate"

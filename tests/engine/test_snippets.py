@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from huggingface_hub import constants
@@ -23,31 +22,12 @@ from tests import embedder_checkpoints
 from tests.checkpoints import edit_json
 from tests.engine.doubles import request_of, run
 from tests.engine.saved_thresholds import in_widest_gap, on, threshold
-from tests.environments import Interpreter
+from tests.engine.snippet_programs import PASSAGES, QUERY, left, ranked
 
-QUERY = "what is panda?"
-PASSAGES = (
-    "The giant panda is a bear species endemic to China.",
-    "hi",
-    "Open the settings page, choose security, and press the reset button.",
-    "大熊猫主要以竹子为食。",
-    "Berlin is well known for its museums. " * 60,
-    "what is panda?",
-    "hi",
-)
 REVISION = "b" * 40
 ONE_LABEL = ("tiny_xlmr", "tiny_bert", "built_in_reranker")
-
-
-# The interpreter there runs several snippets, and the folder of the hub is another one in a test.
-HUB = "import huggingface_hub.constants as hub; hub.HF_HUB_CACHE = argv[0]\n"
-# The interpreter of a library that cannot be imported beside ours.
-OWN: dict[str, Interpreter] = {}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def own_environments(beside_flag_embedding: Interpreter) -> None:
-    OWN["flag-embedding"] = beside_flag_embedding
+# Those that run cross-encoders.
+RUN_PAIRS = tuple(library for library in LIBRARIES if library != "pylate")
 
 
 @pytest.fixture(scope="module")
@@ -70,13 +50,6 @@ def built_in_embedder() -> Path:
 
 
 @pytest.fixture(scope="module")
-def tiny_two_labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tests import checkpoints
-
-    return checkpoints.tiny_bert(tmp_path_factory.mktemp("tiny-two"), n_labels=2)
-
-
-@pytest.fixture(scope="module")
 def tiny_saturated(tiny_bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All logits around 40, where a sigmoid in float32 is exactly 1."""
     from safetensors.torch import load_file, save_file
@@ -96,28 +69,9 @@ def tiny_mean(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return checkpoints.tiny_embedder(tmp_path_factory.mktemp("tiny-mean"), pooling="mean", normalize=False)
 
 
-def ranked(engine: Engine, folder: Path, query: str = QUERY, **settings: object) -> RerankResult:
-    usual: dict[str, object] = {"device": "cpu", "precision": "fp32", "max_length": 64}
-    instruction = settings.pop("instruction", None)
-    choice = replace(ModelChoice(str(folder)), **usual | settings)  # type: ignore[arg-type]
-    request = replace(request_of(query, *PASSAGES), instruction=instruction)
-    return run(engine, request, choice)
-
-
-def kept_there(kind: str, chosen: Threshold, query: str = QUERY) -> dict[str, float]:
+def kept_there(request: pytest.FixtureRequest, kind: str, chosen: Threshold, query: str = QUERY) -> dict[str, float]:
     """What the snippet keeps when it is run, with the scores that its library gives."""
-    code = snippet(kind, chosen, query=query, passages=PASSAGES)
-    kept: Any
-    if kind in OWN:
-        kept = OWN[kind].run(f"{HUB}{code}", "kept", constants.HF_HUB_CACHE)
-    else:
-        names: dict[str, object] = {}
-        exec(compile(code, f"<{kind}>", "exec"), names)
-        kept = names["kept"]
-    assert isinstance(kept, list)
-    # Copies of a passage are kept or dropped together, each for itself.
-    assert sum(passage == "hi" for passage, _ in kept) in (0, 2)
-    return dict(kept)
+    return left(request, snippet(kind, chosen, query=query, passages=PASSAGES), "kept")
 
 
 def kept_here(result: RerankResult, chosen: Threshold) -> dict[str, float]:
@@ -126,51 +80,50 @@ def kept_here(result: RerankResult, chosen: Threshold) -> dict[str, float]:
     return kept
 
 
-@pytest.mark.parametrize("kind", LIBRARIES)
+@pytest.mark.parametrize("kind", RUN_PAIRS)
 @pytest.mark.parametrize("folder", ONE_LABEL, indirect=True)
-def test_a_reranker_keeps_the_same_passages_there(engine: Engine, kind: str, folder: Path) -> None:
-    result = ranked(engine, folder)
+def test_a_reranker_keeps_the_same_passages_there(
+    request: pytest.FixtureRequest, engine: Engine, kind: str, folder: Path
+) -> None:
+    result = ranked(engine, str(folder))
     assert any(scored.n_cut for scored in result)
     chosen = on(result, in_widest_gap(result))
-    there = kept_there(kind, chosen)
+    there = kept_there(request, kind, chosen)
     assert there == pytest.approx(kept_here(result, chosen), abs=1e-4)
 
 
-@pytest.mark.parametrize("kind", LIBRARIES)
+@pytest.mark.parametrize("kind", RUN_PAIRS)
 @pytest.mark.parametrize("folder", ["tiny_saturated"], indirect=True)
-def test_a_threshold_where_the_sigmoid_is_flat_cuts_at_the_same_place(engine: Engine, kind: str, folder: Path) -> None:
-    result = ranked(engine, folder)
+def test_a_threshold_where_the_sigmoid_is_flat_cuts_at_the_same_place(
+    request: pytest.FixtureRequest, engine: Engine, kind: str, folder: Path
+) -> None:
+    result = ranked(engine, str(folder))
     assert min(scored.logit for scored in result) > 20
     chosen = on(result, in_widest_gap(result))
     assert "rounds it to 1.0" in snippet(kind, chosen).replace("\n# ", " ")
-    assert kept_there(kind, chosen) == pytest.approx(kept_here(result, chosen), abs=1e-4)
+    assert kept_there(request, kind, chosen) == pytest.approx(kept_here(result, chosen), abs=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["sentence-transformers", "langchain", "llama-index"])
-@pytest.mark.parametrize("folder", ["tiny_two_labels"], indirect=True)
-def test_two_labels_are_scored_by_their_difference(engine: Engine, kind: str, folder: Path) -> None:
-    result = ranked(engine, folder)
-    assert result.scale.name == "log-odds"
-    chosen = on(result, in_widest_gap(result))
-    assert kept_there(kind, chosen) == pytest.approx(kept_here(result, chosen), abs=1e-4)
-
-
-@pytest.mark.parametrize("kind", LIBRARIES)
+@pytest.mark.parametrize("kind", RUN_PAIRS)
 @pytest.mark.parametrize("folder", ["tiny_xlmr"], indirect=True)
-def test_an_instruction_goes_before_the_query_there_too(engine: Engine, kind: str, folder: Path) -> None:
-    plain = ranked(engine, folder)
-    result = ranked(engine, folder, instruction="query passage ")
+def test_an_instruction_goes_before_the_query_there_too(
+    request: pytest.FixtureRequest, engine: Engine, kind: str, folder: Path
+) -> None:
+    plain = ranked(engine, str(folder))
+    result = ranked(engine, str(folder), instruction="query passage ")
     assert [scored.logit for scored in plain] != [scored.logit for scored in result]
     chosen = on(result, in_widest_gap(result))
-    assert kept_there(kind, chosen) == pytest.approx(kept_here(result, chosen), abs=1e-4)
+    assert kept_there(request, kind, chosen) == pytest.approx(kept_here(result, chosen), abs=1e-4)
 
 
-@pytest.mark.parametrize("kind", LIBRARIES)
+@pytest.mark.parametrize("kind", RUN_PAIRS)
 @pytest.mark.parametrize("folder", ["built_in_reranker"], indirect=True)
-def test_bf16_keeps_the_same_passages_away_from_the_line(engine: Engine, kind: str, folder: Path) -> None:
-    result = ranked(engine, folder, precision="bf16")
+def test_bf16_keeps_the_same_passages_away_from_the_line(
+    request: pytest.FixtureRequest, engine: Engine, kind: str, folder: Path
+) -> None:
+    result = ranked(engine, str(folder), precision="bf16")
     chosen = on(result, in_widest_gap(result))
-    assert kept_there(kind, chosen).keys() == kept_here(result, chosen).keys()
+    assert kept_there(request, kind, chosen).keys() == kept_here(result, chosen).keys()
 
 
 @pytest.mark.parametrize(
@@ -178,23 +131,25 @@ def test_bf16_keeps_the_same_passages_away_from_the_line(engine: Engine, kind: s
 )
 @pytest.mark.parametrize("folder", ["tiny_xlmr"], indirect=True)
 def test_a_long_query_is_cut_as_here_where_the_library_cuts_that_way(
-    engine: Engine, kind: str, truncation: str, folder: Path
+    request: pytest.FixtureRequest, engine: Engine, kind: str, truncation: str, folder: Path
 ) -> None:
     query = "what is panda? " * 40
-    result = ranked(engine, folder, query, truncation=truncation)
+    result = ranked(engine, str(folder), query, truncation=truncation)
     chosen = on(result, in_widest_gap(result))
     assert "cut long texts" not in snippet(kind, chosen)
-    assert kept_there(kind, chosen, query) == pytest.approx(kept_here(result, chosen), abs=1e-4)
+    assert kept_there(request, kind, chosen, query) == pytest.approx(kept_here(result, chosen), abs=1e-4)
     other = "only_second" if truncation == "longest_first" else "longest_first"
-    assert "cut long texts" in snippet(kind, on(ranked(engine, folder, query, truncation=other), 0.0))
+    assert "cut long texts" in snippet(kind, on(ranked(engine, str(folder), query, truncation=other), 0.0))
 
 
-@pytest.mark.parametrize("kind", ["sentence-transformers", "flag-embedding"])
+@pytest.mark.parametrize("kind", ["transformers", "sentence-transformers", "flag-embedding"])
 @pytest.mark.parametrize("folder", ["tiny_embedder", "tiny_mean", "built_in_embedder"], indirect=True)
-def test_an_embedder_keeps_the_same_passages_there(engine: Engine, kind: str, folder: Path) -> None:
-    result = ranked(engine, folder, kind="embedder", instruction="find: ")
+def test_an_embedder_keeps_the_same_passages_there(
+    request: pytest.FixtureRequest, engine: Engine, kind: str, folder: Path
+) -> None:
+    result = ranked(engine, str(folder), kind="embedder", instruction="find: ")
     chosen = on(result, in_widest_gap(result))
-    there = kept_there(kind, chosen)
+    there = kept_there(request, kind, chosen)
     assert there == pytest.approx(kept_here(result, chosen), abs=1e-5)
 
 
@@ -218,23 +173,29 @@ def prompted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     ("kind", "family"),
     [
         *(("sentence-transformers", family) for family in ("llm-embedder", "declared", "qwen3", "embeddinggemma")),
+        *(("transformers", family) for family in ("llm-embedder", "declared", "qwen3")),
         *(("flag-embedding", family) for family in ("llm-embedder", "declared")),
     ],
 )
 @pytest.mark.parametrize("instruction", [None, ""])
 def test_an_embedder_with_prompts_keeps_the_same_passages_there(
-    engine: Engine, prompted: dict[str, str], kind: str, family: str, instruction: str | None
+    request: pytest.FixtureRequest,
+    engine: Engine,
+    prompted: dict[str, str],
+    kind: str,
+    family: str,
+    instruction: str | None,
 ) -> None:
-    result = ranked(engine, Path(prompted[family]), kind="embedder", instruction=instruction)
+    result = ranked(engine, prompted[family], kind="embedder", instruction=instruction)
     chosen = on(result, in_widest_gap(result))
-    assert kept_there(kind, chosen) == pytest.approx(kept_here(result, chosen), abs=1e-5)
+    assert kept_there(request, kind, chosen) == pytest.approx(kept_here(result, chosen), abs=1e-5)
 
 
-@pytest.mark.parametrize(("family", "said"), [("qwen3", "by CLS or mean"), ("embeddinggemma", "the linear steps")])
+@pytest.mark.parametrize(("family", "said"), [("qwen3", "by its last token"), ("embeddinggemma", "the linear steps")])
 def test_what_flag_embedding_does_not_pool_so_is_refused(
     engine: Engine, prompted: dict[str, str], family: str, said: str
 ) -> None:
-    chosen = on(ranked(engine, Path(prompted[family]), kind="embedder"), 0.5)
+    chosen = on(ranked(engine, prompted[family], kind="embedder"), 0.5)
     with pytest.raises(InvalidInput, match=said):
         snippet("flag-embedding", chosen)
 
@@ -242,7 +203,6 @@ def test_what_flag_embedding_does_not_pool_so_is_refused(
 @pytest.fixture
 def on_the_hub(tiny_xlmr: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A model id whose files lie in the Hub's cache under one revision only, without a network."""
-    from huggingface_hub import constants
 
     repo = tmp_path / "models--org--tiny"
     shutil.copytree(tiny_xlmr, repo / "snapshots" / REVISION)
@@ -251,35 +211,35 @@ def on_the_hub(tiny_xlmr: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return "org/tiny"
 
 
-@pytest.mark.parametrize("kind", LIBRARIES)
+@pytest.mark.parametrize("kind", RUN_PAIRS)
 def test_a_model_of_the_hub_is_loaded_at_its_revision(
-    engine: Engine, kind: str, tiny_xlmr: Path, on_the_hub: str
+    request: pytest.FixtureRequest, engine: Engine, kind: str, tiny_xlmr: Path, on_the_hub: str
 ) -> None:
-    result = ranked(engine, tiny_xlmr)
+    result = ranked(engine, str(tiny_xlmr))
     chosen = on(result, in_widest_gap(result))
     pinned = replace(chosen, spec=replace(chosen.spec, model_id=on_the_hub, revision=REVISION))
-    assert kept_there(kind, pinned) == pytest.approx(kept_here(result, chosen), abs=1e-4)
+    assert kept_there(request, kind, pinned) == pytest.approx(kept_here(result, chosen), abs=1e-4)
     with pytest.raises(OSError, match=r"."):
-        kept_there(kind, replace(pinned, spec=replace(pinned.spec, revision="c" * 40)))
+        kept_there(request, kind, replace(pinned, spec=replace(pinned.spec, revision="c" * 40)))
 
 
 def test_the_registry_names_every_library() -> None:
     assert set(SNIPPETS) == set(NAMES) == set(LIBRARIES)
 
 
-@pytest.mark.parametrize("kind", LIBRARIES)
+@pytest.mark.parametrize("kind", RUN_PAIRS)
 def test_a_model_of_the_hub_is_pinned_to_its_revision(kind: str) -> None:
     code = snippet(kind, threshold())
     compile(code, "snippet", "exec")
     assert "MODEL = 'org/model'" in code
     assert f"REVISION = '{'a' * 40}'" in code
-    assert code.count("REVISION") == 2
+    assert code.count("REVISION") == (3 if kind == "transformers" else 2)
     assert "THRESHOLD = 0.30000000000000004\n" in code
     said = " ".join(code.replace("\n# ", " ").split())
     assert "for a precision of at least 0.9 on 'support' (20 queries, 212 pairs) on 2026-11-23" in said
 
 
-@pytest.mark.parametrize("kind", LIBRARIES)
+@pytest.mark.parametrize("kind", RUN_PAIRS)
 def test_text_of_a_user_cannot_become_code(kind: str) -> None:
     bad = 'x\'\nimport os\r\x0bos.abort()\x85#\u2028"""\\'
     spec = replace(threshold().spec, model_id=bad)
@@ -293,7 +253,7 @@ def test_text_of_a_user_cannot_become_code(kind: str) -> None:
     assert imported <= {"torch", "numpy"}
 
 
-@pytest.mark.parametrize("kind", LIBRARIES)
+@pytest.mark.parametrize("kind", RUN_PAIRS)
 def test_what_no_library_can_run_is_refused_with_the_reason(kind: str) -> None:
     with pytest.raises(InvalidInput, match="BM25 score depends on all passages"):
         snippet(kind, threshold(scale=BM25))
@@ -303,34 +263,13 @@ def test_what_no_library_can_run_is_refused_with_the_reason(kind: str) -> None:
         snippet("pen", threshold())
 
 
-@pytest.mark.parametrize("kind", LIBRARIES)
-def test_a_model_asked_with_a_prompt_by_one_of_its_labels_or_in_a_mode_has_no_snippet_yet(kind: str) -> None:
-    known = threshold()
-    asked = replace(known, spec=replace(known.spec, family="causal_lm"))
-    with pytest.raises(InvalidInput, match=r"is asked with a prompt, which the libraries put together"):
-        snippet(kind, asked)
-    labelled = replace(known, spec=replace(known.spec, model_id="owner/nli#label=entailment"))
-    with pytest.raises(InvalidInput, match=r"has several labels, of which the playground scores one"):
-        snippet(kind, labelled)
-    apart = replace(known, spec=replace(known.spec, family="m3"))
-    with pytest.raises(InvalidInput, match=r"in a way that no snippet here writes"):
-        snippet(kind, apart)
-
-
-@pytest.mark.parametrize("kind", ["langchain", "llama-index", "haystack"])
-def test_cosines_are_left_to_the_libraries_that_give_them_plainly(kind: str) -> None:
-    chosen = threshold(scale=COSINE, spec=replace(threshold().spec, kind="embedder"))
-    with pytest.raises(InvalidInput, match=f"{NAMES[kind]} leaves cosines to its vector stores"):
-        snippet(kind, chosen)
-    assert "A cosine." in snippet("sentence-transformers", chosen)
-    with pytest.raises(InvalidInput, match="how this model pools"):
-        snippet("flag-embedding", chosen)
-
-
-@pytest.mark.parametrize("kind", ["flag-embedding", "haystack"])
-def test_two_labels_are_refused_where_the_library_takes_one(kind: str) -> None:
-    with pytest.raises(InvalidInput, match=f"{NAMES[kind]} runs rerankers with one output only"):
-        snippet(kind, threshold(scale=replace(threshold().scale, name="log-odds")))
+def test_cosines_are_left_to_the_libraries_that_give_them_plainly() -> None:
+    chosen = threshold(scale=COSINE, spec=replace(threshold().spec, kind="embedder", family="bi_encoder"))
+    with pytest.raises(InvalidInput, match=r"LangChain does not score .* one of: transformers, sent"):
+        snippet("langchain", chosen)
+    code = snippet("sentence-transformers", chosen)
+    assert "'cosine'" in code
+    assert "sigmoid" not in code
 
 
 def test_a_precision_of_our_own_is_refused() -> None:
@@ -352,12 +291,14 @@ def test_the_sigmoid_of_a_threshold_is_given_only_where_it_still_cuts(value: flo
     assert said in sigmoid_note(value)
 
 
-@pytest.mark.parametrize("kind", LIBRARIES)
+@pytest.mark.parametrize("kind", RUN_PAIRS)
 @pytest.mark.parametrize("folder", ["built_in_reranker"], indirect=True)
-def test_the_snippet_of_a_built_in_model_holds_no_path_of_this_machine(engine: Engine, kind: str, folder: Path) -> None:
+def test_the_snippet_of_a_built_in_model_holds_no_path_of_this_machine(
+    request: pytest.FixtureRequest, engine: Engine, kind: str, folder: Path
+) -> None:
     result = run(engine, request_of(QUERY, *PASSAGES), ModelChoice("built-in/mini-reranker", device="cpu"))
     chosen = on(result, in_widest_gap(result))
     code = snippet(kind, chosen, query=QUERY, passages=PASSAGES)
     assert 'MODEL = (BUILT_IN_MODELS / "mini-reranker").as_posix()' in code
     assert str(folder.parents[2]) not in code
-    assert kept_there(kind, chosen).keys() == kept_here(result, chosen).keys()
+    assert kept_there(request, kind, chosen).keys() == kept_here(result, chosen).keys()

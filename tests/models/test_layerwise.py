@@ -22,7 +22,7 @@ from playground.models.layerwise import pooled
 from playground.models.loading import load_scorer
 from playground.models.named import split
 from tests.checkpoints import edit_json
-from tests.environments import Interpreter, python_with
+from tests.environments import Interpreter
 from tests.models import layerwise_checkpoints as checkpoints
 
 PASSAGES = (
@@ -89,10 +89,8 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def answers(folders: dict[str, Path]) -> dict[tuple[str, str, int], Any]:
+def answers(folders: dict[str, Path], beside_layerwise: Interpreter) -> dict[tuple[str, str, int], Any]:
     """By library, depth and maximum length: (scores in batches, scores one by one, ids)."""
-    # Its modeling files of these two need a transformers of their time: it asks for 4.46 itself.
-    beside = Interpreter(python_with(["FlagEmbedding==1.4.2", "transformers==4.46.3", "torch>=2.6,<2.14"]))
     jobs = [
         {
             "library": library,
@@ -102,8 +100,7 @@ def answers(folders: dict[str, Path]) -> dict[tuple[str, str, int], Any]:
         }
         for library, (_, options) in MODELS.items()
     ]
-    found = beside.run(PROGRAM, "answers", json.dumps(jobs))
-    beside.close()
+    found = beside_layerwise.run(PROGRAM, "answers", json.dumps(jobs))
     keys = [(library, option, length) for library, option in CASES for _, length in SETTINGS]
     return dict(zip(keys, found, strict=True))
 

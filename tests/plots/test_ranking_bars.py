@@ -22,7 +22,7 @@ def test_bars_are_best_first_from_the_top_and_know_their_passage() -> None:
     assert list(bar.y) == [0, 1, 2]
     assert list(bar.customdata) == [1, 2, 0]
     assert list(figure.layout.yaxis.range) == [2.5, -0.5]
-    assert list(bar.text) == ["3.50", "0.25", "-2.00"]
+    assert list(bar.text) == ["3.50", "0.25", "−2.00"]
     assert list(figure.layout.yaxis.ticktext) == ["1 · passage 1", "2 · passage 2", "3 · passage 0"]
 
 

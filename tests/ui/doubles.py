@@ -56,7 +56,7 @@ class OverlapScorer:
             revision=choice.revision,
             fingerprint="0" * 63 + "1",
             kind="reranker",
-            family="overlap",
+            family="cross_encoder",
             architecture="OverlapScorer",
             device="cpu",
             precision="fp32",

@@ -1,29 +1,33 @@
-"""A saved threshold as a program of another library, in that library's own scale.
+"""Scores as a program of another library, in that library's own scale: of a saved threshold, or of a run.
 
-The registry holds strings; a library is a module with `reranker(card)` and `embedder(card)`, each of which returns
-Python or raises InvalidInput with the reason why it cannot.
+The registry holds strings; a library is a module with `WRITERS`: for each kind of model that it scores as the
+playground does (`Card.kind`), what writes the Python.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from playground.core.errors import InvalidInput
 from playground.core.thresholds import Threshold
+from playground.core.types import RerankResult
 from playground.engine.snippets.card import Card
-from playground.models import READ_APART
-from playground.models.named import split
-from playground.models.prompts import PROMPTS
 
-Library = Literal["sentence-transformers", "flag-embedding", "langchain", "llama-index", "haystack"]
+Library = Literal[
+    "transformers", "sentence-transformers", "flag-embedding", "pylate", "langchain", "llama-index", "haystack"
+]
 LIBRARIES: tuple[Library, ...] = get_args(Library)
+# The playground's own Python call, which scores everything.
+OWN = "playground"
 NAMES = MappingProxyType(
     {
+        "transformers": "transformers",
         "sentence-transformers": "sentence-transformers",
         "flag-embedding": "FlagEmbedding",
+        "pylate": "PyLate",
         "langchain": "LangChain",
         "llama-index": "LlamaIndex",
         "haystack": "Haystack",
@@ -31,8 +35,10 @@ NAMES = MappingProxyType(
 )
 SNIPPETS = MappingProxyType(
     {
+        "transformers": "playground.engine.snippets.transformers",
         "sentence-transformers": "playground.engine.snippets.sentence_transformers",
         "flag-embedding": "playground.engine.snippets.flag_embedding",
+        "pylate": "playground.engine.snippets.pylate",
         "langchain": "playground.engine.snippets.langchain",
         "llama-index": "playground.engine.snippets.llama_index",
         "haystack": "playground.engine.snippets.haystack",
@@ -54,41 +60,53 @@ def snippet(kind: str, threshold: Threshold, *, query: str = QUERY, passages: Se
     Raises:
         InvalidInput: no such library, or it cannot run this threshold; the sentence says why.
     """
+    card = Card(threshold.spec, threshold.scale, threshold.instruction, query, tuple(passages), threshold)
+    return _written(kind, card)
+
+
+def program(kind: str, result: RerankResult) -> str:
+    """A complete Python program that scores the passages of a run as the run did: in its list `scored`, as
+    (passage, score).
+
+    Args:
+        kind: one of `LIBRARIES`.
+
+    Raises:
+        InvalidInput: no such library, or it cannot run this model; the sentence says why.
+    """
+    passages = tuple(passage.text for passage in result.request.passages)
+    return _written(kind, Card(result.spec, result.scale, result.instruction, result.request.query, passages))
+
+
+def _written(kind: str, card: Card) -> str:
     if kind not in SNIPPETS:
         raise InvalidInput("There is no snippet for {library}. Choose one of the libraries.", library=kind)
-    if threshold.scale.name == "bm25":
+    if card.scale.name == "bm25":
         raise InvalidInput(
-            "A BM25 score depends on all passages of its query, and each library counts words in its own way. "
-            "Choose a threshold on a model."
+            "A BM25 score depends on all passages of its query, and each library counts words in its own way. Choose a "
+            "model instead."
         )
-    if threshold.scale.name == "file":
+    if card.scale.name == "file":
         raise InvalidInput(
             "These scores came with a file: what made them is not known, so there is nothing to load. Choose a "
             "threshold on a model."
         )
-    if threshold.spec.windows is not None:
+    if card.spec.windows is not None:
         raise InvalidInput(
-            "This threshold is for long passages read in windows, and the libraries cut them. Use it with the "
-            "playground's own Python call."
+            "Here long passages are read in windows, and the libraries cut them. Take the playground's own Python call."
         )
-    if threshold.spec.family in {prompt.family for prompt in PROMPTS.values()}:
+    write = _writers(kind).get(card.kind)
+    if write is None:
+        instead = [NAMES[library] for library in LIBRARIES if card.kind in _writers(library)]
         raise InvalidInput(
-            "{model} is asked with a prompt, which the libraries put together in ways of their own. Use the threshold "
-            "with the playground's own Python call.",
-            model=threshold.spec.model_id,
+            "{library} does not score as the playground does with {model}. Take the code for one of: {instead}.",
+            library=NAMES[kind],
+            model=card.spec.model_id,
+            instead=", ".join([*instead, OWN]),
         )
-    if threshold.spec.family in READ_APART:
-        raise InvalidInput(
-            "{model} compares what it reads in the query with what it reads in the passage, in a way that no snippet "
-            "here writes. Use the threshold with the playground's own Python call.",
-            model=threshold.spec.model_id,
-        )
-    if split(threshold.spec.model_id).label:
-        raise InvalidInput(
-            "{model} has several labels, of which the playground scores one against the others; the libraries do not. "
-            "Use the threshold with the playground's own Python call.",
-            model=threshold.spec.model_id,
-        )
-    library: Any = import_module(SNIPPETS[kind])
-    write = library.embedder if threshold.spec.kind == "embedder" else library.reranker
-    return str(write(Card(threshold, query, tuple(passages))))
+    return str(write(card))
+
+
+def _writers(kind: str) -> Mapping[str, Any]:
+    writers: Mapping[str, Any] = import_module(SNIPPETS[kind]).WRITERS
+    return writers

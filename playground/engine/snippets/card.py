@@ -1,4 +1,4 @@
-"""What every snippet says of its threshold, and the lines that several of them share."""
+"""What every snippet says of its model and of the line that cuts its scores, and the lines that several share."""
 
 from __future__ import annotations
 
@@ -7,55 +7,99 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
 
-from playground.core.errors import InvalidInput
+from playground.core.errors import InvalidInput, PlaygroundError
 from playground.core.limits import clean
-from playground.core.scales import sigmoid
+from playground.core.scales import Scale, sigmoid
 from playground.core.thresholds import Threshold
-from playground.core.types import PrecisionName
+from playground.core.types import ModelChoice, ModelSpec, PrecisionName
 from playground.engine.exports import LOOSEST, TOLERANCES
 from playground.engine.ranking import float32
+from playground.models import prompts
 from playground.models.catalog import find
-from playground.models.named import is_folder, split
+from playground.models.embedder_files import Pooling
+from playground.models.named import Named, is_folder, split
+from playground.models.resolve import Resolved, resolve
 
 DTYPES: dict[PrecisionName, str] = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
 # A sigmoid in float32 that is coarser than this is no place for a threshold.
 COARSE_LOGIT = 1e-3
 SHORT_FINGERPRINT = 12
 WIDTH = 100
-
 LOG_ODDS = '''
+
 class LogOdds(torch.nn.Module):
     """Two labels: the second logit less the first, as the playground scores them."""
 
     def forward(self, logits):
         return logits[:, 1] - logits[:, 0]
+
 '''
+# Scales whose sigmoid other libraries show instead of the raw output.
+LOGITS = frozenset({"logit", "log-odds"})
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A threshold and the texts that a program starts with."""
+    """A model as it ran, the texts that a program starts with, and where its scores are cut, if anywhere."""
 
-    threshold: Threshold
+    spec: ModelSpec
+    scale: Scale
+    instruction: str
     query: str
     passages: tuple[str, ...]
+    threshold: Threshold | None = None
 
     @property
-    def two_labels(self) -> bool:
-        return self.threshold.scale.name == "log-odds"
+    def named(self) -> Named:
+        """The model's id, and how it is read."""
+        return split(self.spec.model_id)
+
+    @property
+    def prompt(self) -> prompts.Prompt | None:
+        """What a language model is asked with."""
+        key = prompts.of(self.spec.model_id, self.spec.architecture, self.named.prompt)
+        return prompts.PROMPTS.get(key)
+
+    @property
+    def kind(self) -> str:
+        """What a library must be able to run: a key of its `WRITERS`."""
+        if self.spec.family in {prompt.family for prompt in prompts.PROMPTS.values()}:
+            return prompts.of(self.spec.model_id, self.spec.architecture, self.named.prompt)
+        if self.spec.family == "m3" and self.named.mode == "dense":
+            return "m3_dense"
+        if self.spec.family != "cross_encoder" or self.scale.name != "log-odds":
+            return self.spec.family
+        return "labels" if self.named.label else "two_labels"
 
     @property
     def local(self) -> bool:
         """Whether the model is a folder, so that there is no revision to pin."""
-        return self.threshold.spec.revision is None
+        return self.spec.revision is None
 
     @property
     def model(self) -> str:
         """The model's id, or its folder as an absolute path where it stands on this machine."""
-        model_id = clean(split(self.threshold.spec.model_id).name)
+        model_id = clean(self.named.name)
         if self.local and is_folder(model_id):
             return Path(model_id).expanduser().absolute().as_posix()
         return model_id
+
+    @property
+    def files(self) -> Resolved:
+        """What the model's files say of it.
+
+        Raises:
+            InvalidInput: they are not on this machine.
+        """
+        choice = ModelChoice(self.spec.model_id, self.spec.revision, self.spec.kind)
+        try:
+            return resolve(choice, offline=True)
+        except PlaygroundError as error:
+            raise InvalidInput(
+                "How {model} is read stands in its files, which are not on this machine. Score something with it, "
+                "then ask again.",
+                model=self.spec.model_id,
+            ) from error
 
     @property
     def dtype(self) -> str:
@@ -64,52 +108,50 @@ class Card:
         Raises:
             InvalidInput: a precision that only the playground computes.
         """
-        precision = self.threshold.spec.precision
+        precision = self.spec.precision
         if precision not in DTYPES:
             raise InvalidInput(
-                "The precision {precision} of this threshold is made by the playground itself. Choose a threshold in "
-                "fp32, bf16 or fp16.",
+                "The precision {precision} of these scores is made by the playground itself. Choose scores in fp32, "
+                "bf16 or fp16.",
                 precision=precision,
             )
         return f"torch.{DTYPES[precision]}"
 
-    @property
-    def activation(self) -> str:
-        """What turns the output of the head into the raw score."""
-        return "LogOdds()" if self.two_labels else "torch.nn.Identity()"
-
-    @property
-    def log_odds(self) -> str:
-        """The class that `activation` names, where it is none of torch's."""
-        return f"\n{LOG_ODDS}\n" if self.two_labels else ""
-
     def head(self, install: str, *, cut: str = "") -> str:
-        """Comments at the top: which threshold, where it holds, what to install.
+        """Comments at the top: which scores, where they hold, what to install.
 
         Args:
-            cut: in which way the library cuts long texts ("only_second", "longest_first"); empty for an embedder.
+            cut: in which way the library cuts long texts ("only_second", "longest_first"); empty where query and
+                passage are read apart.
         """
-        threshold, spec = self.threshold, self.threshold.spec
+        threshold, spec = self.threshold, self.spec
         revision = "" if spec.revision is None else f" at {spec.revision[:SHORT_FINGERPRINT]}"
         tolerance = TOLERANCES.get(spec.precision, LOOSEST)
-        lines = [
-            f"Threshold {_plain(threshold.name)}, {_chosen(threshold)}.",
-            f"It holds for {_plain(spec.model_id)}{revision} (weights {spec.fingerprint[:SHORT_FINGERPRINT]}) on the "
-            f"scale {threshold.scale.name!r}, and for no other model.",
-            f"It was chosen on {spec.device} in {spec.precision}. Other machines and batches round otherwise: a score "
-            f"within {tolerance:g} of the line may fall on its other side.",
-        ]
+        model = f"{_plain(spec.model_id)}{revision} (weights {spec.fingerprint[:SHORT_FINGERPRINT]})"
+        rounding = "Other machines and batches round otherwise"
+        if threshold is None:
+            lines = [
+                f"The scores of {model} on the scale {self.scale.name!r}, as the playground gave them on {spec.device} "
+                f"in {spec.precision}. {rounding}, which may move a score by about {tolerance:g}."
+            ]
+        else:
+            lines = [
+                f"Threshold {_plain(threshold.name)}, {_chosen(threshold)}.",
+                f"It holds for {model} on the scale {self.scale.name!r}, and for no other model.",
+                f"It was chosen on {spec.device} in {spec.precision}. {rounding}: a score within {tolerance:g} of the "
+                "line may fall on its other side.",
+            ]
         lines += map(_plain, spec.replaced)
         if cut and cut != spec.truncation:
             lines.append(
-                "The playground cut long texts in another way than this library; it matters only for queries longer "
+                "The playground cut long texts in another way than this program; it matters only for queries longer "
                 f"than about half of the {spec.max_length} tokens."
             )
         return "".join(map(commented, [*lines, f"pip install {install}"]))
 
     def constants(self, *, dtype: bool = True) -> str:
         """MODEL, REVISION, MAX_LENGTH, THRESHOLD and the instructions, then query and passages."""
-        threshold, spec = self.threshold, self.threshold.spec
+        threshold, spec = self.threshold, self.spec
         entry = find(spec.model_id)
         lines = [f"MODEL = {self.model!r}"]
         if entry is not None and entry.built_in:
@@ -121,12 +163,17 @@ class Card:
             ]
         if not self.local:
             lines.append(f"REVISION = {spec.revision!r}")
+        if self.named.label:
+            lines += ["# This one is scored, against all others.", f"LABEL = {clean(self.named.label)!r}"]
         lines += [f"MAX_LENGTH = {spec.max_length}", f"DEVICE = {spec.device!r}"]
         lines += [f"DTYPE = {self.dtype}"] if dtype else []
-        lines.append(commented(self._scale_line()).rstrip())
-        lines.append(f"THRESHOLD = {threshold.value!r}")
-        if threshold.instruction:
-            lines += ["# Goes straight before every query.", f"INSTRUCTION = {clean(threshold.instruction)!r}"]
+        if threshold is not None:
+            after = f" {sigmoid_note(threshold.value)}" if self.scale.name in LOGITS else ""
+            lines.append(commented(f"On the scale {self.scale.name!r}, raw, as the model gives it.{after}").rstrip())
+            lines.append(f"THRESHOLD = {threshold.value!r}")
+        if self.instruction:
+            where = "Part of the prompt." if self.prompt else "Goes straight before every query."
+            lines += [f"# {where}", f"INSTRUCTION = {clean(self.instruction)!r}"]
         if spec.passage_instruction:
             before = f"PASSAGE_INSTRUCTION = {clean(spec.passage_instruction)!r}"
             lines += ["# Goes straight before every passage.", before]
@@ -135,29 +182,99 @@ class Card:
 
     @property
     def asked(self) -> str:
-        """The query as the model reads it, as an expression."""
-        return "INSTRUCTION + query" if self.threshold.instruction else "query"
+        """The query as a model without a prompt reads it, as an expression."""
+        return "INSTRUCTION + query" if self.instruction else "query"
+
+    @property
+    def read(self) -> str:
+        """A passage as an embedder reads it, as an expression."""
+        return "PASSAGE_INSTRUCTION + passage" if self.spec.passage_instruction else "passage"
 
     @property
     def revision(self) -> str:
         """An argument `revision=REVISION, `, or nothing for a folder."""
         return "" if self.local else "revision=REVISION, "
 
+    @property
+    def also_revision(self) -> str:
+        """The same after another argument."""
+        return "" if self.local else ", revision=REVISION"
+
+    @property
+    def revision_entry(self) -> str:
+        """The same as an entry of a dict."""
+        return "" if self.local else '"revision": REVISION, '
+
+    @property
+    def fetching(self) -> str:
+        """The import that `folder` needs."""
+        return "" if self.local else "from huggingface_hub import snapshot_download\n"
+
     def folder(self) -> str:
         """Lines that make `folder`, for a library that takes no revision."""
         if self.local:
             return "folder = MODEL\n"
+        heads = ', "*.pt"' if self.spec.family == "m3" else ""
         return (
-            "# This library takes no revision, so that the files are fetched here.\n"
-            'wanted = ["*.json", "*.safetensors", "*.txt", "*.model"]\n'
+            "# No revision can be named below, so that the files are fetched here.\n"
+            f'wanted = ["*.json", "*.safetensors", "*.txt", "*.model"{heads}]\n'
             "folder = snapshot_download(MODEL, revision=REVISION, allow_patterns=wanted)\n"
         )
 
-    def _scale_line(self) -> str:
-        threshold = self.threshold
-        if threshold.scale.name == "cosine":
-            return "A cosine."
-        return f"A raw {threshold.scale.name}, as the head gives it. {sigmoid_note(threshold.value)}"
+    @property
+    def activation(self) -> str:
+        """What turns the output of the head into the raw score."""
+        return "LogOdds()" if self.kind == "two_labels" else "torch.nn.Identity()"
+
+    @property
+    def activation_class(self) -> str:
+        """The class that `activation` names, where it is none of torch's."""
+        return LOG_ODDS if self.kind == "two_labels" else ""
+
+    def pooling(self, library: str) -> Pooling:
+        """How an embedder makes one vector of many.
+
+        Raises:
+            InvalidInput: the model's files are not here to say it, or they add steps that only one library runs.
+        """
+        files = self.files
+        if files.dense or files.pooling is None:
+            raise InvalidInput(
+                "{library} does not run the linear steps that this model adds after pooling. Take the code for "
+                "sentence-transformers.",
+                library=library,
+            )
+        return files.pooling
+
+    @property
+    def log_odds(self) -> str:
+        """Lines that make `scores` of `logits`, of shape (passages, labels)."""
+        if self.kind == "labels":
+            return (
+                "labels = model.config.id2label\n"
+                "relevant = next(place for place, label in labels.items() if label == LABEL)\n"
+                "others = [place for place in labels if place != relevant]\n"
+                "scores = (logits[:, relevant] - logits[:, others].logsumexp(dim=1)).tolist()\n"
+            )
+        if self.kind == "two_labels":
+            return "scores = (logits[:, 1] - logits[:, 0]).tolist()\n"
+        return "scores = logits.flatten().tolist()\n"
+
+    @property
+    def pairs(self) -> str:
+        """What the last lines leave: `kept` as (passage, score), or `scored` where nothing is cut."""
+        return "scored" if self.threshold is None else "kept"
+
+    @property
+    def ending(self) -> str:
+        """The last lines, which want `scores`."""
+        made = "list(zip(passages, scores))"
+        if self.threshold is not None:
+            made = "[(passage, score) for passage, score in zip(passages, scores) if score >= THRESHOLD]"
+        return f"""{self.pairs} = {made}
+for passage, score in sorted({self.pairs}, key=lambda pair: -pair[1]):
+    print(f"{{score:+.3f}}  {{passage}}")
+"""
 
 
 def commented(text: str) -> str:
@@ -181,22 +298,18 @@ def sigmoid_note(value: float) -> str:
     return f"After a sigmoid the same line is at {sigmoid(value)!r}."
 
 
-def not_for_embedders(library: str) -> InvalidInput:
-    """Why a library that leaves cosines to its vector stores gets no threshold on one."""
-    return InvalidInput(
-        "{library} leaves cosines to its vector stores, and each of them scales them in its own way. Take the snippet "
-        "for sentence-transformers.",
-        library=library,
-    )
+def literal(text: str) -> str:
+    """A text as Python, in brackets over several lines where it has several or is long."""
+    lines = [piece for line in text.splitlines(keepends=True) for piece in _broken(line)]
+    return repr(text) if len(lines) < 2 else "(\n" + "".join(f"    {line!r}\n" for line in lines) + ")"
 
 
-def one_label_only(library: str) -> InvalidInput:
-    """Why a model with two labels does not run there."""
-    return InvalidInput(
-        "{library} runs rerankers with one output only, and this one has two. Take the snippet for "
-        "sentence-transformers.",
-        library=library,
-    )
+def _broken(line: str) -> list[str]:
+    """A line in pieces of at most `WIDTH` characters, which together are the line."""
+    if len(line) <= WIDTH:
+        return [line]
+    at = line.rfind(" ", 0, WIDTH) + 1 or WIDTH
+    return [line[:at], *_broken(line[at:])]
 
 
 def _chosen(threshold: Threshold) -> str:

@@ -10,6 +10,8 @@ from playground.core.errors import InvalidInput, PlaygroundError
 from playground.core.types import Comparison, Kind, ModelChoice, ModelRun, PrecisionName
 from playground.core.windows import Windows, windows_of
 from playground.models import bm25
+from playground.models.named import is_folder, split
+from playground.models.readings import readings_of
 from playground.models.settings import own_instruction
 from playground.ui import texts
 from playground.ui.components.asked import CUT, IN_WINDOWS, Asked
@@ -50,9 +52,31 @@ def offered(
         "precisions": list(PRECISIONS),
         "limit": services.engine.limits.models,
         "first": {"model": model_name(model or ""), "id": model or "", "precision": precision, "reading": reading},
+        "readings": _readings(services, [model or "", *(str(each["value"]) for each in choices)]),
         "rows": None if opened is None else [row_of(run) for run in opened.runs[1:]],
         "nonce": nonce,
     }
+
+
+def _readings(services: Services, models: Sequence[str]) -> dict[str, list[dict[str, object]]]:
+    """The ways in which these models can be read, by their ids without an option: what it takes to compare them."""
+    found: dict[str, list[dict[str, object]]] = {}
+    for name in dict.fromkeys(split(model).name for model in models if model):
+        # No folder of a public page is looked into.
+        if ways := () if services.settings.public and is_folder(name) else readings_of(name):
+            short = name.rstrip("/").rsplit("/", 1)[-1]
+            # What differs stands first: a row has room for the beginning of a name only.
+            found[name] = [
+                {
+                    "what": way.what,
+                    "model": short,
+                    "values": way.values,
+                    "choices": [{"value": id, "label": f"{id.removeprefix(name + '#')} · {short}"} for id in way.ids],
+                    "plain": way.plain,
+                }
+                for way in ways
+            ]
+    return found
 
 
 def row_of(run: ModelRun) -> dict[str, object]:

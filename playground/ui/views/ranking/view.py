@@ -13,11 +13,13 @@ import gradio as gr
 from playground.core.depths import Depths
 from playground.core.labels import Label
 from playground.core.types import ModelChoice, Progress, RerankRequest, RerankResult
+from playground.engine import snippets
 from playground.engine.exports import to_csv, to_json, to_snippet
 from playground.engine.manifest import from_manifest, manifest
 from playground.plots.words import SIGMOID_OF
 from playground.ui.components import labels
 from playground.ui.components.asked import Asked, note_phrase
+from playground.ui.components.code_window import code, code_part
 from playground.ui.components.downloads import download_part, file
 from playground.ui.components.figures import figure
 from playground.ui.components.html_parts import asset, html_part, phrases
@@ -123,7 +125,7 @@ def build(services: Services, localized: Localized) -> Widgets:
             phrases([phrase("ranking.distribution")], elem_classes="pg-plot-title")
             distribution = gr.Plot(show_label=False, container=False, elem_id="ranking-distribution")
     download = download_part("ranking-download")
-    snippet = html_part("ranking/snippet", "<span></span>", elem_id="ranking-snippet", elem_classes="pg-unseen")
+    snippet = code_part("ranking-snippet")
     answers = labels.build("ranking-labels")
     saved = saved_thresholds.build()
     unseen = (answers, saved, depth.build(), why.build())
@@ -216,9 +218,19 @@ def on_export(services: Services, caller: Caller, visit: Visit) -> Exported:
         return Exported(file("reranked.csv", "text/csv;charset=utf-8", table), gr.skip())
     if kind == "json":
         return Exported(file("reranked.json", "application/json", to_json(visit.result, visit.choice)), gr.skip())
-    if kind == "snippet":
-        return Exported(gr.skip(), file("rerank.py", "text/x-python", to_snippet(visit.result, visit.choice)))
-    return Exported(gr.skip(), gr.skip())
+    return Exported(gr.skip(), on_code(services, caller, visit) if kind == "snippet" else gr.skip())
+
+
+def on_code(services: Services, caller: Caller, visit: Visit) -> Any:
+    """The run on the page as a program: of the playground's own, or of one of the libraries."""
+    if visit.result is None or visit.choice is None:
+        return gr.skip()
+    result, choice = visit.result, visit.choice
+
+    def written(library: str) -> str:
+        return to_snippet(result, choice) if library == snippets.OWN else snippets.program(library, result)
+
+    return code(phrase("export.snippet_heading"), "rerank", caller.text("library"), written, own=[snippets.OWN])
 
 
 def show(
@@ -348,3 +360,4 @@ def wire(page: Page) -> None:
     depth.wire(page, w.depth, w.visit)
     why.wire(page, w.results, w.why, w.visit)
     listen(w.results.exported, partial(on_export, services), me=me, inputs=[w.visit], outputs=[w.download, w.snippet])
+    listen(w.snippet.codeasked, partial(on_code, services), me=me, inputs=[w.visit], outputs=[w.snippet])

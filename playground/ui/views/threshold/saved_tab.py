@@ -18,6 +18,7 @@ from playground.core.limits import clean
 from playground.core.thresholds import Method, Threshold
 from playground.engine import snippets, threshold_files
 from playground.ui import texts
+from playground.ui.components.code_window import code, code_part
 from playground.ui.components.downloads import download_part, file
 from playground.ui.components.html_parts import asset, html_part
 from playground.ui.components.localized import Localized
@@ -29,8 +30,6 @@ from playground.ui.texts import Phrase, phrase
 from playground.ui.views.threshold.labelled_set_in_view import READY, Frame, Parameters, Selection, SetInView, open_set
 from playground.ui.views.threshold.threshold_panel import BY_HAND, line_form
 from playground.ui.wiring import Caller, listen, tell
-
-LIBRARIES = [{"value": library, "label": snippets.NAMES[library]} for library in snippets.LIBRARIES]
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def build(services: Services, localized: Localized) -> Widgets:
     )
     hidden: dict[str, Any] = {"elem_classes": "pg-unseen"}
     download = download_part("saved-download")
-    code = html_part("threshold/saved_code", "<span></span>", elem_id="saved-code", **hidden)
+    code = code_part("saved-code")
     line = html_part("threshold/answer", "<span></span>", elem_id="saved-loaded", **hidden)
     return Widgets(form, saved, upload, download, code, line)
 
@@ -178,23 +177,9 @@ def on_code(services: Services, caller: Caller) -> dict[str, object]:
         HistoryError: it is gone.
     """
     threshold = services.history.thresholds.get(caller.owner, caller.text("id"))
-    library = caller.text("library")
-    text, reason = "", None
-    try:
-        text = snippets.snippet(library, threshold)
-    except InvalidInput as error:
-        reason = texts.of_error(error)
-    return {
-        "id": threshold.id,
-        "title": threshold.name,
-        "library": library,
-        "libraries": LIBRARIES,
-        "name": f"threshold_{library.replace('-', '_')}.py",
-        "mime": "text/x-python",
-        "text": text,
-        "reason": reason,
-        "nonce": secrets.token_hex(4),
-    }
+    title = phrase("saved.code_heading", name=threshold.name)
+    written = partial(snippets.snippet, threshold=threshold)
+    return code(title, "threshold", caller.text("library"), written, id=threshold.id)
 
 
 def listed(
@@ -212,7 +197,6 @@ def listed(
         "ready": True,
         "saved": [row(each, in_view) for each in services.history.thresholds.list(caller.owner)],
         "deleted": None if deleted is None else {"id": deleted.id, "name": deleted.name},
-        "libraries": LIBRARIES,
     }
 
 

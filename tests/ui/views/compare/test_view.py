@@ -7,6 +7,7 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -173,6 +174,21 @@ def test_more_models_than_the_limit_are_refused_with_the_limit(services: Service
     with pytest.raises(InvalidInput, match="3 models are more than the limit of 2"):
         steps(few, caller, BM25, row("owner/same"))
     assert offered(few, FIRST, "auto")["limit"] == 2
+
+
+def test_the_picker_knows_the_ways_in_which_a_model_is_read(services: Services, tmp_path: Path) -> None:
+    offer: Any = offered(services, "BAAI/bge-m3#mode=dense", "auto")["readings"]
+    (modes,) = offer["BAAI/bge-m3"]
+    assert (modes["what"], modes["model"], modes["plain"]) == ("modes", "bge-m3", "BAAI/bge-m3#mode=dense")
+    assert modes["choices"][1] == {"value": "BAAI/bge-m3#mode=sparse", "label": "mode=sparse · bge-m3"}
+    assert [way["what"] for way in offer["BAAI/bge-reranker-v2.5-gemma2-lightweight"]] == ["layers", "ratios"]
+    (tmp_path / "sparse_linear.pt").touch()
+    (tmp_path / "colbert_linear.pt").touch()
+    own: Any = offered(services, str(tmp_path), "auto")["readings"]
+    assert own[str(tmp_path)][0]["choices"][0]["value"] == f"{tmp_path}#mode=dense"
+    public = replace(services, settings=services.settings.model_copy(update={"public": True}))
+    hidden: Any = offered(public, str(tmp_path), "auto")["readings"]
+    assert str(tmp_path) not in hidden
 
 
 def test_eight_models_on_little_memory_all_come_through(services: Services, caller: Caller) -> None:

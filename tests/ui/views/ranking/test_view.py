@@ -6,12 +6,13 @@ import csv
 import io
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from playground.core.errors import HistoryError, InvalidInput
 from playground.core.types import Passage
+from playground.engine import snippets
 from playground.engine.engine import Engine
 from playground.ui.components.asked import Asked
 from playground.ui.services import Services
@@ -117,7 +118,29 @@ def test_exports_are_those_of_the_run_on_the_page(services: Services, caller: Ca
     assert table["name"] == "reranked.csv"
     assert len(list(csv.reader(io.StringIO(table["text"])))) == 4
     assert json.loads(export("json").download["text"])["query"] == "red panda"
-    assert "rerank(" in export("snippet").snippet["text"]
+    own = export("snippet").snippet
+    assert "rerank(" in own["text"]
+    assert [each["value"] for each in own["libraries"]] == [snippets.OWN, *snippets.LIBRARIES]
+
+
+def test_the_run_on_the_page_is_code_of_a_library_or_says_why_not(services: Services, caller: Caller) -> None:
+    visit = run(services, caller)[-1].shown.visit
+
+    def asked(library: str) -> dict[str, Any]:
+        return cast("dict[str, Any]", ranking.on_code(services, replace(caller, event={"library": library}), visit))
+
+    code = asked("sentence-transformers")
+    assert (code["name"], code["library"], code["reason"]) == (
+        "rerank_sentence_transformers.py",
+        "sentence-transformers",
+        None,
+    )
+    assert "scored = list(zip(passages, scores))" in code["text"]
+    assert "THRESHOLD" not in code["text"]
+    none = asked("pylate")
+    assert none["text"] == ""
+    assert "PyLate does not score as the playground does with" in none["reason"]["en"]
+    assert "PyLate" in none["reason"]["zh"]
 
 
 def test_a_saved_run_opens_as_it_was_without_any_model(services: Services, caller: Caller) -> None:

@@ -17,6 +17,7 @@ import pytest
 from playground.core.errors import HistoryError, InvalidInput
 from playground.core.labels import Label, LabelledQuery, LabelledSet
 from playground.core.types import ModelChoice, Passage
+from playground.engine import snippets
 from playground.ui import texts
 from playground.ui.services import Services
 from playground.ui.views.history import view as history
@@ -246,7 +247,10 @@ def test_a_threshold_becomes_code_or_says_why_not(services: Services, caller: Ca
     asked = replace(caller, event={"id": id, "library": "haystack"})
     code = saved_tab.on_code(services, asked)
     assert "THRESHOLD = 0.5" in str(code["text"])
-    assert (code["name"], code["reason"], len(saved_tab.LIBRARIES)) == ("threshold_haystack.py", None, 5)
+    assert (code["name"], code["reason"], code["id"]) == ("threshold_haystack.py", None, id)
+    assert [each["label"] for each in code["libraries"]] == [*snippets.NAMES.values()]  # type: ignore[index,union-attr]
+    first = saved_tab.on_code(services, replace(caller, event={"id": id}))
+    assert (first["library"], first["title"]) == ("transformers", texts.phrase("saved.code_heading", name="careful"))
     none = saved_tab.on_code(services, replace(caller, event={"id": id, "library": "pen"}))
     assert none["text"] == ""
     assert "There is no snippet for pen" in none["reason"]["en"]  # type: ignore[index]
