@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from playground.bench.shapes import Shape
 from playground.models.apart_files import STANFORD
 from playground.models.layers import layers_of
 from playground.models.prompts import PROMPTS
-from playground.paths import ROOT
+from playground.paths import ASSETS
 
 SEED = 0
 # Tensors are made and written so much at a time, so that writing needs little memory.
@@ -34,7 +35,7 @@ _AROUND = {
 
 def texts() -> list[str]:
     """Words of the project's own example scenarios, in English and Chinese; the same on every machine."""
-    files = sorted((ROOT / "assets" / "scenarios").glob("*.json"))
+    files = sorted((ASSETS / "scenarios").glob("*.json"))
     return [file.read_text(encoding="utf-8") for file in files]
 
 
@@ -109,10 +110,11 @@ def _save(folder: Path, tensors: Iterator[tuple[str, torch.Tensor]]) -> None:
     _write(folder / "model.safetensors.index.json", {"metadata": {}, "weight_map": names})
 
 
-def _tokenizer(shape: Shape) -> Any:
+@cache
+def _trained() -> str:
     special = ["<pad>", "<unk>", "<bos>", "<s>", "</s>", "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     special += ["[unused0]", "[unused1]", "<|im_start|>", "<|im_end|>"]
-    backend = Tokenizer(models.BPE(unk_token="<unk>"))  # type: ignore[call-arg]
+    backend = Tokenizer(models.BPE())
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
@@ -122,6 +124,12 @@ def _tokenizer(shape: Shape) -> Any:
     backend.train_from_iterator(texts(), trainer)
     answers = {word for prompt in PROMPTS.values() for word in (prompt.yes, prompt.no) if word is not None}
     backend.add_tokens([AddedToken(word, single_word=True, normalized=False) for word in sorted(answers)])
+    trained: str = backend.to_str()
+    return trained
+
+
+def _tokenizer(shape: Shape) -> Any:
+    backend = Tokenizer.from_str(_trained())
     names: dict[str, str] = {"pad_token": "<pad>", "unk_token": "<unk>", "mask_token": "[MASK]"}
     if shape.style in _AROUND:
         first, last, single, pair = _AROUND[shape.style]
@@ -129,7 +137,8 @@ def _tokenizer(shape: Shape) -> Any:
         backend.post_processor = processors.TemplateProcessing(single=single, pair=pair, special_tokens=marks)
         names |= {"cls_token": first, "sep_token": last, "bos_token": first, "eos_token": last}
     limit = int(shape.config.get("max_position_embeddings", 512)) - (2 if shape.style == "xlmr" else 0)
-    return transformers.PreTrainedTokenizerFast(tokenizer_object=backend, model_max_length=limit, **names)
+    made: Any = transformers.PreTrainedTokenizerFast
+    return made(tokenizer_object=backend, model_max_length=limit, **names)
 
 
 def _beside(shape: Shape, folder: Path, hidden: int) -> None:

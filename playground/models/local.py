@@ -9,6 +9,7 @@ from typing import Any, Generic, Self, TypeVar
 
 import torch
 
+from playground.core.errors import ModelBroken
 from playground.core.types import Check, EncodedPair, ModelChoice, ModelSpec, PrecisionName
 from playground.models import pretrained
 from playground.models.encoding import Encoder
@@ -93,5 +94,15 @@ class LocalModel(Generic[E]):
         return self._encoder.token_spans(text)
 
     def _inputs(self, encoded: Sequence[EncodedPair]) -> dict[str, torch.Tensor]:
+        """Raises ModelBroken: an id that the weights have no row for, which a device would only fail at."""
+        largest, n_rows = max(max(each.input_ids) for each in encoded), self._model.config.vocab_size
+        if largest >= n_rows:
+            raise ModelBroken(
+                "The tokenizer of {model} makes a token {id}, and its weights know {n}. Use the tokenizer that came "
+                "with the model.",
+                model=self.resolved.model_id,
+                id=largest,
+                n=n_rows,
+            )
         pad_id = self._model.config.pad_token_id
         return pretrained.pad(encoded, 0 if pad_id is None else pad_id, torch.device(self.spec.device))
