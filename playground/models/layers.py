@@ -57,13 +57,15 @@ LAYERWISE: Final = MappingProxyType(
 )
 
 
-def allowed_layers(architecture: str, config: Mapping[str, Any]) -> range:
-    """The layers after which a model of `LAYERWISE` scores."""
-    # What is missing has the values of FlagEmbedding 1.4.2, `configuration_minicpm_reranker.py` and `gemma_config.py`.
-    compresses = architecture == "CostWiseGemmaForCausalLM"
-    first = int(config.get("start_layer", 28 if compresses else 8))
-    step = int(config.get("layer_sep", 28)) if compresses else 1
-    return range(first, int(config.get("num_hidden_layers") or 0) + 1, step)
+def depths_of(model_id: str, architecture: str, config: Mapping[str, Any], asked: Named) -> tuple[Depth, ...]:
+    """Where it can stop, lowest first, with all else as asked; empty for any other model.
+
+    Raises:
+        InvalidInput, ModelUnsuitable: as `depth_of`.
+    """
+    layers = layers_of(architecture, config) if architecture in LAYERWISE else ()
+    each = (depth_of(model_id, architecture, config, asked._replace(layer=str(layer))) for layer in layers)
+    return tuple(depth for depth in each if depth is not None)
 
 
 def depth_of(model_id: str, architecture: str, config: Mapping[str, Any], asked: Named) -> Depth | None:
@@ -78,7 +80,7 @@ def depth_of(model_id: str, architecture: str, config: Mapping[str, Any], asked:
     compresses = architecture == "CostWiseGemmaForCausalLM"
     _refuse_other_kinds(model_id, architecture, config)
     recommended = LAYERWISE[architecture]
-    allowed = allowed_layers(architecture, config)
+    allowed = layers_of(architecture, config)
     n_layers = int(config.get("num_hidden_layers") or 0)
     layer = _number(asked.layer, recommended.layer if recommended.layer in allowed else n_layers)
     if layer not in allowed:
@@ -107,6 +109,15 @@ def depth_of(model_id: str, architecture: str, config: Mapping[str, Any], asked:
     # FlagEmbedding 1.4.2, `gemma_model.py`: the heads are taken in the order of the layers asked for, so one layer
     # alone is scored with the first head, whatever its number. The published scores were made so.
     return Depth(layer, "lm_head.0.linear_head.weight", ratio if before else 1, before, compresses=True)
+
+
+def layers_of(architecture: str, config: Mapping[str, Any]) -> range:
+    """The layers, from 1, after which such a model scores."""
+    # What is missing has the values of FlagEmbedding 1.4.2, `configuration_minicpm_reranker.py` and `gemma_config.py`.
+    compresses = architecture == "CostWiseGemmaForCausalLM"
+    first = int(config.get("start_layer", 28 if compresses else 8))
+    step = int(config.get("layer_sep", 28)) if compresses else 1
+    return range(first, int(config.get("num_hidden_layers") or 0) + 1, step)
 
 
 def _number(text: str, otherwise: int) -> int:
