@@ -14,7 +14,7 @@ from playground.models import hub, modes, prompts
 from playground.models.catalog import CatalogEntry, entries, find
 from playground.models.embedder_files import prompts_of, tasks_of
 from playground.models.heads import Label, label_names, relevant_label
-from playground.models.layers import Depth, allowed_layers, depth_of
+from playground.models.layers import Depth, layers_of, depth_of
 from playground.models.named import Named, is_folder, parse_choice, split
 from playground.models.resolve import with_option
 from playground.models.small_files import read_json, steps
@@ -110,7 +110,7 @@ def settings_of(model: str, *, folders: bool = True) -> ModelSettings:
     return ModelSettings(
         name=named.name,
         model=f"{as_read}@{revision}" if revision else as_read,
-        layers=() if depth is None else tuple(allowed_layers(known.architecture, known.config)),
+        layers=() if depth is None else tuple(layers_of(known.architecture, known.config)),
         depth=depth,
         weights=_weights(named),
         labels=labels if len(labels) > 1 else (),
