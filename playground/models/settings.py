@@ -14,7 +14,7 @@ from playground.models import hub, modes, prompts
 from playground.models.catalog import CatalogEntry, entries, find
 from playground.models.embedder_files import prompts_of, tasks_of
 from playground.models.heads import Label, label_names, relevant_label
-from playground.models.layers import Depth, layers_of, depth_of
+from playground.models.layers import Depth, depth_of, layers_of
 from playground.models.named import Named, is_folder, parse_choice, split
 from playground.models.resolve import with_option
 from playground.models.small_files import read_json, steps
