@@ -31,13 +31,6 @@ class LocalModel(Generic[E]):
 
     checks: tuple[Check, ...] = ()
 
-    def __init__(self, model: Any, encoder: E, spec: ModelSpec, resolved: Resolved) -> None:
-        self.spec = spec
-        self.resolved = resolved
-        self.memory_mib = pretrained.memory_mib(model)
-        self._model = model
-        self._encoder: E = encoder
-
     @classmethod
     def load(
         cls,
@@ -63,6 +56,13 @@ class LocalModel(Generic[E]):
     def _opened(cls, resolved: Resolved, dtype: torch.dtype) -> torch.nn.Module:
         """The model on the CPU with what the family puts after it: its weights in `dtype`, its head in fp32."""
         raise NotImplementedError
+
+    def __init__(self, model: Any, encoder: E, spec: ModelSpec, resolved: Resolved) -> None:
+        self.spec = spec
+        self.resolved = resolved
+        self.memory_mib = pretrained.memory_mib(model)
+        self._model = model
+        self._encoder: E = encoder
 
     def limited(self, max_length: int | None, truncation: Truncation) -> Self:
         """The same weights with another length limit; shares memory with this one.
