@@ -35,14 +35,6 @@ class LocalModel(Generic[E]):
     # Tokens that went through the model in its last forward pass, without padding; None where it was all of each text.
     n_read: int | None = None
 
-    def __init__(self, model: Any, encoder: E, spec: ModelSpec, resolved: Resolved) -> None:
-        self.spec = spec
-        self.resolved = resolved
-        self.memory_mib = pretrained.memory_mib(model)
-        self._model = model
-        self._encoder: E = encoder
-        self._settle()
-
     @classmethod
     def load(
         cls,
@@ -68,6 +60,14 @@ class LocalModel(Generic[E]):
     def _opened(cls, resolved: Resolved, dtype: torch.dtype) -> torch.nn.Module:
         """The model on the CPU with what the family puts after it: its weights in `dtype`, its head in fp32."""
         raise NotImplementedError
+
+    def __init__(self, model: Any, encoder: E, spec: ModelSpec, resolved: Resolved) -> None:
+        self.spec = spec
+        self.resolved = resolved
+        self.memory_mib = pretrained.memory_mib(model)
+        self._model = model
+        self._encoder: E = encoder
+        self._settle()
 
     def view(self, choice: ModelChoice) -> Self:
         """The same weights, read as this choice says; shares memory with this one.

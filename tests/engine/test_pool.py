@@ -269,3 +269,11 @@ def test_the_room_of_a_device_counts_what_idle_models_would_give_back() -> None:
     assert before is not None
     assert after is not None
     assert (before.device, before.precision, before.free_mib, after.free_mib) == ("cpu", "fp32", 300.0, 400.0)
+
+
+def test_a_model_too_large_for_the_device_is_refused_before_it_is_loaded() -> None:
+    engine = Engine(offline=True, free_mib=lambda device: 10.0)
+    choice = ModelChoice("built-in/mini-reranker", device="cpu", precision="fp32")
+    with pytest.raises(NoRoom, match="needs about 74 MiB of memory in fp32, and 10 MiB is free on the CPU"):
+        run(engine, request_of("red", "x"), choice)
+    assert loaded(engine) == []
