@@ -10,7 +10,6 @@ from pathlib import Path
 
 # First of all, because it imports `spaces`, which must come before torch.
 from playground.engine import gpu_worker  # isort: skip
-from playground.core.depths import Depths
 from playground.core.errors import InvalidInput
 from playground.core.labels import LabelledSet
 from playground.core.limits import LOCAL, Limits, clean, validate
@@ -31,7 +30,7 @@ from playground.core.types import (
     Step,
     TokenCount,
 )
-from playground.engine import background, comparison_run, depths, set_scoring, speed
+from playground.engine import background, comparison_run, set_scoring, speed
 from playground.engine.batches import chunks
 from playground.engine.budget import idle_mib
 from playground.engine.cache import ScoreCache, VectorCache
@@ -197,19 +196,7 @@ class Engine(Explaining):
         speed.check(first, second, rounds)
         checked = validate(request, self.limits)
         pair = (replace(first, windows=None), replace(second, windows=None))
-        return self._speed(checked.request, pair, rounds, stop or threading.Event())
-
-    def depths(
-        self, request: RerankRequest, choice: ModelChoice, *, stop: threading.Event | None = None
-    ) -> Iterator[Step[Depths]]:
-        """Scores after every layer that the model may stop at, from one pass; the caches are left alone.
-
-        Raises:
-            InvalidInput: at the call: bad input; while iterating: a model that scores after its last layer only.
-            PlaygroundError: while iterating.
-        """
-        checked = validate(request, self.limits)
-        return depths.steps(checked.request, choice, self._pool, stop or threading.Event())
+        return speed.steps(checked.request, pair, rounds, self._pool, stop or threading.Event())
 
     def background(
         self,
@@ -358,21 +345,6 @@ class Engine(Explaining):
 
         used = lease.query_instruction if instruction is None else clean(instruction)
         return Ready(lease.spec, lease.scale, used, run, warnings=lease.spec.replaced)
-
-    def _speed(
-        self, request: RerankRequest, choices: tuple[ModelChoice, ModelChoice], rounds: int, stop: threading.Event
-    ) -> Iterator[Step[SpeedRatio]]:
-        first = yield from self._pool.lease(choices[0], stop, Step)
-        if first is None:
-            yield Step("stopped", 0, rounds)
-            return
-        with first:
-            second = yield from self._pool.lease(choices[1], stop, Step)
-            if second is None:
-                yield Step("stopped", 0, rounds)
-                return
-            with second:
-                yield from speed.steps(request, (first, second), rounds, stop)
 
     def _background(
         self, choice: ModelChoice, language: Language | None, instruction: str | None, stop: threading.Event

@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
+from playground.core.depths import Depths
 from playground.core.errors import InvalidInput
 from playground.core.explanations import Explanation, Part
 from playground.core.limits import Limits, validate
 from playground.core.protocols import Explains
 from playground.core.types import EncodedPair, ModelChoice, RerankRequest, RerankResult, Step
+from playground.engine import depths
 from playground.engine.batches import chunks, in_batches
 from playground.engine.logits import finite
 from playground.engine.pool import Lease, ModelPool
@@ -55,6 +57,18 @@ class Explaining:
         if not split(choice.model_id).mode:
             raise InvalidInput("{model} has one way to score, so there are no modes to compare.", model=choice.model_id)
         return self._by_mode(validate(request, self.limits).request, choice, stop or threading.Event())
+
+    def depths(
+        self, request: RerankRequest, choice: ModelChoice, *, stop: threading.Event | None = None
+    ) -> Iterator[Step[Depths]]:
+        """Scores after every layer that the model may stop at, from one pass; the caches are left alone.
+
+        Raises:
+            InvalidInput: at the call: bad input; while iterating: a model that scores after its last layer only.
+            PlaygroundError: while iterating.
+        """
+        checked = validate(request, self.limits)
+        return depths.steps(checked.request, choice, self._pool, stop or threading.Event())
 
     def _explain(
         self, request: RerankRequest, choice: ModelChoice, stop: threading.Event

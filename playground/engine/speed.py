@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from playground.core.errors import InvalidInput
 from playground.core.types import EncodedPair, ModelChoice, RerankRequest, SpeedRatio, Step
 from playground.engine.batches import in_batches
-from playground.engine.pool import Lease
+from playground.engine.pool import Lease, ModelPool
 from playground.models import bm25
 
 ROUNDS = 5
@@ -32,9 +32,27 @@ def check(first: ModelChoice, second: ModelChoice, rounds: int) -> None:
 
 def steps(
     request: RerankRequest,
-    leases: tuple[Lease, Lease],
+    choices: tuple[ModelChoice, ModelChoice],
     rounds: int,
+    pool: ModelPool,
     stop: threading.Event,
+) -> Iterator[Step[SpeedRatio]]:
+    """The steps of `Engine.speed`; the last has the phase `done`, or `stopped` without a result."""
+    first = yield from pool.lease(choices[0], stop, Step)
+    if first is None:
+        yield Step("stopped", 0, rounds)
+        return
+    with first:
+        second = yield from pool.lease(choices[1], stop, Step)
+        if second is None:
+            yield Step("stopped", 0, rounds)
+            return
+        with second:
+            yield from _timed(request, (first, second), rounds, stop)
+
+
+def _timed(
+    request: RerankRequest, leases: tuple[Lease, Lease], rounds: int, stop: threading.Event
 ) -> Iterator[Step[SpeedRatio]]:
     """One warm-up round of each, then `rounds` of both in alternation; the caches are neither read nor filled."""
     encoded = [dict(enumerate(_encoded(request, lease))) for lease in leases]
