@@ -64,8 +64,9 @@ from playground.engine import gpu_worker
 parts = (Part("sparse", 0.5, 0.5, {7: 0.5}, {7: 1.0}), Part("colbert", 0.5, 0.9, matches=(Match(1, 2, 0.9),)))
 apart = SimpleNamespace(spec=SimpleNamespace(device="cuda"), compared=lambda pairs: [parts for _ in pairs])
 n = len(spaces.calls)
-key = gpu_worker.register(apart)
-assert gpu_worker.forward(key, ModelChoice("apart"), True, ["a pair"], "compared") == [parts]
+key = gpu_worker.register(apart, ModelChoice("apart"))
+pair = SimpleNamespace(input_ids=(1, 2, 3))
+assert gpu_worker.forward(key, ModelChoice("apart"), True, [pair], "compared") == ([parts], 3)
 assert spaces.calls[n:] == [("playground.engine.gpu_worker._forward", 20)]
 print("fine")
 """
