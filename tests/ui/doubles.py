@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from playground.core.scales import LOGIT, Scale
 from playground.core.types import Check, EncodedPair, ModelChoice, ModelSpec, Phase
+from playground.models.layers import Depth
 
 WORD = re.compile(r"[^\W_]+|[^\w\s]", re.UNICODE)
 DEFAULT_MAX_LENGTH = 64
@@ -56,7 +57,7 @@ class OverlapScorer:
             revision=choice.revision,
             fingerprint="0" * 63 + "1",
             kind="reranker",
-            family="cross_encoder",
+            family="layerwise" if "#layer=" in choice.model_id else "cross_encoder",
             architecture="OverlapScorer",
             device="cpu",
             precision="fp32",
@@ -66,10 +67,10 @@ class OverlapScorer:
         )
 
     def view(self, choice: ModelChoice) -> OverlapScorer:
-        """The same, with another length limit."""
+        """The same, with another length limit or layer."""
         other = copy(self)
         max_length = choice.max_length or DEFAULT_MAX_LENGTH
-        other.spec = replace(self.spec, max_length=max_length, truncation=choice.truncation)
+        other.spec = replace(self.spec, model_id=choice.model_id, max_length=max_length, truncation=choice.truncation)
         return other
 
     def encode(self, query: str, passages: Sequence[str], instruction: str | None = None) -> list[EncodedPair]:
@@ -97,13 +98,26 @@ class OverlapScorer:
         return [_logit(pair.input_ids) for pair in pairs]
 
 
+class LayeredScorer(OverlapScorer):
+    """The same after the layers 8 to 12: below layer 10 the wrong way round."""
+
+    depths = tuple(Depth(layer, "") for layer in range(8, 13))
+
+    def by_layer(self, pairs: Sequence[EncodedPair]) -> list[list[float]]:
+        return [[logit if depth.layer >= 10 else -logit for depth in self.depths] for logit in self.logits(pairs)]
+
+
 def load(scale: Scale = LOGIT, gate: Gate | None = None) -> Callable[..., OverlapScorer]:
     """A loader for `Engine(load_scorer=...)`."""
 
     def load_scorer(
-        choice: ModelChoice, *, offline: bool = False, on_progress: Callable[[Phase, int, int], None] | None = None
+        choice: ModelChoice,
+        *,
+        offline: bool = False,
+        on_progress: Callable[[Phase, int, int], None] | None = None,
+        weights_of: OverlapScorer | None = None,
     ) -> OverlapScorer:
-        return OverlapScorer(choice, scale, gate)
+        return (LayeredScorer if "#layer=" in choice.model_id else OverlapScorer)(choice, scale, gate)
 
     return load_scorer
 

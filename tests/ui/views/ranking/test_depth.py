@@ -11,6 +11,7 @@ import pytest
 from playground.core.errors import InvalidInput
 from playground.engine.engine import Engine
 from playground.ui.services import Services
+from playground.ui.views.models import view as models
 from playground.ui.views.ranking import depth
 from playground.ui.views.ranking import view as ranking
 from playground.ui.views.ranking.view import Visit
@@ -44,6 +45,8 @@ def test_the_fold_is_there_for_a_layerwise_model_only_and_stays_true_to_the_run_
     other = run(layered, caller, asked._replace(model=f"{folder}#layer=5"), last.visit)[-1].shown
     assert json.loads(other.depth["figure"]["en"])["layout"]["shapes"][0]["x0"] == 5
     assert run(layered, caller, asked._replace(text="red\nblue"), last.visit)[-1].shown.depth["figure"] is None
+    (row,) = models.on_look(layered, caller)["loaded"]  # type: ignore[misc]
+    assert (row["name"], row["others"]) == (f"{folder}#layer=3", ["layer=5"])
     layered.engine.close()
 
 
