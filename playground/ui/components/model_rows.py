@@ -27,7 +27,7 @@ def offered(
         model, precision: what stands in the workspace: the first model.
         nonce: of the opened comparison; its rows are taken over once.
     """
-    room = services.engine.room(services.settings.device, cast("PrecisionName", precision))
+    room = services.room(services.settings.device, cast("PrecisionName", precision))
     choices = [
         {
             "value": value,
