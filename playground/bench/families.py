@@ -17,12 +17,11 @@ from playground.bench.shapes import SHAPES, Shape
 from playground.core.errors import InvalidInput
 from playground.core.types import Kind, ModelChoice, Passage, PrecisionName, RerankRequest, RerankResult
 from playground.engine.engine import Engine
+from playground.models.room import need_of
 
 N_PAIRS, N_TOKENS, N_QUERY_WORDS = 16, 256, 12
 # torch, transformers and this project, before any model.
 PROCESS_GIB = 1.0
-# These families read their files in fp32 before they narrow them.
-READ_WIDE = frozenset({"cross_encoder", "m3", "splade", "colbert"})
 GIB = 2**30
 
 
@@ -101,10 +100,12 @@ def chosen(only: Sequence[str]) -> list[Shape]:
 def rows(shapes: Sequence[Shape], max_gib: float, precision: PrecisionName) -> Iterator[FamilyRow]:
     """Each shape, measured in a process of its own; one that would need more than `max_gib` is not run."""
     from playground.bench import checkpoints
+    from playground.models.devices import settle
 
+    settled = settle("cpu", precision)[1]
     for shape in shapes:
         n_parameters = sum(tensor.numel() for tensor in checkpoints.empty(shape).parameters())
-        needs = _needs_gib(shape, n_parameters, precision)
+        needs = need_of(n_parameters, settled).weights_mib / 1024 + PROCESS_GIB
         measured, reason = None, f"not run: needs about {needs:.1f} GiB"
         if needs <= max_gib:
             measured, reason = _measured(shape, precision)
@@ -177,14 +178,6 @@ def _measured(shape: Shape, precision: PrecisionName) -> tuple[Measured | None, 
         return Measured(**json.loads(done.stdout.splitlines()[-1])), ""
     finally:
         shutil.rmtree(root, ignore_errors=True)
-
-
-def _needs_gib(shape: Shape, n_parameters: int, precision: PrecisionName) -> float:
-    from playground.models.devices import settle
-
-    settled = settle("cpu", precision)[1]
-    wide = shape.family in READ_WIDE or settled == "fp32"
-    return n_parameters * (4 if wide else 2) / GIB + PROCESS_GIB
 
 
 def said(measured: Measured) -> str:

@@ -18,12 +18,10 @@ from playground.core.scales import BM25
 from playground.core.types import (
     Background,
     CompareProgress,
-    DeviceName,
     EmbeddingResult,
     Kind,
     Language,
     ModelChoice,
-    PrecisionName,
     Progress,
     RerankRequest,
     SpeedRatio,
@@ -32,7 +30,6 @@ from playground.core.types import (
 )
 from playground.engine import background, comparison_run, set_scoring, speed
 from playground.engine.batches import chunks
-from playground.engine.budget import idle_mib
 from playground.engine.cache import ScoreCache, VectorCache
 from playground.engine.embedding import EmbedRun, Vectors
 from playground.engine.explain import Explaining
@@ -44,8 +41,8 @@ from playground.engine.set_runs import EmbeddedPairs, KeywordPairs, RerankedPair
 from playground.engine.set_scoring import Known, Ready, SetStep
 from playground.engine.warnings import WINDOWS_LEFT_OUT, about_request
 from playground.engine.windows import Reader
-from playground.models import bm25, catalog, devices, memory
-from playground.models.room import Free, Room
+from playground.models import bm25, catalog, memory
+from playground.models.room import Free
 
 AnyRun = Run | EmbedRun | KeywordRun
 
@@ -80,7 +77,7 @@ class Engine(Explaining):
     ) -> None:
         self.limits = limits
         self._offline = offline
-        self._free_mib = free_mib
+        self.free_mib = free_mib
         self._pool = ModelPool(
             load_scorer or partial(gpu_worker.load, free=free_mib),
             load_embedder or partial(gpu_worker.load, free=free_mib),
@@ -263,12 +260,6 @@ class Engine(Explaining):
         from playground.models import resolve
 
         return "reranker" if model_id == bm25.MODEL_ID else resolve.kind_of(model_id, revision, offline=self._offline)
-
-    def room(self, device: DeviceName, precision: PrecisionName) -> Room | None:
-        """What there is for one more model, with what nobody uses made free; None where only torch would know the
-        device and it is not loaded yet."""
-        runs = devices.foreseen(device, precision)
-        return None if runs is None else Room(*runs, self._free_mib(runs[0]) + idle_mib(self.loaded(), runs[0]))
 
     def loaded(self) -> tuple[LoadedModel, ...]:
         """What is in memory, last used first."""

@@ -161,8 +161,11 @@ def own_instruction(model: str, *, folders: bool = True) -> str:
         return ""
 
 
-def changed(model: str, **options: str) -> str:
+def changed(model: str, *, folders: bool = True, **options: str) -> str:
     """The canonical id of `model` with other options (those of `Named`); an empty text takes one away.
+
+    Args:
+        folders: as in `settings_of`.
 
     Raises:
         InvalidInput: as `settings_of`.
@@ -171,7 +174,7 @@ def changed(model: str, **options: str) -> str:
     named = split(model_id)._replace(**options)
     said = ",".join(f"{key}={value}" for key, value in named._asdict().items() if key != "name" and value)
     text = f"{named.name}#{said}" if said else named.name
-    return settings_of(f"{text}@{revision}" if revision else text).model
+    return settings_of(f"{text}@{revision}" if revision else text, folders=folders).model
 
 
 def mode_text(weights: tuple[float, ...]) -> str:

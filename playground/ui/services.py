@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from playground.core.limits import LOCAL, PUBLIC, PUBLIC_MAX_KEPT_BYTES
-from playground.core.types import ModelChoice
+from playground.core.types import DeviceName, ModelChoice, PrecisionName
+from playground.engine.budget import idle_mib
 from playground.engine.engine import Engine
 from playground.history.store import HistoryStore
-from playground.models import catalog
+from playground.models import catalog, devices
 from playground.models.named import parse_choice
+from playground.models.room import Room
 from playground.settings import Settings
 from playground.ui.page_turns import LruCache, Turns
 from playground.ui.scoring_jobs import ScoringJobs
@@ -87,6 +89,14 @@ class Services:
         """The model that is loaded in the background once the page is up."""
         model_id, revision = parse_choice(self.first_model)
         return ModelChoice(model_id, revision, device=self.settings.device, precision=self.settings.precision)
+
+    def room(self, device: DeviceName, precision: PrecisionName) -> Room | None:
+        """What there is for one more model, with what nobody uses made free; None where only torch would know the
+        device and it is not loaded yet."""
+        runs = devices.foreseen(device, precision)
+        if runs is None:
+            return None
+        return Room(*runs, self.engine.free_mib(runs[0]) + idle_mib(self.engine.loaded(), runs[0]))
 
     def close(self) -> None:
         """End the scoring behind the pages, and let go of the models."""

@@ -48,7 +48,8 @@ else:
 
         settings = Settings(db=tmp_path_factory.mktemp("history") / "history.db", offline=True)
         gate = doubles.Gate()
-        services = Services(settings, Engine(load_scorer=doubles.load(gate=gate)), HistoryStore(settings.db))
+        engine = Engine(load_scorer=doubles.load(gate=gate), free_mib=lambda device: 8000.0)
+        services = Services(settings, engine, HistoryStore(settings.db))
         app = build_app(services)
         served = {"prevent_thread_lock": True, "quiet": True, "server_name": "127.0.0.1"}
         _, url, _ = app.launch(**launch_options(settings) | served)

@@ -11,6 +11,9 @@ import pytest
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
+from tests.browser.conftest import TIMEOUT_MS
+
+expect.set_options(timeout=TIMEOUT_MS)
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 LAYERWISE = "BAAI/bge-reranker-v2-minicpm-layerwise"

@@ -261,16 +261,6 @@ def test_room_is_made_for_a_model_only_where_that_would_be_enough() -> None:
     assert loaded(engine) == ["medium"]
 
 
-def test_the_room_of_a_device_counts_what_idle_models_would_give_back() -> None:
-    engine = Engine(load_scorer=Shelf(), free_mib=lambda device: 300.0)
-    before = engine.room("cpu", "fp32")
-    run(engine, request_of("red", "x"))
-    after = engine.room("cpu", "fp32")
-    assert before is not None
-    assert after is not None
-    assert (before.device, before.precision, before.free_mib, after.free_mib) == ("cpu", "fp32", 300.0, 400.0)
-
-
 def test_a_model_too_large_for_the_device_is_refused_before_it_is_loaded() -> None:
     engine = Engine(offline=True, free_mib=lambda device: 10.0)
     choice = ModelChoice("built-in/mini-reranker", device="cpu", precision="fp32")

@@ -36,7 +36,7 @@ def offered(
         model, precision, reading: what stands in the workspace: the first model.
         nonce: of the opened comparison; its rows are taken over once.
     """
-    room = services.engine.room(services.settings.device, cast("PrecisionName", precision))
+    room = services.room(services.settings.device, cast("PrecisionName", precision))
     choices = [
         {
             "value": value,

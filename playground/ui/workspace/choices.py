@@ -33,7 +33,7 @@ def model_line(services: Services, model: str, device: DeviceName, precision: Pr
     folders = not services.settings.public
     entry = catalog.find(split(model.split("@")[0]).name)
     said = [_facts(entry) if entry is not None else phrase("model.own", "muted")]
-    size, room = size_of(model, folders=folders), services.engine.room(device, precision)
+    size, room = size_of(model, folders=folders), services.room(device, precision)
     if size is None:
         return said
     if entry is not None and entry.built_in:
@@ -79,7 +79,7 @@ def model_choices(
     services: Services, language: Language, device: DeviceName, precision: PrecisionName
 ) -> list[tuple[str, str]]:
     """What the model box offers, with what of it fits on this device in this precision."""
-    return described(reranker_choices(services), language, services.engine.room(device, precision))
+    return described(reranker_choices(services), language, services.room(device, precision))
 
 
 @cache

@@ -169,7 +169,8 @@ def on_write(services: Services, caller: Caller, model: str | None, instruction:
     """The id as the controls say. What no model allows is said in a sentence, and the id stays."""
     try:
         found = settings_of(model or "", folders=not services.settings.public)
-        written = changed(found.model, **_options(found, Wanted(*values)))
+        options: dict[str, Any] = _options(found, Wanted(*values))
+        written = changed(found.model, folders=not services.settings.public, **options)
         after = settings_of(written, folders=not services.settings.public)
     except PlaygroundError as error:
         return Written(gr.skip(), gr.skip(), [texts.of_error(error)], gr.skip())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -289,16 +289,34 @@ def on_tick(
     return Modelled(gr.skip(), model_settings.on_read(services, caller, known, model, instruction))
 
 
-def on_room(services: Services, caller: Caller, device: DeviceName, precision: PrecisionName) -> Any:
-    """What the model box offers, in the language of the page, with what fits as things are now."""
-    return gr.update(choices=model_choices(services, caller.language, device, precision))
+def on_room(
+    services: Services,
+    caller: Caller,
+    device: DeviceName,
+    precision: PrecisionName,
+    *,
+    offered: Sequence[tuple[str, str]] = (),
+) -> Any:
+    """What the model box offers, in the language of the page, with what fits as things are now.
+
+    Args:
+        offered: what it offers already. A list that changes under a typing hand loses what was typed.
+    """
+    choices = model_choices(services, caller.language, device, precision)
+    return gr.skip() if choices == list(offered) else gr.update(choices=choices)
 
 
-def wire(services: Services, widgets: Widgets, me: gr.BrowserState, *arrivals: Callable[..., Any]) -> None:
+def wire(
+    services: Services,
+    widgets: Widgets,
+    me: gr.BrowserState,
+    arrived: Callable[..., Any],
+    switched: Callable[..., Any],
+) -> None:
     """Listeners of the panel; the run itself is wired by the ranking view.
 
     Args:
-        arrivals: events after which the page has another language.
+        arrived, switched: after the page got its first language, and after it got another.
     """
     w = widgets
     listen(w.example.input, partial(on_example, services), me=me, inputs=[w.example], outputs=w.filled)
@@ -317,8 +335,10 @@ def wire(services: Services, widgets: Widgets, me: gr.BrowserState, *arrivals: C
             outputs=outputs,
             concurrency_id="settings",
         )
-    for event in (w.device.change, w.precision.change, *arrivals):
-        listen(event, partial(on_room, services), me=me, inputs=[w.device, w.precision], outputs=[w.model])
+    room: dict[str, Any] = {"me": me, "inputs": [w.device, w.precision], "outputs": [w.model]}
+    listen(arrived, partial(on_room, services, offered=cast("Any", w.model.choices)), **room)
+    for event in (w.device.change, w.precision.change, switched):
+        listen(event, partial(on_room, services), **room)
     windows.wire(w.windows, me)
     counted = (w.query, w.passages, w.split, w.model, w.max_length, w.truncation)
     for source in (*counted, w.windows.reading, w.windows.tokens, w.windows.overlap):

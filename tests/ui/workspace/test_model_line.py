@@ -8,8 +8,10 @@ from playground.engine.engine import Engine
 from playground.ui import texts
 from playground.ui.services import Services
 from playground.ui.texts import Phrase
+from playground.ui.wiring import Caller
 from playground.ui.workspace.choices import model_line
 from tests.ui import doubles
+from tests.ui.views.ranking.test_view import run
 
 
 def with_free(services: Services, free_mib: float) -> Services:
@@ -60,3 +62,15 @@ def test_a_built_in_model_and_one_on_this_machine_download_nothing(services: Ser
 def test_nothing_is_said_of_the_size_of_a_model_that_was_never_seen(services: Services) -> None:
     assert list(told(model_line(services, "owner/never-seen", "cpu", "fp32"))) == ["model.own"]
     assert list(told(model_line(services, "", "cpu", "fp32"))) == ["model.own"]
+
+
+def test_the_room_counts_what_loaded_models_that_nobody_uses_would_give_back(
+    services: Services, caller: Caller
+) -> None:
+    small = with_free(services, 300)
+    before = small.room("cpu", "fp32")
+    run(small, caller)
+    after = small.room("cpu", "fp32")
+    assert before is not None
+    assert after is not None
+    assert (before.device, before.precision, before.free_mib, after.free_mib) == ("cpu", "fp32", 300.0, 301.0)

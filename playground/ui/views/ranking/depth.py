@@ -13,8 +13,9 @@ import gradio as gr
 from playground.analysis.depth import ranks_by_depth
 from playground.core.depths import Depths
 from playground.core.errors import InvalidInput
-from playground.core.types import ModelChoice
-from playground.models.named import Named, split
+from playground.core.types import ModelChoice, RerankResult
+from playground.models.named import split
+from playground.models.settings import changed
 from playground.ui.components.figures import in_both
 from playground.ui.components.html_parts import html_part
 from playground.ui.components.progress_line import step, step_of
@@ -48,7 +49,7 @@ def shown(visit: Any) -> dict[str, object] | None:
     if not known:
         return {"nonce": secrets.token_hex(4), "figure": None, "said": []}
     depths = replace(depths, chosen=int(split(result.spec.model_id).layer))
-    return {"nonce": secrets.token_hex(4), "figure": in_both("depth", depths), "said": sentences(depths)}
+    return {"nonce": secrets.token_hex(4), "figure": in_both("depth", depths), "said": _said(depths, result)}
 
 
 def sentences(depths: Depths) -> list[Phrase]:
@@ -65,6 +66,11 @@ def sentences(depths: Depths) -> list[Phrase]:
     if depths.chosen != last and tau is not None:
         parts.append(phrase("depth.chosen", layer=depths.chosen, tau=round(tau, 3), percent=saved[depths.chosen]))
     return [*parts, phrase("depth.choose", "muted")]
+
+
+def _said(depths: Depths, result: RerankResult) -> list[Phrase]:
+    cut = phrase("depth.cut", "warn") if any(scored.windows for scored in result.scored) else None
+    return [*([cut] if cut else []), *sentences(depths)]
 
 
 def on_look(services: Services, caller: Caller, visit: Any) -> Iterator[Looked]:
@@ -104,15 +110,7 @@ def on_choose(services: Services, caller: Caller, model: str | None) -> str:
     layer = caller.event.get("layer")
     if not isinstance(layer, int | float) or not model:
         raise InvalidInput("Choose a layer of the plot.")
-    return with_layer(model, str(int(layer)))
-
-
-def with_layer(model: str, layer: str) -> str:
-    """What was typed, with this layer; revision and other options stay."""
-    option, at, revision = model.removeprefix(split(model).name).partition("@")
-    named = split(f"m{option}")._replace(layer=layer)
-    options = (f"{key}={value}" for key, value in zip(Named._fields[1:], named[1:], strict=True) if value)
-    return f"{split(model).name}#{','.join(options)}{at}{revision}"
+    return changed(model, folders=not services.settings.public, layer=str(int(layer)))
 
 
 def failed(said: Phrase) -> Looked:
@@ -141,4 +139,4 @@ def _same_but_layer(depths: Depths, visit: Any) -> bool:
 
 
 def _without_layer(choice: ModelChoice | None) -> ModelChoice | None:
-    return choice and replace(choice, model_id=with_layer(choice.model_id, ""), batch_tokens=None)
+    return choice and replace(choice, model_id=changed(choice.model_id, layer=""), batch_tokens=None)
