@@ -40,20 +40,19 @@ class Depth(NamedTuple):
 
 
 class _Recommended(NamedTuple):
-    """What the example of a model card asks for, and the first and the last layer that there is to choose."""
+    """What the example of a model card asks for."""
 
     layer: int
     ratio: int
     at: tuple[int, ...]
-    layers: tuple[int, int]
 
 
 # Their repositories carry Python of their own, which is never run: `models.layerwise` has what it adds to classes of
 # transformers. Sources: the model cards, "Using FlagEmbedding".
 LAYERWISE: Final = MappingProxyType(
     {
-        "LayerWiseMiniCPMForCausalLM": _Recommended(28, 1, (), (8, 40)),
-        "CostWiseGemmaForCausalLM": _Recommended(28, 2, (24, 40), (8, 42)),
+        "LayerWiseMiniCPMForCausalLM": _Recommended(28, 1, ()),
+        "CostWiseGemmaForCausalLM": _Recommended(28, 2, (24, 40)),
     }
 )
 
