@@ -59,7 +59,8 @@ def _depths(name: str, allowed: Sequence[int], own: Depth) -> tuple[Readings, ..
     layers = tuple(dict.fromkeys(allowed[(len(allowed) - 1) * step // steps] for step in range(N_LAYERS)))
     if not own.compresses:
         ids = tuple(f"{name}#layer={layer}" for layer in layers)
-        return (Readings("layers", tuple(map(str, layers)), ids, f"{name}#{own.option}" if own.layer in layers else ""),)
+        plain = f"{name}#{own.option}" if own.layer in layers else ""
+        return (Readings("layers", tuple(map(str, layers)), ids, plain),)
     # A model that can pool the passage too: all layers without, then one layer with.
     ids = tuple(f"{name}#layer={layer},ratio=1" for layer in layers)
     at = next(iter(own.at), max(1, own.layer // 2))

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 
+from playground.core.errors import PlaygroundError
 from playground.core.explanations import Explanation, Part, ReadText, Term, Token
 from playground.ui.components.model_choices import model_name
+from playground.ui.services import Services
+from playground.ui.texts import of_error, phrase
+
+SECONDS_BETWEEN_STEPS = 0.25
 
 # Of one text; of a longer one its beginning is drawn, and the surroundings of what counts.
 MOST_TOKENS = 400
@@ -23,6 +31,8 @@ UNSPACED = (
 )
 
 Item = dict[str, object]
+
+log = logging.getLogger("playground.ui")
 
 
 def payload(explanation: Explanation) -> dict[str, object]:
@@ -192,3 +202,30 @@ def _unspaced(char: str) -> bool:
 
 def _round(value: float) -> float:
     return round(value, DIGITS)
+
+
+def in_steps(
+    services: Services,
+    key: str,
+    about: dict[str, object],
+    answers: Callable[[threading.Event], Iterator[dict[str, object]]],
+) -> Iterator[dict[str, object]]:
+    """Each answer with what it is about; of steps `said` one every `SECONDS_BETWEEN_STEPS`, and an error as `failed`.
+
+    Args:
+        key: under which `services.stops` ends it.
+    """
+    stop = services.stops.start(key)
+    said_at = 0.0
+    try:
+        for answer in answers(stop):
+            if "said" not in answer or time.monotonic() - said_at >= SECONDS_BETWEEN_STEPS:
+                said_at = time.monotonic()
+                yield about | answer
+    except PlaygroundError as error:
+        yield about | {"failed": of_error(error)}
+    except Exception:  # the page would say for ever that it is at work
+        log.exception("a score could not be taken apart")
+        yield about | {"failed": phrase("app.unexpected", "bad")}
+    finally:
+        services.stops.end(key, stop)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -12,7 +10,7 @@ from typing import Any, cast
 
 import gradio as gr
 
-from playground.core.errors import InvalidInput, PlaygroundError
+from playground.core.errors import InvalidInput
 from playground.core.types import DeviceName, EmbeddingResult, ModelChoice, ModelSpec, RerankResult
 from playground.models import modes
 from playground.models.named import split
@@ -23,12 +21,8 @@ from playground.ui.components.html_parts import html_part, packed
 from playground.ui.components.progress_line import step_of
 from playground.ui.page import Page
 from playground.ui.services import Services
-from playground.ui.texts import LANGUAGES, Language, of_error, phrase, say
+from playground.ui.texts import LANGUAGES, Language, phrase, say
 from playground.ui.wiring import Caller, listen
-
-SECONDS_BETWEEN_STEPS = 0.25
-
-log = logging.getLogger("playground.ui")
 
 
 def build() -> gr.HTML:
@@ -43,20 +37,7 @@ def on_modes(services: Services, caller: Caller, visit: Any) -> Iterator[dict[st
     """
     event = caller.event
     about = {"run": caller.text("run"), "column": event.get("column"), "place": event.get("place")}
-    stop = services.stops.start(_key(caller))
-    said_at = 0.0
-    try:
-        for answer in _answers(services, caller, visit, stop):
-            if "said" not in answer or time.monotonic() - said_at >= SECONDS_BETWEEN_STEPS:
-                said_at = time.monotonic()
-                yield about | answer
-    except PlaygroundError as error:
-        yield about | {"failed": of_error(error)}
-    except Exception:  # the page would say for ever that it is at work
-        log.exception("the modes could not be compared")
-        yield about | {"failed": phrase("app.unexpected", "bad")}
-    finally:
-        services.stops.end(_key(caller), stop)
+    yield from explained.in_steps(services, _key(caller), about, partial(_answers, services, caller, visit))
 
 
 def on_stop(services: Services, caller: Caller) -> None:

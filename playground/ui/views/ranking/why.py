@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -12,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from playground.core.errors import InvalidInput, PlaygroundError
+from playground.core.errors import InvalidInput
 from playground.core.types import RerankRequest, RerankResult
 from playground.ui.components import explained
 from playground.ui.components.html_parts import html_part, packed
@@ -20,12 +18,8 @@ from playground.ui.components.labels import mark
 from playground.ui.components.progress_line import step_of
 from playground.ui.page import Page
 from playground.ui.services import Services
-from playground.ui.texts import of_error, phrase
+from playground.ui.texts import phrase
 from playground.ui.wiring import Caller, listen
-
-SECONDS_BETWEEN_STEPS = 0.25
-
-log = logging.getLogger("playground.ui")
 
 
 def build() -> gr.HTML:
@@ -35,22 +29,8 @@ def build() -> gr.HTML:
 
 def on_why(services: Services, caller: Caller, visit: Any) -> Iterator[dict[str, object]]:
     """Take the score of one row apart: steps `said`, then what was `told`, or why it `failed`; all stand in the row."""
-    index = caller.event.get("index")
-    row = {"run": caller.text("run"), "index": index}
-    stop = services.stops.start(_key(caller))
-    said_at = 0.0
-    try:
-        for answer in _answers(services, caller, visit, stop):
-            if "said" not in answer or time.monotonic() - said_at >= SECONDS_BETWEEN_STEPS:
-                said_at = time.monotonic()
-                yield row | answer
-    except PlaygroundError as error:
-        yield row | {"failed": of_error(error)}
-    except Exception:  # the row would say for ever that it is at work
-        log.exception("a score could not be taken apart")
-        yield row | {"failed": phrase("app.unexpected", "bad")}
-    finally:
-        services.stops.end(_key(caller), stop)
+    row = {"run": caller.text("run"), "index": caller.event.get("index")}
+    yield from explained.in_steps(services, _key(caller), row, partial(_answers, services, caller, visit))
 
 
 def on_stop(services: Services, caller: Caller) -> None:
