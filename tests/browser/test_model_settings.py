@@ -75,6 +75,8 @@ def test_controls_come_and_go_with_the_family_and_write_the_id(visit: Callable[.
     expect(model).to_have_value(re.compile("^bge-m3 .sparse. — 分开读 · 568 M · 2.1 GiB"))
     page.locator("#header-en").click()
     expect(said).to_contain_text("sum to nothing")
+    # The list has its names anew: what is typed before that is lost.
+    expect(model).to_have_value(re.compile("read apart"))
 
     choose(page, "BAAI/bge-reranker-base")
     expect(weights).to_be_hidden()
