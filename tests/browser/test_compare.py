@@ -246,4 +246,5 @@ def test_one_click_asks_for_a_model_in_all_its_modes_or_at_its_layers(
     assert shown == "mode=0.4dense+0.2sparse+0.4colbert · m3"
     assert page.locator(".pg-quick button", has_text="m3 as").count() == 0
     sent = page.evaluate("() => window.playgroundCompareModels.rows().slice(-3)")
-    assert sent == [{"model": model, "precision": "auto", "kind": "auto"} for model in asked]
+    rest = {"precision": "auto", "kind": "auto", "reading": "", "windows": None}
+    assert sent == [{"model": model} | rest for model in asked]

@@ -13,6 +13,7 @@ from tests.browser.test_page import PASSAGES, finished, rerank, serious
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
+LAYERWISE = "BAAI/bge-reranker-v2-minicpm-layerwise"
 DRAWN = "() => document.querySelector('#ranking-depth .js-plotly-plot .scatterlayer .points path')"
 CHOSEN = "() => document.querySelector('#ranking-depth .js-plotly-plot')?.layout.shapes[0].x0"
 
@@ -22,7 +23,7 @@ def test_the_fold_is_there_for_a_layerwise_model_and_a_click_on_a_layer_chooses_
     rerank(page)
     assert page.locator("#ranking-depth .dp-card").count() == 0
     model = page.locator("#workspace-model input")
-    model.fill("org/layers#layer=9")
+    model.fill(f"{LAYERWISE}#layer=9")
     model.press("Enter")
     rerank(page)
     page.locator("#ranking-depth button").click()
@@ -41,7 +42,9 @@ def test_the_fold_is_there_for_a_layerwise_model_and_a_click_on_a_layer_chooses_
     best.scroll_into_view_if_needed()
     box = best.bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.wait_for_function("() => document.querySelector('#workspace-model input').value === 'org/layers#layer=11'")
+    page.wait_for_function(
+        "(id) => document.querySelector('#workspace-model input').value === id", arg=f"{LAYERWISE}#layer=11"
+    )
     page.locator("#workspace-run").click()
     finished(page, len(PASSAGES))
     # The figure stays, with the new layer marked, in the language that is chosen.

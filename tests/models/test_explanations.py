@@ -154,7 +154,7 @@ def test_marks_and_fillers_of_a_colbert_are_named_and_have_no_characters(models:
 def test_only_what_was_read_of_a_long_text_is_in_it(models: dict[str, Any]) -> None:
     query, passage = "what is panda? " * 40, "The giant panda is a bear species. " * 60
     for name in ("m3", "splade"):
-        scorer = models[name].limited(64, "only_second")
+        scorer = models[name].view(ModelChoice(models[name].resolved.asked, max_length=64))
         found = scorer.explain(query, passage)
         (pair,) = scorer.encode(query, [passage])
         assert found.score == pytest.approx(scorer.logits([pair])[0], abs=1e-5)
@@ -183,7 +183,7 @@ def test_what_a_worker_gives_back_survives_pickling(models: dict[str, Any]) -> N
 
 
 def test_all_modes_come_out_of_one_pass_over_each_text(models: dict[str, Any]) -> None:
-    scorer = models["m3"].limited(None, "only_second")
+    scorer = models["m3"].view(ModelChoice(models["m3"].resolved.asked))
     widths: list[int] = []
     hook = scorer._model.register_forward_pre_hook(
         lambda _, __, kwargs: widths.append(len(kwargs["input_ids"])), with_kwargs=True

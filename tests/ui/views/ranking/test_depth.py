@@ -52,12 +52,13 @@ def test_the_fold_is_there_for_a_layerwise_model_only_and_stays_true_to_the_run_
 
 def test_a_click_writes_the_layer_into_the_model_box_and_leaves_the_rest(services: Services, caller: Caller) -> None:
     clicked = replace(caller, event={"layer": 16})
+    one, other = "BAAI/bge-reranker-v2-minicpm-layerwise", "BAAI/bge-reranker-v2.5-gemma2-lightweight"
     typed = {
-        "org/m": "org/m#layer=16",
-        "org/m@abc": "org/m@abc#layer=16",
-        "org/m#layer=28": "org/m#layer=16",
-        "org/m#layer=28,ratio=2,at=24+40": "org/m#layer=16,ratio=2,at=24+40",
-        "org/m#ratio=4@abc": "org/m#layer=16,ratio=4@abc",
+        one: f"{one}#layer=16",
+        f"{one}@abc": f"{one}#layer=16@abc",
+        f"{one}#layer=28": f"{one}#layer=16",
+        f"{other}#layer=28,ratio=2,at=10+24": f"{other}#layer=16,ratio=2,at=10",
+        f"{other}#layer=28,ratio=1@abc": f"{other}#layer=16,ratio=1@abc",
     }
     assert {model: depth.on_choose(services, clicked, model) for model in typed} == typed
     with pytest.raises(InvalidInput, match="Choose a layer of the plot"):
