@@ -122,8 +122,6 @@ def measure(folder: str, kind: Kind, precision: PrecisionName) -> Measured:
     Raises:
         PlaygroundError: it cannot be loaded or run.
     """
-    import resource
-
     from playground.models.loading import load_embedder, load_scorer
 
     def scorer(choice: ModelChoice, **settings: object) -> object:
@@ -153,8 +151,7 @@ def measure(folder: str, kind: Kind, precision: PrecisionName) -> Measured:
         seconds=result.seconds,
         n_pairs=len(result),
         n_tokens=result.n_tokens,
-        # Linux counts in KiB, macOS in bytes.
-        peak_rss_mib=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024),
+        peak_rss_mib=_peak_rss_mib(),
     )
 
 
@@ -178,6 +175,18 @@ def _measured(shape: Shape, precision: PrecisionName) -> tuple[Measured | None, 
         return Measured(**json.loads(done.stdout.splitlines()[-1])), ""
     finally:
         shutil.rmtree(root, ignore_errors=True)
+
+
+def _peak_rss_mib() -> float:
+    """Of this process. On Linux `getrusage` begins with what the process that started this one had."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        (peak,) = (line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(peak) / 1024
+    import resource
+
+    # macOS counts in bytes.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 def said(measured: Measured) -> str:
