@@ -74,7 +74,7 @@ LIMITS = """\
 RERANKER_LIMITS = """\
 - Most labelled questions come from Wikipedia articles. On medical questions it ranks worse than its own base does.
 - A question repeated word for word does not fool it, but a passage that uses its words for something else often does:
-  on the playground's example scenarios, made to be hard, it ranks worse than its base. Negation is mostly beyond it.
+  on the playground's example scenarios, made to be hard, it ranks about as its base does. Negation is mostly beyond it.
 - A question typed without its question mark can get another order.
 """
 
