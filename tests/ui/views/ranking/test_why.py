@@ -65,6 +65,18 @@ def test_a_row_is_told_its_parts_and_they_sum_to_its_score(apart: Services, call
         assert told["precision"] == "fp32"
 
 
+def test_of_a_passage_in_windows_the_best_one_is_told(apart: Services, caller: Caller, asked: Asked) -> None:
+    long = "The train leaves at seven. " * 30 + "A red panda eats bamboo. " + "The tickets are sold out. " * 10
+    windows = {"reading": "windows", "window_tokens": 32, "window_by": "mean", "window_top_k": 3}
+    shown, visit = ranked(apart, caller, asked._replace(text=long, split="lines", **windows))
+    (row,) = json.loads(shown["rows"])
+    best = row["windows"]["all"][row["windows"]["best"][0]]
+    assert best[2] > row["logit"]
+    told = json.loads(press(apart, caller, shown, visit, 0)[-1]["told"])
+    assert told["score"] == pytest.approx(best[2], abs=1e-5)
+    assert told["passage"]["n_cut"] == 0
+
+
 def test_a_stopped_row_says_so_and_another_row_goes_on(apart: Services, caller: Caller, asked: Asked) -> None:
     shown, visit = ranked(apart, caller, asked)
     event = {"of": shown["of"], "run": shown["nonce"]}
