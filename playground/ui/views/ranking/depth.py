@@ -128,7 +128,10 @@ def wire(page: Page, depth: gr.HTML, visit: gr.State) -> None:
 
 
 def _same_but_layer(depths: Depths, visit: Any) -> bool:
-    """Whether the run on the page reads the same weights, with all but the layer as then."""
+    """Whether the run on the page reads the same weights, with all but the layer as then.
+
+    The figure is of cut passages, whether the list is of windows or not; `_said` tells the difference.
+    """
     result, choice = visit.result, visit.choice
     one, other = depths.spec, result.spec
     return _without_layer(visit.looked) == _without_layer(choice) and (one.revision, one.device, one.precision) == (
@@ -139,4 +142,4 @@ def _same_but_layer(depths: Depths, visit: Any) -> bool:
 
 
 def _without_layer(choice: ModelChoice | None) -> ModelChoice | None:
-    return choice and replace(choice, model_id=changed(choice.model_id, layer=""), batch_tokens=None)
+    return choice and replace(choice, model_id=changed(choice.model_id, layer=""), batch_tokens=None, windows=None)
