@@ -132,14 +132,14 @@ def _same_but_layer(depths: Depths, visit: Any) -> bool:
 
     The figure is of cut passages, whether the list is of windows or not; `_said` tells the difference.
     """
-    result, choice = visit.result, visit.choice
-    one, other = depths.spec, result.spec
-    return _without_layer(visit.looked) == _without_layer(choice) and (one.revision, one.device, one.precision) == (
-        other.revision,
-        other.device,
-        other.precision,
+    one, other, looked, choice = depths.spec, visit.result.spec, visit.looked, visit.choice
+    return (
+        # Of another model, which may be a folder that was closed since, nothing is asked.
+        split(looked.model_id).name == split(choice.model_id).name
+        and _without_layer(looked) == _without_layer(choice)
+        and (one.revision, one.device, one.precision) == (other.revision, other.device, other.precision)
     )
 
 
-def _without_layer(choice: ModelChoice | None) -> ModelChoice | None:
-    return choice and replace(choice, model_id=changed(choice.model_id, layer=""), batch_tokens=None, windows=None)
+def _without_layer(choice: ModelChoice) -> ModelChoice:
+    return replace(choice, model_id=changed(choice.model_id, layer=""), batch_tokens=None, windows=None)
