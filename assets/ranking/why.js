@@ -18,7 +18,11 @@ function whyCell(row) {
 }
 
 function whyInside(row, state) {
-  if (state.told) return [window.playgroundExplained.draw(state.told, row.logit)];
+  if (state.told) {
+    // Of a passage that was read in windows it is the best one that was taken apart, whatever became of the others.
+    const { all, best } = row.windows || {}, told = window.playgroundExplained.draw(state.told, all ? all[best[0]][2] : row.logit);
+    return all ? [pg.el("p", { class: "ex-note", text: pg.say("ranking.window_n", { n: best[0] + 1, total: all.length }) }), told] : [told];
+  }
   const button = (key, name) => pg.el("button", { type: "button", class: "pg-button", data: { [name]: row.index } }, pg.el("span", { class: "pg-button-text", text: pg.say(key) }));
   const said = state.failed || state.said;
   return [pg.el("div", { class: "pg-why-wait", role: "status" },

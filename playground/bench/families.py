@@ -31,7 +31,7 @@ class Measured:
 
     Attributes:
         memory_mib: weights in memory.
-        seconds: of encoding and scoring all pairs, once, after two others.
+        seconds: of encoding and scoring all pairs, once, after a shorter run.
         n_tokens: that went through the model, without padding; what pairs share may go through once.
         peak_rss_mib: of the whole process, loading included.
     """

@@ -9,10 +9,11 @@ from itertools import accumulate
 from typing import cast
 
 from playground.core.depths import Depths
-from playground.core.errors import InvalidInput, ModelBroken
+from playground.core.errors import InvalidInput
 from playground.core.protocols import ScoresByLayer, Stop
 from playground.core.types import EncodedPair, ModelChoice, RerankRequest, Step
 from playground.engine.batches import chunks, in_batches
+from playground.engine.logits import finite
 from playground.engine.pool import Lease, ModelPool
 from playground.engine.run import Stopwatch
 from playground.models.named import split
@@ -70,7 +71,9 @@ def _looked(request: RerankRequest, lease: Lease, stop: threading.Event) -> Iter
     if n_done < n_passages:
         yield Step("stopped", n_done, n_passages)
         return
-    _require_finite(logits.tolist(), request, lease)
+    for passage, row in zip(request.passages, logits.tolist(), strict=True):
+        for logit in row:
+            finite(logit, lease.spec.model_id, passage.id)
     result = Depths(
         request=request,
         spec=lease.spec,
@@ -88,19 +91,6 @@ def _said(step: Step[Depths], watch: Stopwatch) -> Iterator[Step[Depths]]:
     watch.pause()
     yield step
     watch.go_on()
-
-
-def _require_finite(logits: Sequence[Sequence[float]], request: RerankRequest, lease: Lease) -> None:
-    for passage, row in zip(request.passages, logits, strict=True):
-        broken = next((logit for logit in row if not math.isfinite(logit)), None)
-        if broken is not None:
-            raise ModelBroken(
-                "{model} gave {logit} for passage {id}, which cannot be ranked. Try precision fp32; if that does not "
-                "help, its weights are damaged.",
-                model=lease.spec.model_id,
-                logit=broken,
-                id=passage.id,
-            )
 
 
 def _work(stops: Sequence[Stop], pairs: Sequence[EncodedPair]) -> tuple[float, ...]:

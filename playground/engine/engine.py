@@ -60,6 +60,7 @@ class Engine(Explaining):
         limits: the most that one request may hold.
         cache_folder: where backgrounds are kept; None takes the user's cache folder.
         free_mib: memory of a device that models may take now.
+        folders: whether a model may be a folder of this machine.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Engine(Explaining):
         limits: Limits = LOCAL,
         cache_folder: Path | None = None,
         free_mib: Free = memory.free_mib,
+        folders: bool = True,
     ) -> None:
         self.limits = limits
         self._offline = offline
@@ -83,6 +85,7 @@ class Engine(Explaining):
             load_embedder or partial(gpu_worker.load, free=free_mib),
             offline=offline,
             memory_limit_mib=memory_limit_mib,
+            folders=folders,
         )
         self._scores = ScoreCache(max_cached_scores)
         self._vectors = VectorCache(max_cached_vectors_mib)

@@ -31,6 +31,7 @@ from playground.engine.loaded import (
 )
 from playground.engine.warnings import of_checks
 from playground.models.memory import memory_mib
+from playground.models.named import refuse_folder
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,6 +130,7 @@ class ModelPool:
     Args:
         load_scorer, load_embedder: make a model of a choice of that kind; run in a thread of their own.
         memory_limit_mib: for the models of each device; None takes half of the device's memory.
+        folders: False leases no model of a folder: also a run that was saved elsewhere may name one.
     """
 
     def __init__(
@@ -138,7 +140,9 @@ class ModelPool:
         *,
         offline: bool = False,
         memory_limit_mib: float | None = None,
+        folders: bool = True,
     ) -> None:
+        self._folders = folders
         self.offline = offline
         self.budgets = Budgets()
         self._load_scorer = load_scorer
@@ -164,6 +168,8 @@ class ModelPool:
         Raises:
             PlaygroundError: why it could not be loaded, or not with this length limit.
         """
+        if not self._folders:
+            refuse_folder(choice.model_id)
         if stop.is_set():
             return None
         with self._lock:

@@ -50,8 +50,11 @@ class Reader:
         self._windows = lease.spec.windows
         self.shortened_to: int | None = None
         self.n_unread = 0
+        # Tokens of the embedder's own words before every passage, which a report counts too.
+        self._n_before = 0
         if self._windows is not None:
             _check_length(self._windows, lease.spec)
+            self._n_before = encode(["a"])[0].n_tokens - 1 if lease.spec.passage_instruction else 0
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -82,18 +85,19 @@ class Reader:
         windows = self._windows
         if windows is None:
             return None
-        if pair.n_tokens + pair.n_cut <= (windows.n_tokens or pair.n_tokens):
+        n_read = pair.n_tokens - self._n_before
+        if n_read + pair.n_cut <= (windows.n_tokens or n_read):
             return None
         if not pair.n_cut:
             return windows.n_tokens
-        if pair.n_tokens < LEAST_TOKENS:
+        if n_read < LEAST_TOKENS:
             raise InvalidInput(
                 "The query leaves {n} of {max_length} tokens for a passage, too few for a window. Shorten the query, "
                 "raise the maximum length, or cut long passages.",
-                n=pair.n_tokens,
+                n=n_read,
                 max_length=self._lease.spec.max_length,
             )
-        return min(pair.n_tokens, windows.n_tokens or pair.n_tokens)
+        return min(n_read, windows.n_tokens or n_read)
 
     def _in_windows(self, text: str, whole: EncodedPair, n_tokens: int) -> Reading:
         windows = self._windows
@@ -107,7 +111,8 @@ class Reader:
             spans, n_unread = splitter.split(size, min(n_overlap, size - 1), MOST_WINDOWS)
             pieces = self._encode([text[start:end] for start, end in spans])
             # A piece alone may take more tokens than as part of its text: a word cut in two, a space put before it.
-            over = max(max(0, piece.n_tokens + piece.n_cut - n_tokens, piece.n_cut) for piece in pieces)
+            most = n_tokens + self._n_before
+            over = max(max(0, piece.n_tokens + piece.n_cut - most, piece.n_cut) for piece in pieces)
             if not over or size - over < n_tokens // 2:
                 break
             size -= over

@@ -34,7 +34,7 @@ class ReadsApart(LocalModel[Encoder], ABC, Generic[Reading]):
     def encode(self, query: str, passages: Sequence[str], instruction: str | None = None) -> list[EncodedPair]:
         """The ids of both texts, one after the other; see `Encoder.apart`. An instruction goes before the query."""
         asked = self.query_instruction if instruction is None else instruction
-        return self._encoder.apart(asked + query, passages, self.marks)
+        return self._encoder.apart(query, passages, self.marks, asked)
 
     def logits(self, pairs: Sequence[EncodedPair]) -> list[float]:
         """The scores, in the order given: one forward pass over the passages, and one over each query not yet read.

@@ -13,19 +13,26 @@ from playground.core.types import EncodedPair
 from playground.models import pretrained
 from playground.models.answers import AnsweringModel, answer_direction
 from playground.models.bi_encoder import pool
-from playground.models.prefix import Prefix, behind, is_shared, prefix_of
+from playground.models.prefix import Last, Prefix, behind, is_shared, prefix_of
 from playground.models.resolve import Resolved
 
 
 class CausalLM(AnsweringModel):
     """A decoder whose next token is the answer."""
 
-    # What the texts that were read last began with. A forward pass is under the model's lock.
-    _prefix: Prefix | None = None
+    def __init__(self, *loaded: Any) -> None:
+        super().__init__(*loaded)
+        # Shared by all views: what each of 30 layers remembers would be gigabytes.
+        self._last = Last()
 
-    def _settle(self) -> None:
-        super()._settle()
-        self._prefix = None
+    @property
+    def _prefix(self) -> Prefix | None:
+        """What the texts that were read last began with. A forward pass is under the model's lock."""
+        return self._last.prefix if self._last.model is self._model else None
+
+    @_prefix.setter
+    def _prefix(self, prefix: Prefix | None) -> None:
+        self._last.model, self._last.prefix = self._model, prefix
 
     def logits(self, pairs: Sequence[EncodedPair]) -> list[float]:
         """As `AnsweringModel.logits`; what the pairs begin with, up to the passage, goes through the model once.

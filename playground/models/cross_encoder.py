@@ -47,7 +47,7 @@ class CrossEncoder(LocalModel[Encoder]):
 
     def encode(self, query: str, passages: Sequence[str], instruction: str | None = None) -> list[EncodedPair]:
         """The exact ids the model is fed. An instruction goes straight before the query ("{}{}", FACTS 4.1)."""
-        return self._encoder.pairs((instruction or "") + query, passages)
+        return self._encoder.pairs(query, passages, instruction or "")
 
     def logits(self, pairs: Sequence[EncodedPair]) -> list[float]:
         """One forward pass, in the order given: the logit of a head with one label, else the log-odds of the label that

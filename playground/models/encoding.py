@@ -141,27 +141,41 @@ class Encoder:
             encoded.append(replace(report, n_chars_read=n_chars_read))
         return encoded
 
-    def pairs(self, query: str, passages: Sequence[str]) -> list[EncodedPair]:
-        """The query with each passage.
+    def pairs(self, query: str, passages: Sequence[str], before: str = "") -> list[EncodedPair]:
+        """The query, straight behind `before`, with each passage.
 
         `only_second`: the query is cut at 3/4 of the maximum length, then the passage takes what is left, as in
         FlagEmbedding >= 1.3 (`AbsReranker`, `encoder_only/base.py`). `longest_first`: one call of the tokenizer, as on
         the model cards of 2023 and in sentence-transformers.
+
+        Raises:
+            InvalidInput: `before` leaves no room for the query.
         """
-        query_ids = self._tokenizer.encode(query, add_special_tokens=False).ids
+        asked = self._tokenizer.encode(before + query, add_special_tokens=False)
+        query_ids = asked.ids
         encoded = []
         for encoding, text in self._encode(passages):
             n_query, n_passage = self._lengths(len(query_ids), len(encoding))
+            if n_query < len(query_ids):
+                _require_query(before, n_query, asked.offsets[n_query - 1][1])
             ids, types = self._pair.fill(query_ids[:n_query], encoding.ids[:n_passage])
             encoded.append(self._report(ids, types, encoding, text, n_passage, len(query_ids) - n_query))
         return encoded
 
-    def apart(self, query: str, passages: Sequence[str], marks: Marks = UNMARKED) -> list[EncodedPair]:
-        """The query and each passage alone, one after the other; token types tell the query (0) from the passage (1).
+    def apart(
+        self, query: str, passages: Sequence[str], marks: Marks = UNMARKED, before: str = ""
+    ) -> list[EncodedPair]:
+        """The query, straight behind `before`, and each passage alone, one after the other; token types tell the query
+        (0) from the passage (1).
 
         Each is cut at its end: a passage at the maximum length, whatever the query takes.
+
+        Raises:
+            InvalidInput: `before` leaves no room for the query.
         """
-        asked = self._alone([query], marks.query, marks.query_length or self.max_length)[0]
+        asked = self._alone([before + query], marks.query, marks.query_length or self.max_length)[0]
+        if asked.n_cut:
+            _require_query(before, asked.n_tokens, asked.n_chars_read)
         n_missing = marks.query_length - len(asked.input_ids) if marks.filler is not None else 0
         query_ids = (*asked.input_ids, *((marks.filler or 0,) * n_missing))
         return [
@@ -243,6 +257,16 @@ class Encoder:
             n_cut=n_cut,
             n_chars_read=max((end for _, end in encoding.offsets[:n_tokens]), default=0) if n_cut else len(text),
             n_query_cut=n_query_cut,
+        )
+
+
+def _require_query(before: str, n_tokens: int, n_chars_read: int) -> None:
+    """Nothing, where some of the query is read behind its instruction."""
+    if before and n_chars_read <= len(before):
+        raise InvalidInput(
+            "The instruction fills the {n} tokens that the model reads of a query, so the query itself is not read. "
+            "Shorten the instruction, or raise the maximum length.",
+            n=n_tokens,
         )
 
 

@@ -72,3 +72,13 @@ def is_folder(model_id: str) -> bool:
     name = split(model_id).name
     looks_like_path = name.startswith(("/", "./", "../", "~", ".\\", "..\\")) or "\\" in name
     return looks_like_path or (find(name) is None and Path(name).is_dir())
+
+
+def refuse_folder(model_id: str) -> None:
+    """Nothing, where `model_id` names no folder.
+
+    Raises:
+        InvalidInput: it does.
+    """
+    if is_folder(model_id):
+        raise InvalidInput("Folders of this machine cannot be opened on a public page. Type a Hugging Face id.")

@@ -37,6 +37,14 @@ class Prefix:
         return Prefix(self.ids[:n], tuple((keys[:, :, :n], values[:, :, :n]) for keys, values in self.layers))
 
 
+@dataclass(slots=True, eq=False)
+class Last:
+    """The prefix that was read last, and the model, up to the layer where it stops, that it went through."""
+
+    model: Any = None
+    prefix: Prefix | None = None
+
+
 class _Lent(DynamicLayer):  # type: ignore[no-untyped-call]
     """A layer's part of a prefix, lent to each text of a batch. It keeps nothing: one layer at a time is in memory."""
 

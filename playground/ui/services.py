@@ -76,7 +76,8 @@ class Services:
     @classmethod
     def from_settings(cls, settings: Settings) -> Services:
         """The services of a real start. Opens no model and no database yet."""
-        engine = Engine(offline=settings.offline, limits=PUBLIC if settings.public else LOCAL)
+        limits = PUBLIC if settings.public else LOCAL
+        engine = Engine(offline=settings.offline, limits=limits, folders=not settings.public)
         most_bytes = PUBLIC_MAX_KEPT_BYTES if settings.public else None
         return cls(settings, engine, HistoryStore(Path(settings.db), public=settings.public, most_bytes=most_bytes))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -130,6 +131,26 @@ def test_a_row_says_its_parts_its_words_and_its_matches(visit: Callable[..., Any
     assert "模型用 3 种方式比较两段文字" in page.locator(TOLD).first.inner_text()
     page.locator(".pg-why-button").first.click()
     assert page.locator(TOLD).count() == len(PASSAGES) - 1
+
+
+def test_a_row_in_windows_says_which_one_is_told_and_why_no_other_number_stands_there(
+    visit: Callable[..., Any], models: dict[str, Path]
+) -> None:
+    page = visit().page
+    page.locator("#workspace-reading label", has_text="Read in windows").click()
+    page.locator("#workspace-window-by").wait_for()
+    page.locator("#workspace-window-tokens input").fill("32")
+    page.locator("#workspace-window-by input").click()
+    page.locator("#workspace-window-by [role=option]").nth(1).click()
+    page.locator("#workspace-window-top_k").wait_for()
+    long = "The train leaves at seven. " * 30 + "A panda is a bear. " + "The tickets are sold out. " * 10
+    rank(page, f"{models['m3']}#mode=sparse", (long, "the train leaves at seven"))
+    row = page.locator(".pg-row", has=page.locator(".pg-badge.pg-windows"))
+    row.locator(".pg-why-button").click()
+    row.locator(".ex-explained").wait_for()
+    told = row.locator(".pg-c-why").inner_text()
+    assert re.search(r"^Window \d+ of \d+", told)
+    assert "several passages were read at once" not in told
 
 
 def test_a_phone_shows_a_sparse_encoder_and_embeddings_show_the_modes_of_bge_m3(

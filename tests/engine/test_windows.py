@@ -25,7 +25,7 @@ from playground.history.domain import scorer_key, spec_of, to_json
 from playground.inputs.scenarios import load_all
 from playground.models.catalog import BUILT_IN_EMBEDDER, BUILT_IN_RERANKER
 from playground.ui.components.progress_line import step_of
-from tests import checkpoints, checkpoints_apart
+from tests import checkpoints, checkpoints_apart, embedder_checkpoints
 from tests.engine.doubles import CHOICE, Shelf, numbered, request_of, run, steps
 from tests.engine.embedders import EMBED, EmbedderShelf
 from tests.engine.saved_thresholds import on
@@ -65,6 +65,17 @@ def texts_of(result: RerankResult, place: int = 0) -> list[str]:
     one = next(one for one in result.scored if one.index == place)
     assert one.windows is not None
     return [one.passage.text[each.start : each.end] for each in one.windows.windows]
+
+
+def test_an_embedders_own_words_before_a_passage_take_no_room_of_a_window(real: Engine, tmp_path: Path) -> None:
+    folder = embedder_checkpoints.tiny_bert_embedder(
+        tmp_path / "m", prompts={"document": "a passage to be found: " * 2}
+    )
+    choice = ModelChoice(str(folder), kind="embedder", device="cpu", max_length=64, windows=Windows(20, 0))
+    found = run(real, request_of("panda", "bear " * 20, "bear " * 21), choice)
+    whole, windowed = sorted(found.scored, key=lambda one: one.index)
+    assert (whole.windows, whole.n_cut, windowed.n_cut) == (None, 0, 0)
+    assert texts_of(found, windowed.index) == [("bear " * 20).strip(), "bear"]
 
 
 def test_what_lies_past_the_cut_counts_and_the_window_that_holds_it_is_named(engine: Engine) -> None:

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from playground.core.errors import InvalidInput
 from playground.core.types import ModelChoice, Truncation
-from playground.models.encoding import Encoder, longest_first
+from playground.models.encoding import Encoder, Marks, longest_first
 from playground.models.pretrained import load_encoder
 from playground.models.resolve import resolve
 
@@ -155,6 +155,20 @@ def test_many_threads_with_two_limits_get_the_same_ids_as_one(tiny_xlmr: Path) -
 def test_a_maximum_length_without_room_is_refused(tiny_xlmr: Path) -> None:
     with pytest.raises(InvalidInput, match="A maximum length of 31 tokens leaves no room"):
         encoder_of(tiny_xlmr, 31)
+
+
+def test_an_instruction_that_leaves_nothing_of_the_query_to_read_is_refused(tiny_xlmr: Path) -> None:
+    said = "The instruction fills the {n} tokens that the model reads of a query, so the query itself is not read"
+    for truncation, n in (("only_second", 24), ("longest_first", 14)):
+        encoder = encoder_of(tiny_xlmr, 32, truncation)
+        with pytest.raises(InvalidInput, match=said.format(n=n)):
+            encoder.pairs("what is panda?", [LONG], LONG_QUERY)
+        # A query alone is cut, and a short instruction before it stays with some of it.
+        assert encoder.pairs(LONG_QUERY, [LONG])[0].n_query_cut > 0
+        assert encoder.pairs(LONG_QUERY, [LONG], "Find: ")[0].n_query_cut > 0
+    with pytest.raises(InvalidInput, match=said.format(n=14)):
+        encoder_of(tiny_xlmr, 32).apart("what is panda?", ["hi"], Marks(query_length=16), LONG_QUERY)
+    assert encoder_of(tiny_xlmr, 32).apart(LONG_QUERY, ["hi"], before="Find: ")[0].n_query_cut > 0
 
 
 def test_more_tokens_than_the_model_has_positions_are_refused(tiny_xlmr: Path) -> None:

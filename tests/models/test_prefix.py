@@ -93,6 +93,10 @@ def test_another_layer_or_a_batch_that_does_not_fit_forgets_what_was_read(tmp_pa
     other = scorer.view(ModelChoice(f"{folder}#layer=3"))
     assert other._prefix is None
     assert other.logits(pairs) == pytest.approx(loaded(Path(f"{folder}#layer=3")).logits(pairs), abs=1e-4)
+    # Of all layers of one checkpoint, only what was read last is in memory.
+    assert other._prefix is not None
+    assert scorer._prefix is None
+    assert len(scorer.logits(pairs)) == len(pairs)
 
     def full(*_: object, **__: object) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory.")

@@ -9,7 +9,7 @@ from playground.core.types import DeviceName, ModelChoice, Passage, PrecisionNam
 from playground.core.windows import TOP_K, By, Windows
 from playground.inputs.keyed_items import Note
 from playground.inputs.pasted_text import Parsed, as_text, parse_passages, remember
-from playground.models.named import is_folder, parse_choice
+from playground.models.named import parse_choice, refuse_folder
 from playground.ui import texts
 from playground.ui.services import Services
 from playground.ui.texts import Phrase
@@ -64,8 +64,8 @@ class Asked(NamedTuple):
             PlaygroundError: no such way to name a model, a number that makes no sense, or a folder on a public page.
         """
         model_id, revision = parse_choice(self.model or "")
-        if services.settings.public and is_folder(model_id):
-            raise InvalidInput("Folders of this machine cannot be opened on a public page. Type a Hugging Face id.")
+        if services.settings.public:
+            refuse_folder(model_id)
         return ModelChoice(
             model_id,
             revision,

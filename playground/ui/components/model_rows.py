@@ -121,10 +121,11 @@ def chosen(services: Services, asked: Asked, rows: object) -> list[ModelChoice]:
     return found
 
 
-def instruction_of(asked: Asked) -> str | None:
+def instruction_of(services: Services, asked: Asked) -> str | None:
     """The instruction that the visitor wrote; None where it is only the first model's own: then each takes its own."""
     written = (asked.instruction or "").strip()
-    return None if not written or written == own_instruction(asked.model).strip() else written
+    own = own_instruction(asked.model, folders=not services.settings.public).strip()
+    return None if not written or written == own else written
 
 
 def _choice(services: Services, asked: Asked, kind: object) -> ModelChoice:

@@ -110,7 +110,7 @@ def on_compare(services: Services, caller: Caller, visit: Visit, *values: Any) -
     asked = Asked(*values)
     query, parsed = asked.read()
     choices = chosen(services, asked, caller.event.get("rows"))
-    request = RerankRequest(query, parsed.passages, instruction_of(asked))
+    request = RerankRequest(query, parsed.passages, instruction_of(services, asked))
     warnings = [note_phrase(note) for note in parsed.notes]
     filled = query if query != asked.query else gr.skip()
     visit = replace(visit, replaying=None, opened=False)

@@ -128,15 +128,18 @@ def wire(page: Page, depth: gr.HTML, visit: gr.State) -> None:
 
 
 def _same_but_layer(depths: Depths, visit: Any) -> bool:
-    """Whether the run on the page reads the same weights, with all but the layer as then."""
-    result, choice = visit.result, visit.choice
-    one, other = depths.spec, result.spec
+    """Whether the run on the page reads the same weights, with all but the layer as then.
+
+    The figure is of cut passages, whether the list is of windows or not; `_said` tells the difference.
+    """
+    one, other, looked, choice = depths.spec, visit.result.spec, visit.looked, visit.choice
     return (
-        _without_layer(visit.looked) == _without_layer(choice)
+        # Of another model, which may be a folder that was closed since, nothing is asked.
+        split(looked.model_id).name == split(choice.model_id).name
+        and _without_layer(looked) == _without_layer(choice)
         and (one.revision, one.device, one.precision) == (other.revision, other.device, other.precision)
-        and depths.request.instruction == result.request.instruction
     )
 
 
-def _without_layer(choice: ModelChoice | None) -> ModelChoice | None:
-    return choice and replace(choice, model_id=changed(choice.model_id, layer=""), batch_tokens=None)
+def _without_layer(choice: ModelChoice) -> ModelChoice:
+    return replace(choice, model_id=changed(choice.model_id, layer=""), batch_tokens=None, windows=None)

@@ -16,6 +16,7 @@ from playground.core.types import ModelChoice, Progress, RerankRequest, RerankRe
 from playground.engine import snippets
 from playground.engine.exports import to_csv, to_json, to_snippet
 from playground.engine.manifest import from_manifest, manifest
+from playground.models.named import refuse_folder
 from playground.plots.words import SIGMOID_OF
 from playground.ui.components import labels
 from playground.ui.components.asked import Asked, note_phrase
@@ -228,6 +229,9 @@ def on_code(services: Services, caller: Caller, visit: Visit) -> Any:
     result, choice = visit.result, visit.choice
 
     def written(library: str) -> str:
+        if services.settings.public:
+            # What a program says of a model may stand in its files.
+            refuse_folder(result.spec.model_id)
         return to_snippet(result, choice) if library == snippets.OWN else snippets.program(library, result)
 
     return code(phrase("export.snippet_heading"), "rerank", caller.text("library"), written, own=[snippets.OWN])

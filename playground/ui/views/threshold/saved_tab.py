@@ -17,6 +17,7 @@ from playground.core.errors import InvalidInput
 from playground.core.limits import clean
 from playground.core.thresholds import Method, Threshold
 from playground.engine import snippets, threshold_files
+from playground.models.named import refuse_folder
 from playground.ui import texts
 from playground.ui.components.code_window import code, code_part
 from playground.ui.components.downloads import download_part, file
@@ -178,7 +179,12 @@ def on_code(services: Services, caller: Caller) -> dict[str, object]:
     """
     threshold = services.history.thresholds.get(caller.owner, caller.text("id"))
     title = phrase("saved.code_heading", name=threshold.name)
-    written = partial(snippets.snippet, threshold=threshold)
+
+    def written(library: str) -> str:
+        if services.settings.public:
+            refuse_folder(threshold.spec.model_id)
+        return snippets.snippet(library, threshold)
+
     return code(title, "threshold", caller.text("library"), written, id=threshold.id)
 
 

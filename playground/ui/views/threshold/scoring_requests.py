@@ -49,7 +49,7 @@ def on_score(services: Services, caller: Caller, selection: Selection, *values: 
     models = [str(model) for model in wanted if str(model).strip()] if isinstance(wanted, list) else []
     rows = [{"model": model, "precision": asked.precision} for model in models[1:]]
     choices = chosen(services, asked._replace(model=models[0]), rows) if models else []
-    instruction = instruction_of(asked) if (asked.model or "").strip() else asked.instruction.strip() or None
+    instruction = instruction_of(services, asked) if (asked.model or "").strip() else asked.instruction.strip() or None
     return _start(services, caller, selection, choices, instruction)
 
 

@@ -21,6 +21,7 @@ from playground.ui.views.compare import view as compare
 from playground.ui.views.compare.comparison_details import FINENESS
 from playground.ui.views.compare.shown import NOTHING_NEW, Visit
 from playground.ui.wiring import Caller
+from tests.embedder_checkpoints import tiny_bert_embedder
 from tests.ui.views.compare.comparisons import (
     ASKED,
     BM25,
@@ -265,11 +266,18 @@ def test_settings_of_the_workspace_hold_for_all_and_the_precision_for_its_row(se
     assert (other.max_length, other.device, other.revision) == (20, "cpu", "abc")
 
 
-def test_the_instruction_of_the_first_models_makers_is_not_put_on_the_others() -> None:
+def test_the_instruction_of_the_first_models_makers_is_not_put_on_the_others(
+    services: Services, tmp_path: Path
+) -> None:
     own = "Represent this sentence for searching relevant passages: "
     asked = ASKED._replace(model="BAAI/bge-small-en-v1.5", instruction=own)
-    assert instruction_of(asked) is None
-    assert instruction_of(asked._replace(instruction="Find: ")) == "Find:"
+    assert instruction_of(services, asked) is None
+    assert instruction_of(services, asked._replace(instruction="Find: ")) == "Find:"
+    # No folder of a public page is looked into.
+    asked = asked._replace(model=str(tiny_bert_embedder(tmp_path / "m", prompts={"query": own})))
+    assert instruction_of(services, asked) is None
+    public = replace(services, settings=services.settings.model_copy(update={"public": True}))
+    assert instruction_of(public, asked) == own.strip()
 
 
 def test_exports_are_those_of_the_comparison_on_the_page(services: Services, caller: Caller) -> None:

@@ -50,6 +50,21 @@ def test_the_fold_is_there_for_a_layerwise_model_only_and_stays_true_to_the_run_
     layered.engine.close()
 
 
+def test_beside_a_list_of_windows_the_figure_stays_and_says_that_it_is_of_cut_passages(
+    layered: Services, caller: Caller, tmp_path: Path
+) -> None:
+    folder = tiny_minicpm(tmp_path / "bge-reranker-v2-minicpm-layerwise")
+    asked = ASKED._replace(model=f"{folder}#layer=3", text="red panda " * 20 + "\nblue")
+    *_, looked = depth.on_look(layered, caller, run(layered, caller, asked)[-1].shown.visit)
+    assert "depth.cut" not in [said["key"] for said in looked.depth["said"]]
+    windowed = asked._replace(reading="windows", window_tokens=16)
+    shown = run(layered, caller, windowed, looked.visit)[-1].shown
+    assert any(scored.windows for scored in shown.visit.result.scored)
+    assert shown.depth["figure"] == looked.depth["figure"]
+    assert shown.depth["said"][0]["key"] == "depth.cut"
+    layered.engine.close()
+
+
 def test_a_click_writes_the_layer_into_the_model_box_and_leaves_the_rest(services: Services, caller: Caller) -> None:
     clicked = replace(caller, event={"layer": 16})
     one, other = "BAAI/bge-reranker-v2-minicpm-layerwise", "BAAI/bge-reranker-v2.5-gemma2-lightweight"

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from playground.core.errors import InvalidInput
 from playground.engine.engine import Engine
 from playground.history.store import HistoryStore
 from playground.settings import Settings
 from playground.ui.components.asked import Asked
 from playground.ui.services import Services
+from playground.ui.views.ranking import depth, why
 from playground.ui.views.ranking import view as ranking
-from playground.ui.views.ranking import why
 from playground.ui.views.ranking.view import Visit
 from playground.ui.wiring import Caller
 from tests.checkpoints_apart import tiny_m3
@@ -65,6 +66,18 @@ def test_a_row_is_told_its_parts_and_they_sum_to_its_score(apart: Services, call
         assert told["precision"] == "fp32"
 
 
+def test_of_a_passage_in_windows_the_best_one_is_told(apart: Services, caller: Caller, asked: Asked) -> None:
+    long = " ".join(f"Train {n} leaves at {n * 7 % 24}." for n in range(40)) + " A red panda eats bamboo."
+    windows = {"reading": "windows", "window_tokens": 32, "window_by": "mean", "window_top_k": 3}
+    shown, visit = ranked(apart, caller, asked._replace(text=long, split="lines", **windows))
+    (row,) = json.loads(shown["rows"])
+    best = row["windows"]["all"][row["windows"]["best"][0]]
+    assert best[2] > row["logit"]
+    told = json.loads(press(apart, caller, shown, visit, 0)[-1]["told"])
+    assert told["score"] == pytest.approx(best[2], abs=1e-5)
+    assert told["passage"]["n_cut"] == 0
+
+
 def test_a_stopped_row_says_so_and_another_row_goes_on(apart: Services, caller: Caller, asked: Asked) -> None:
     shown, visit = ranked(apart, caller, asked)
     event = {"of": shown["of"], "run": shown["nonce"]}
@@ -84,6 +97,21 @@ def test_a_list_that_changed_and_nonsense_are_refused_in_the_row(apart: Services
         assert answer["failed"]["zh"].startswith("页面上的列表已经变了")
     (answer,) = press(apart, caller, shown, Visit(), 0)
     assert "told" not in answer
+
+
+def test_a_run_of_a_folder_that_was_brought_to_a_public_page_opens_nothing_there(
+    apart: Services, caller: Caller, asked: Asked, tmp_path: Path
+) -> None:
+    shown, visit = ranked(apart, caller, asked)
+    public = Services.from_settings(Settings(db=tmp_path / "history.db", offline=True, public=True))
+    closed = "Folders of this machine cannot be opened on a public page"
+    assert closed in press(public, caller, shown, visit, 0)[-1]["failed"]["en"]
+    with pytest.raises(InvalidInput, match=closed):
+        list(depth.on_look(public, caller, visit))
+    for library in ("", "transformers", "playground"):
+        code = ranking.on_code(public, replace(caller, event={"library": library}), visit)
+        assert (code["text"], closed in code["reason"]["en"]) == ("", True)
+    public.close()
 
 
 def test_other_weights_than_those_of_the_list_explain_nothing(apart: Services, caller: Caller, asked: Asked) -> None:
