@@ -23,7 +23,8 @@ class Windows:
     Attributes:
         n_tokens: most passage tokens of one window; a passage of no more is read in one piece. None: as many as the
             model reads beside the query.
-        n_overlap: about how many tokens of a window are those of the one before; None: an eighth of a window.
+        n_overlap: about how many tokens of a window are those of the one before, at most half of it, so that no text is
+            read more than twice; None: an eighth.
         by: the passage's raw output is the largest of its windows, the mean of the `top_k` largest, or the first.
         top_k: matters for `mean` only.
 
@@ -46,7 +47,7 @@ class Windows:
             )
         if self.n_overlap is not None and self.n_overlap < 0:
             raise InvalidInput("The overlap of windows cannot be below zero.")
-        if self.n_tokens is not None and self.n_overlap is not None and self.n_overlap >= self.n_tokens:
+        if self.n_tokens is not None and self.n_overlap is not None and self.n_overlap > self.n_tokens // 2:
             raise overlap_too_long(self.n_overlap, self.n_tokens)
         if self.by not in get_args(By):
             raise InvalidInput("Windows are scored by max, mean or first, not by {by!r}.", by=self.by)
@@ -101,9 +102,10 @@ class WindowsRead:
 
 def overlap_too_long(n_overlap: int, n_tokens: int) -> InvalidInput:
     return InvalidInput(
-        "An overlap of {overlap} tokens leaves nothing new in a window of {n}. Choose a smaller overlap.",
+        "An overlap of {overlap} tokens is more than half of a window of {n}. Choose at most {most}.",
         overlap=n_overlap,
         n=n_tokens,
+        most=n_tokens // 2,
     )
 
 

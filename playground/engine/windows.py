@@ -67,7 +67,7 @@ class Reader:
         """The passages in one piece each, or those that are too long in windows.
 
         Raises:
-            InvalidInput: the query leaves no room for a window, or the overlap takes a whole one.
+            InvalidInput: the query leaves no room for a window, or the overlap takes more than half of one.
         """
         return [
             self._in_windows(text, pair, n_tokens) if (n_tokens := self.window_of(pair)) else Reading(pair, (pair,))
@@ -245,7 +245,7 @@ def _overlap(windows: Windows, n_tokens: int) -> int:
         return n_tokens // OVERLAP_SHARE
     if windows.n_tokens is not None:
         return windows.n_overlap * n_tokens // windows.n_tokens
-    if windows.n_overlap >= n_tokens:
+    if windows.n_overlap > n_tokens // 2:
         raise overlap_too_long(windows.n_overlap, n_tokens)
     return windows.n_overlap
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -34,17 +35,23 @@ class CausalLM(AnsweringModel):
     def _prefix(self, prefix: Prefix | None) -> None:
         self._last.model, self._last.prefix = self._model, prefix
 
+    @contextmanager
+    def _prefix_dropped(self) -> Iterator[None]:
+        """Lets what was remembered go where memory runs out."""
+        try:
+            yield
+        except OutOfMemory:
+            self._prefix = None
+            raise
+
     def logits(self, pairs: Sequence[EncodedPair]) -> list[float]:
         """As `AnsweringModel.logits`; what the pairs begin with, up to the passage, goes through the model once.
 
         Raises:
             OutOfMemory: this batch does not fit; what was remembered is let go.
         """
-        try:
+        with self._prefix_dropped():
             return super().logits(pairs)
-        except OutOfMemory:
-            self._prefix = None
-            raise
 
     @staticmethod
     def _open(resolved: Resolved, dtype: torch.dtype, answers: Sequence[int]) -> tuple[torch.nn.Module, torch.Tensor]:

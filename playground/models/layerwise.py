@@ -71,7 +71,7 @@ class LayerWise(CausalLM):
         if not pairs:
             return []
         names, cap = _heads(self.resolved), self.resolved.config.get("final_logit_softcapping")
-        with pretrained.out_of_memory_named(len(pairs)), torch.inference_mode():
+        with self._prefix_dropped(), pretrained.out_of_memory_named(len(pairs)), torch.inference_mode():
             after = dict(self._after_each(self._inputs(pairs), self.depths[-1]))
             columns = [
                 self._model.norm(after[depth.layer]).float() @ self._answers[names.index(depth.head)]

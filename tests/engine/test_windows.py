@@ -230,7 +230,11 @@ def test_windows_that_do_not_fit_beside_the_query_are_shorter_and_the_result_say
     ("asked", "query", "said"),
     [
         (Windows(65), "panda", "overlap reads 64 tokens at once, so a window of 65 cannot be"),
-        (Windows(n_overlap=62), "panda", "An overlap of 62 tokens leaves nothing new in a window of 62"),
+        (
+            Windows(n_overlap=32),
+            "panda",
+            "An overlap of 32 tokens is more than half of a window of 62. Choose at most 31",
+        ),
         (Windows(), LONG, "The query leaves 15 of 64 tokens for a passage, too few for a window"),
     ],
 )
@@ -250,7 +254,7 @@ def test_numbers_that_make_no_windows_are_refused() -> None:
         ({"n_tokens": 15}, "A window of 15 tokens is too short"),
         ({"n_tokens": 0}, "A window of 0 tokens is too short"),
         ({"n_overlap": -1}, "cannot be below zero"),
-        ({"n_tokens": 100, "n_overlap": 100}, "An overlap of 100 tokens leaves nothing new in a window of 100"),
+        ({"n_tokens": 100, "n_overlap": 51}, "An overlap of 51 tokens is more than half of a window of 100"),
         ({"by": "min"}, "not by 'min'"),
         ({"top_k": 0}, "at least one window"),
     ):

@@ -84,7 +84,7 @@ def test_numbers_that_make_no_windows_are_refused(services: Services, caller: Ca
         ({"window_tokens": 8}, "A window of 8 tokens is too short"),
         ({"window_tokens": -1}, "cannot be below zero"),
         ({"window_overlap": "-1"}, "overlap of windows cannot be below zero"),
-        ({"window_overlap": "40"}, "An overlap of 40 tokens leaves nothing new in a window of 40"),
+        ({"window_overlap": "40"}, "An overlap of 40 tokens is more than half of a window of 40. Choose at most 20"),
         ({"window_overlap": "half"}, "a number of tokens, not 'half'"),
         ({"window_tokens": 65}, "reads 64 tokens at once, so a window of 65 cannot be"),
         ({"window_top_k": 0}, "at least one window"),
