@@ -252,6 +252,8 @@ def _weights(named: Named) -> tuple[float, ...]:
 
 
 def _tasks(known: _Known) -> tuple[str, ...]:
+    if known.named.mode:
+        return ()
     if known.entry is not None:
         return known.entry.tasks
     return tuple(tasks_of(known.folder, None)) if known.pooled else ()

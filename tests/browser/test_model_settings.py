@@ -69,14 +69,14 @@ def test_controls_come_and_go_with_the_family_and_write_the_id(visit: Callable[.
     drag(page, "dense", 0)
     expect(model).to_have_value("BAAI/bge-m3#mode=0.7sparse+0.4colbert")
     drag(page, "colbert", 0)
-    alone = re.compile("^bge-m3 .sparse. — read apart · 568 M · 2.1 GiB")
+    alone = re.compile("^bge-m3 .sparse. — read apart · 568.M · 2.1.GiB")
     expect(model).to_have_value(alone)
     drag(page, "sparse", 0)
     expect(said).to_contain_text("sum to nothing")
     expect(model).to_have_value(alone)
     page.locator("#header-zh").click()
     expect(said).to_contain_text("权重")
-    expect(model).to_have_value(re.compile("^bge-m3 .sparse. — 分开读 · 568 M · 2.1 GiB"))
+    expect(model).to_have_value(re.compile("^bge-m3 .sparse. — 分开读 · 568.M · 2.1.GiB"))
     page.locator("#header-en").click()
     expect(said).to_contain_text("sum to nothing")
     # The list has its names anew: what is typed before that is lost.
@@ -95,4 +95,6 @@ def test_controls_come_and_go_with_the_family_and_write_the_id(visit: Callable[.
     groups = page.locator("#compare-models select.pg-model").first.locator("optgroup")
     expect(groups).to_have_count(6)
     assert groups.nth(1).get_attribute("label") == "Cross-encoders: read query and passage together"
-    assert groups.nth(1).locator("option").first.inner_text().startswith("bge-reranker-base — 278 M · 1.0 GiB")
+    assert (
+        groups.nth(1).locator("option").first.inner_text().startswith("bge-reranker-base — 278\u00a0M · 1.0\u00a0GiB")
+    )

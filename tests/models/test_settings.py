@@ -106,6 +106,8 @@ def test_tasks_are_those_of_the_catalogue_or_of_the_files(tmp_path: Path) -> Non
     assert own.tasks[:2] == ("query", "STS")
     assert (own.instruction, own.labels, own.prompts) == ("Q: ", (), ())
     assert settings_of(f"{tmp_path / 'own'}#task=STS").instruction == "S: "
+    # A mode reads both texts without prompts.
+    assert settings_of(f"{tmp_path / 'own'}#mode=sparse").tasks == ()
 
 
 def test_only_models_that_are_told_their_task_are_instructed() -> None:

@@ -51,7 +51,7 @@ def size_in_words(model_id: str, language: Language, room: Room | None) -> str:
     entry = _entry(model_id)
     if entry is None or entry.built_in:
         return ""
-    said = [in_words(entry.n_parameters), gib(entry.download_mib)]
+    said = [size.replace(" ", "\u00a0") for size in (in_words(entry.n_parameters), gib(entry.download_mib))]
     if room is not None:
         said.append(texts.say(f"fit.{room.fit(entry.n_parameters)}", language))
     return " · ".join(said)

@@ -38,6 +38,8 @@ def model_line(services: Services, model: str, device: DeviceName, precision: Pr
         return said
     if entry is not None and entry.built_in:
         said.append(phrase("model.is_built_in", "muted"))
+    elif size.download_mib and services.settings.offline:
+        said.append(phrase("model.offline", "warn", size=gib(size.download_mib)))
     elif size.download_mib:
         said.append(phrase("model.downloads", "muted", size=gib(size.download_mib)))
     else:

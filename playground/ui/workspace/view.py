@@ -115,28 +115,32 @@ class Modelled(NamedTuple):
 
 def build(services: Services, localized: Localized) -> Widgets:
     """The panel, in the order in which one fills it in."""
-    query = localized(
-        gr.Textbox(lines=1, max_lines=5, elem_id="workspace-query", autofocus=True),
-        label="input.query",
-        placeholder="input.query_hint",
-    )
-    with gr.Row(elem_classes=["pg-pair", "pg-pair-wide"]):
-        example = _dropdown(localized, "example", "input.example", example_choices, "")
-        split = _dropdown(localized, "split", "input.split", split_choices, "auto")
-    hint = phrases(elem_id="workspace-hint")
-    with gr.Row(elem_classes="pg-above"):
-        upload = localized(
-            gr.UploadButton(file_types=list(SUFFIXES), size="sm", elem_id="workspace-upload", scale=0, min_width=110),
-            label="input.upload",
+    # The foot stands below what scrolls, and so never over it.
+    with gr.Column(elem_id="workspace-body"):
+        query = localized(
+            gr.Textbox(lines=1, max_lines=5, elem_id="workspace-query", autofocus=True),
+            label="input.query",
+            placeholder="input.query_hint",
         )
-    passages = localized(
-        gr.Textbox(lines=7, max_lines=9, elem_id="workspace-passages"),
-        label="input.passages",
-        placeholder="input.passages_hint",
-    )
-    live = phrases(elem_id="workspace-live")
-    boxes = windows.build(localized)
-    model_widgets = _build_model(services, localized)
+        with gr.Row(elem_classes=["pg-pair", "pg-pair-wide"]):
+            example = _dropdown(localized, "example", "input.example", example_choices, "")
+            split = _dropdown(localized, "split", "input.split", split_choices, "auto")
+        hint = phrases(elem_id="workspace-hint")
+        with gr.Row(elem_classes="pg-above"):
+            upload = localized(
+                gr.UploadButton(
+                    file_types=list(SUFFIXES), size="sm", elem_id="workspace-upload", scale=0, min_width=110
+                ),
+                label="input.upload",
+            )
+        passages = localized(
+            gr.Textbox(lines=7, max_lines=9, elem_id="workspace-passages"),
+            label="input.passages",
+            placeholder="input.passages_hint",
+        )
+        live = phrases(elem_id="workspace-live")
+        boxes = windows.build(localized)
+        model_widgets = _build_model(services, localized)
     with gr.Column(elem_id="workspace-foot"):
         with gr.Row(elem_classes="pg-actions"):
             run = localized(gr.Button(variant="primary", elem_id="workspace-run", scale=3), value="run.run_keys")

@@ -87,8 +87,8 @@ def build(localized: Localized) -> Boxes:
 
 
 def _number(localized: Localized, name: str, value: int | None, *, visible: bool = True) -> gr.Number:
-    # Nothing says less than a placeholder that stands for an empty box.
-    said = {"placeholder": f"windows.{name}_empty"} if value is None else {}
+    # Gradio shows an empty number box as 0, and no placeholder.
+    said = {"info": f"windows.{name}_empty"} if value is None else {}
     box = gr.Number(value=value, precision=0, elem_id=f"workspace-window-{name}", min_width=110, visible=visible)
     return localized(box, label=f"windows.{name}", **said)
 

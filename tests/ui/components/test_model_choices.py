@@ -38,12 +38,15 @@ def test_every_name_says_its_family_its_size_and_whether_it_fits() -> None:
     names = [("bge-reranker-base", BASE), ("bge-reranker-large", LARGE), ("own", "owner/own")]
     room = Room("cpu", "fp32", 1500.0)
     assert [label for label, _ in described(names, "en", room)] == [
-        "bge-reranker-base — cross-encoder · 278 M · 1.0 GiB · fits here",
-        "bge-reranker-large — cross-encoder · 560 M · 2.1 GiB · too large here",
+        "bge-reranker-base — cross-encoder · 278\u00a0M · 1.0\u00a0GiB · fits here",
+        "bge-reranker-large — cross-encoder · 560\u00a0M · 2.1\u00a0GiB · too large here",
         "own",
     ]
-    assert described(names, "zh", room)[0] == ("bge-reranker-base — 交叉编码器 · 278 M · 1.0 GiB · 放得下", BASE)
-    assert size_in_words(BASE, "en", None) == "278 M · 1.0 GiB"
+    assert described(names, "zh", room)[0] == (
+        "bge-reranker-base — 交叉编码器 · 278\u00a0M · 1.0\u00a0GiB · 放得下",
+        BASE,
+    )
+    assert size_in_words(BASE, "en", None) == "278\u00a0M · 1.0\u00a0GiB"
 
 
 def test_the_list_follows_language_precision_and_room(services: Services, caller: Caller) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from playground.engine.engine import Engine
@@ -24,6 +25,7 @@ def told(line: list[Phrase]) -> dict[object, object]:
 
 
 def test_the_line_says_what_a_model_needs_and_that_it_fits(services: Services) -> None:
+    services = replace(services, settings=services.settings.model_copy(update={"offline": False}))
     line = model_line(with_free(services, 8000), "BAAI/bge-reranker-base", "cpu", "fp32")
     assert str(line[0]["en"]).startswith("278 M parameters · up to 512 tokens")
     assert told(line[1:]) == {
@@ -32,6 +34,11 @@ def test_the_line_says_what_a_model_needs_and_that_it_fits(services: Services) -
         "model.fits": {},
     }
     assert line[-1]["tone"] == "good"
+
+
+def test_what_would_have_to_come_says_so_where_nothing_can(services: Services) -> None:
+    line = told(model_line(with_free(services, 8000), "BAAI/bge-reranker-base", "cpu", "fp32"))
+    assert line["model.offline"] == {"size": "1.0 GiB"}
 
 
 def test_a_model_that_does_not_fit_says_what_is_free_and_what_would_fit(services: Services) -> None:

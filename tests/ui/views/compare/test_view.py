@@ -343,7 +343,7 @@ def test_another_first_model_changes_the_picker_and_keeps_its_rows(services: Ser
     assert [one["group"] for one in picker["choices"]][:3] == ["built_in", "built_in", "keywords"]
     assert {one["group"] for one in picker["choices"]} < set(picker["groups"])
     large = next(one for one in picker["choices"] if one["value"] == "BAAI/bge-reranker-large")
-    assert large["size"]["en"].startswith("560 M · 2.1 GiB")
+    assert large["size"]["en"].startswith("560\u00a0M · 2.1\u00a0GiB")
 
 
 def test_the_plots_follow_the_language(services: Services, caller: Caller) -> None:
