@@ -109,6 +109,12 @@ def kind_of(model_id: str, folder: Path, config: dict[str, Any]) -> Found:
 
 def wrong_kind(model_id: str, kind: Kind) -> ModelUnsuitable:
     """Why a model of this kind does not fit where the other kind was asked for."""
+    if kind == "embedder" and find(f"{split(model_id).name}#mode=dense") is not None:
+        return ModelUnsuitable(
+            "{model} alone is an embedder: it gives one vector per text. To rank with it, say how after its name: "
+            "{model}#mode=dense, #mode=sparse or #mode=colbert.",
+            model=model_id,
+        )
     if kind == "embedder":
         return ModelUnsuitable(
             "{model} is an embedder: it gives one vector per text. Use it in Embeddings, and a reranker here.",

@@ -311,7 +311,7 @@ def test_history_and_models_are_accessible_too(visit: Callable[..., Any]) -> Non
     assert serious(page) == []
     page.get_by_role("tab", name="Models").click()
     page.locator(".pg-catalogue").wait_for()
-    assert "Mini reranker" in page.locator(".pg-loaded").inner_text()
+    assert "Mini reranker" in page.locator(".pg-loaded", has_text="Mini reranker").inner_text()
     assert serious(page) == []
 
 

@@ -89,7 +89,7 @@ def test_two_labels_give_log_odds_whose_sigmoid_is_the_second_softmax(tmp_path: 
     folder = checkpoints.tiny_xlmr(tmp_path / "two", n_labels=2)
     scorer = load(folder)
     expected = plain_logits(folder, QUERIES[0], truncation="only_second").softmax(dim=1)[:, 1].tolist()
-    assert [sigmoid(x) for x in score(scorer, QUERIES[0])] == pytest.approx(expected, abs=1e-6)
+    assert [sigmoid(x) for x in score(scorer, QUERIES[0])] == pytest.approx(expected, abs=1e-5)
     assert scorer.scale == LOG_ODDS
 
 
