@@ -64,7 +64,7 @@ def draw(result: RerankResult, threshold: float | None, unit: Unit, *, words: Wo
     figure = go.Figure(bars, layout(unit, threshold, _FRAME_PIXELS + PIXELS_PER_BAR * len(scored), bargap=0.3))
     figure.update_layout(
         meta=meta(result, unit, threshold, len(scored)),
-        xaxis=axis(title={"text": title}, range=list(axis_range(values, threshold, unit, room=0.14))),
+        xaxis=axis(title={"text": title}, range=list(axis_range(values, threshold, unit, room=0.2))),
         yaxis=axis(
             range=[len(scored) - 0.5, -0.5],
             tickvals=list(range(len(scored))),
