@@ -14,7 +14,7 @@ function drawLoaded(model) {
       model.can_unload ? pg.el("button", { type: "button", class: "pg-button", disabled: model.in_use, on: { click: () => trigger("unloaded", { fingerprint: model.fingerprint }) } },
         pg.el("span", { class: "pg-button-text", text: pg.say("models.unload") })) : null),
     pg.el("p", { class: "pg-muted pg-fingerprint", text: pg.say("models.fingerprint", { fingerprint: model.fingerprint.slice(0, 16) }) }),
-    model.others.length ? pg.el("p", { class: "pg-muted", text: pg.say("models.others", { others: model.others.map((option) => option || "–").join(" · ") }) }) : null,
+    model.others.length ? pg.el("p", { class: "pg-muted pg-others", text: pg.say("models.others", { others: model.others.map((option) => option || "–").join(" · ") }) }) : null,
     pg.el("ul", { class: "pg-checks" }, ...model.checks.map((check) => pg.el("li", { class: `pg-check-${check.status}` },
       pg.el("span", { class: "pg-sign", "aria-hidden": "true", text: SIGNS[check.status] || "?" }),
       pg.el("span", { class: "pg-hidden", text: pg.say(`models.${check.status}`) }),

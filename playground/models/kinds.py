@@ -59,15 +59,7 @@ def kind_of(model_id: str, folder: Path, config: dict[str, Any]) -> Found:
     architecture = next(iter(config.get("architectures") or ()), "")
     model_type = str(config.get("model_type", ""))
     if split(model_id).mode:
-        modes.weights_of(split(model_id).mode)
-        if model_type not in ENCODERS or not architecture.endswith("Model"):
-            raise ModelUnsuitable(
-                "{model} ({type}) has no modes; bge-m3 and models trained from it have. Leave out #mode={mode}.",
-                model=split(model_id).name,
-                type=architecture or "no architecture named",
-                mode=split(model_id).mode,
-            )
-        return Found("reranker", "m3", heads=modes.HEADS)
+        return _in_modes(model_id, architecture, model_type)
     known = find(split(model_id).name)
     if model_type in DECODERS and ("Pooling" in steps(folder) or (known is not None and known.kind == "embedder")):
         return Found("embedder", "bi_encoder")
@@ -104,6 +96,23 @@ def kind_of(model_id: str, folder: Path, config: dict[str, Any]) -> Found:
         "{model} is a {type}, neither a reranker nor an embedder. Try another model.",
         model=model_id,
         type=architecture or "model without a named architecture",
+    )
+
+
+def _in_modes(model_id: str, architecture: str, model_type: str) -> Found:
+    """What an id that names a mode is.
+
+    Raises:
+        InvalidInput, ModelUnsuitable: no such mode, or a model that has none.
+    """
+    modes.weights_of(split(model_id).mode)
+    if model_type in ENCODERS and architecture.endswith("Model"):
+        return Found("reranker", "m3", heads=modes.HEADS)
+    raise ModelUnsuitable(
+        "{model} ({type}) has no modes; bge-m3 and models trained from it have. Leave out #mode={mode}.",
+        model=split(model_id).name,
+        type=architecture or "no architecture named",
+        mode=split(model_id).mode,
     )
 
 

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from playground.analysis.depth import TOP, DepthRanks, ranks_by_depth
 from playground.core.depths import Depths
-from playground.plots.figure import axis, clear_layout, hover_text, lines, safe, shorten
+from playground.plots.figure import axis, clear_layout, heights_of, hover_text, lines, safe, shorten
 from playground.plots.palette import DROPPED, SERIES, THRESHOLD
 from playground.plots.words import ENGLISH, Words
 
@@ -34,7 +34,7 @@ def draw(depths: Depths, *, words: Words = ENGLISH) -> go.Figure:
     found = ranks_by_depth(depths)
     total = found.ranks.shape[1]
     shown = sorted(range(total), key=lambda place: (found.ranks[-1][place], place))[:MAX_LINES]
-    slots = _slots(found, shown)
+    slots = heights_of(found.ranks, shown)
     end = sorted(shown, key=lambda place: slots[-1][place])
     key = lines(words.depth_key, _KEY_COLUMNS)
     if len(shown) < total:
@@ -69,17 +69,6 @@ def draw(depths: Depths, *, words: Words = ENGLISH) -> go.Figure:
     at_the_foot = {"xref": "paper", "yref": "paper", "x": 0, "xanchor": "left", "y": 0, "yanchor": "top", "yshift": -6}
     figure.add_annotation(text=key, showarrow=False, align="left", **at_the_foot)
     return figure
-
-
-def _slots(found: DepthRanks, shown: Sequence[int]) -> list[dict[int, int]]:
-    """For each layer the height of each passage drawn, from 0 at the top: by rank, then as at the layer before."""
-    columns: list[dict[int, int]] = []
-    before = {place: place for place in shown}
-    for ranks in found.ranks:
-        order = sorted(shown, key=lambda place: (ranks[place], before[place]))
-        before = {place: height for height, place in enumerate(order)}
-        columns.append(before)
-    return columns
 
 
 def _line(depths: Depths, found: DepthRanks, place: int, heights: Sequence[int], words: Words) -> go.Scatter:

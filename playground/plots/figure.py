@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import plotly.graph_objects as go
@@ -171,3 +172,15 @@ def wrap(text: str, width: int, n_lines: int) -> list[str]:
         lines.append(head)
         rest = rest[len(head) :].lstrip()
     return lines
+
+
+def heights_of(columns: Iterable[Sequence[int]], shown: Sequence[int]) -> list[dict[int, int]]:
+    """For each column of ranks the height of each passage drawn, from 0 at the top: by rank, then as in the column
+    before."""
+    found: list[dict[int, int]] = []
+    before = {place: place for place in shown}
+    for ranks in columns:
+        order = sorted(shown, key=lambda place: (ranks[place], before[place]))
+        before = {place: height for height, place in enumerate(order)}
+        found.append(before)
+    return found

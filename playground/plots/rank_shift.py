@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from playground.analysis.alignment import Aligned, align, orders_nothing
 from playground.analysis.naming import names as names_of
 from playground.core.types import RerankResult
-from playground.plots.figure import axis, clear_layout, hover_text, lines, safe, says, shorten, wrap
+from playground.plots.figure import axis, clear_layout, heights_of, hover_text, lines, safe, says, shorten, wrap
 from playground.plots.palette import DROPPED, KEPT, ON_MARK, THRESHOLD
 from playground.plots.words import ENGLISH, Words
 
@@ -40,7 +40,7 @@ def draw(results: Sequence[RerankResult], *, names: Sequence[str] | None = None,
     aligned = align(results)
     shown = _shown(aligned)
     columns = list(names or names_of(results))
-    slots = _slots(aligned, shown)
+    slots = heights_of(aligned.ranks, shown)
     traces = [_line(aligned, results, columns, place, [column[place] for column in slots], words) for place in shown]
     key = lines(words.shift_key, _KEY_COLUMNS)
     if len(shown) < len(aligned.passages):
@@ -79,17 +79,6 @@ def _shown(aligned: Aligned) -> list[int]:
     total = aligned.ranks.sum(axis=0)
     order = sorted(range(len(aligned.passages)), key=lambda place: (best[place], total[place], place))
     return sorted(order[:MAX_LINES])
-
-
-def _slots(aligned: Aligned, shown: Sequence[int]) -> list[dict[int, int]]:
-    """For each column the height of each passage drawn, from 0 at the top: by rank, then as in the column before."""
-    found: list[dict[int, int]] = []
-    before = {place: place for place in shown}
-    for ranks in aligned.ranks:
-        order = sorted(shown, key=lambda place: (ranks[place], before[place]))
-        before = {place: height for height, place in enumerate(order)}
-        found.append(before)
-    return found
 
 
 def _line(

@@ -325,24 +325,7 @@ def wire(
     w = widgets
     listen(w.example.input, partial(on_example, services), me=me, inputs=[w.example], outputs=w.filled)
     listen(w.upload.upload, partial(on_upload, services), me=me, inputs=[w.upload], outputs=w.filled)
-    model_settings.wire(services, w.controls, w.model, w.instruction, me)
-    outputs = [w.model_line, w.instruction, w.place, *w.controls]
-    # The timer runs while a model is on its way: what its files say is known once they are here.
-    ticked = [w.controls.known, w.model, w.instruction]
-    listen(w.timer.tick, partial(on_tick, services), me=me, inputs=ticked, outputs=outputs, concurrency_id="settings")
-    for event in (w.model.input, w.model.change, w.device.change, w.precision.change):
-        listen(
-            event,
-            partial(on_model, services, typed=event == w.model.input),
-            me=me,
-            inputs=[*ticked, w.device, w.precision],
-            outputs=outputs,
-            concurrency_id="settings",
-        )
-    room: dict[str, Any] = {"me": me, "inputs": [w.device, w.precision], "outputs": [w.model]}
-    listen(arrived, partial(on_room, services, offered=cast("Any", w.model.choices)), **room)
-    for event in (w.device.change, w.precision.change, switched):
-        listen(event, partial(on_room, services), **room)
+    _wire_model(services, w, me, arrived, switched)
     windows.wire(w.windows, me)
     counted = (w.query, w.passages, w.split, w.model, w.max_length, w.truncation)
     for source in (*counted, w.windows.reading, w.windows.tokens, w.windows.overlap):
@@ -364,3 +347,27 @@ def wire(
         outputs=[w.live, w.timer],
         concurrency_id="count",
     )
+
+
+def _wire_model(
+    services: Services, w: Widgets, me: gr.BrowserState, arrived: Callable[..., Any], switched: Callable[..., Any]
+) -> None:
+    """Listeners of the model box: its line, its settings, and what the box offers."""
+    model_settings.wire(services, w.controls, w.model, w.instruction, me)
+    outputs = [w.model_line, w.instruction, w.place, *w.controls]
+    # The timer runs while a model is on its way: what its files say is known once they are here.
+    ticked = [w.controls.known, w.model, w.instruction]
+    listen(w.timer.tick, partial(on_tick, services), me=me, inputs=ticked, outputs=outputs, concurrency_id="settings")
+    for event in (w.model.input, w.model.change, w.device.change, w.precision.change):
+        listen(
+            event,
+            partial(on_model, services, typed=event == w.model.input),
+            me=me,
+            inputs=[*ticked, w.device, w.precision],
+            outputs=outputs,
+            concurrency_id="settings",
+        )
+    room: dict[str, Any] = {"me": me, "inputs": [w.device, w.precision], "outputs": [w.model]}
+    listen(arrived, partial(on_room, services, offered=cast("Any", w.model.choices)), **room)
+    for event in (w.device.change, w.precision.change, switched):
+        listen(event, partial(on_room, services), **room)
