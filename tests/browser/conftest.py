@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,20 +43,33 @@ else:
         complaints: list[str] = field(default_factory=list)
         requests: list[str] = field(default_factory=list)
 
-    @pytest.fixture(scope="session")
-    def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    @contextmanager
+    def served(settings: Settings, engine: Engine, gate: doubles.Gate) -> Iterator[Server]:
+        """A running page over this engine."""
         from playground.ui.app import build_app, launch_options
 
-        settings = Settings(db=tmp_path_factory.mktemp("history") / "history.db", offline=True)
-        gate = doubles.Gate()
-        engine = Engine(load_scorer=doubles.load(gate=gate), free_mib=lambda device: 8000.0)
         services = Services(settings, engine, HistoryStore(settings.db))
         app = build_app(services)
-        served = {"prevent_thread_lock": True, "quiet": True, "server_name": "127.0.0.1"}
-        _, url, _ = app.launch(**launch_options(settings) | served)
+        local = {"prevent_thread_lock": True, "quiet": True, "server_name": "127.0.0.1"}
+        _, url, _ = app.launch(**launch_options(settings) | local)
         yield Server(url.rstrip("/"), services, gate)
         gate.open()
         app.close(verbose=False)
+        services.close()
+
+    @contextmanager
+    def over_real_models(folder: Path) -> Iterator[Server]:
+        """A running page over real models in fp32, in place of the one over a double."""
+        settings = Settings(db=folder / "history.db", offline=True, precision="fp32")
+        with served(settings, Engine(offline=True, cache_folder=folder), doubles.Gate()) as server:
+            yield server
+
+    @pytest.fixture(scope="session")
+    def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+        settings = Settings(db=tmp_path_factory.mktemp("history") / "history.db", offline=True)
+        gate = doubles.Gate()
+        with served(settings, Engine(load_scorer=doubles.load(gate=gate)), gate) as server:
+            yield server
 
     @pytest.fixture(scope="session")
     def browser() -> Iterator[Browser]:

@@ -7,7 +7,6 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,15 +16,11 @@ pytest.importorskip("playwright")
 from playground.analysis.movement import movements
 from playground.core.types import Comparison, ModelChoice, Passage, RerankRequest
 from playground.engine.comparison_record import from_manifest
-from playground.engine.engine import Engine
-from playground.history.store import HistoryStore
 from playground.models.catalog import BUILT_IN_EMBEDDER, BUILT_IN_RERANKER
 from playground.paths import ASSETS
-from playground.settings import Settings
-from playground.ui.services import Services
+from tests.browser.conftest import over_real_models
 from tests.browser.test_page import PAYLOADS, serious, write
 from tests.checkpoints_apart import tiny_m3
-from tests.ui.doubles import Gate
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -36,20 +31,11 @@ WARM_UP = RerankRequest("warm", (Passage("1", "up"),))
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A page over the real models, in place of the one over a double."""
-    from playground.ui.app import build_app, launch_options
-
-    settings = Settings(db=tmp_path_factory.mktemp("compare") / "history.db", offline=True, precision="fp32")
-    services = Services(settings, Engine(offline=True), HistoryStore(settings.db))
-    # Loaded before anybody waits for them: on a busy machine that alone takes minutes.
-    models = [ModelChoice(BUILT_IN_RERANKER, precision="fp32"), ModelChoice(BUILT_IN_EMBEDDER, kind="embedder")]
-    assert [last.comparison.complete for last in services.engine.compare(WARM_UP, models)][-1]
-    app = build_app(services)
-    served = {"prevent_thread_lock": True, "quiet": True, "server_name": "127.0.0.1"}
-    _, url, _ = app.launch(**launch_options(settings) | served)
-    yield SimpleNamespace(url=url.rstrip("/"), services=services, gate=Gate())
-    app.close(verbose=False)
-    services.close()
+    with over_real_models(tmp_path_factory.mktemp("compare")) as server:
+        # Loaded before anybody waits for them: on a busy machine that alone takes minutes.
+        models = [ModelChoice(BUILT_IN_RERANKER, precision="fp32"), ModelChoice(BUILT_IN_EMBEDDER, kind="embedder")]
+        assert [last.comparison.complete for last in server.services.engine.compare(WARM_UP, models)][-1]
+        yield server
 
 
 def choose_example(page: Any) -> None:

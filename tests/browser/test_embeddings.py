@@ -7,7 +7,6 @@ import io
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,14 +16,10 @@ pytest.importorskip("playwright")
 
 from playground.analysis.background import place_in_background
 from playground.core.types import ModelChoice, Passage, RerankRequest
-from playground.engine.engine import Engine
-from playground.history.store import HistoryStore
 from playground.inputs.scenarios import Scenario, load_all
 from playground.models import catalog
-from playground.settings import Settings
-from playground.ui.services import Services
+from tests.browser.conftest import over_real_models
 from tests.browser.test_page import PAYLOADS, serious, write
-from tests.ui.doubles import Gate
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
@@ -37,18 +32,8 @@ LOAD_MS = 400_000
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A page over the real models, in place of the one over a double."""
-    from playground.ui.app import build_app, launch_options
-
-    folder = tmp_path_factory.mktemp("embeddings")
-    settings = Settings(db=folder / "history.db", offline=True, precision="fp32")
-    services = Services(settings, Engine(offline=True, cache_folder=folder), HistoryStore(settings.db))
-    app = build_app(services)
-    served = {"prevent_thread_lock": True, "quiet": True, "server_name": "127.0.0.1"}
-    _, url, _ = app.launch(**launch_options(settings) | served)
-    yield SimpleNamespace(url=url.rstrip("/"), services=services, gate=Gate())
-    app.close(verbose=False)
-    services.close()
+    with over_real_models(tmp_path_factory.mktemp("embeddings")) as server:
+        yield server
 
 
 def scenario() -> Scenario:

@@ -5,20 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 pytest.importorskip("playwright")
 
-from playground.engine.engine import Engine
-from playground.history.store import HistoryStore
-from playground.settings import Settings
-from playground.ui.services import Services
+from tests.browser.conftest import over_real_models
 from tests.browser.test_page import PAYLOADS, finished, serious, write
 from tests.checkpoints_apart import tiny_m3, tiny_splade
-from tests.ui.doubles import Gate
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -40,18 +35,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A page over real models, in place of the one over a double."""
-    from playground.ui.app import build_app, launch_options
-
-    folder = tmp_path_factory.mktemp("explained")
-    settings = Settings(db=folder / "history.db", offline=True, precision="fp32")
-    services = Services(settings, Engine(offline=True, cache_folder=folder), HistoryStore(settings.db))
-    app = build_app(services)
-    served = {"prevent_thread_lock": True, "quiet": True, "server_name": "127.0.0.1"}
-    _, url, _ = app.launch(**launch_options(settings) | served)
-    yield SimpleNamespace(url=url.rstrip("/"), services=services, gate=Gate())
-    app.close(verbose=False)
-    services.close()
+    with over_real_models(tmp_path_factory.mktemp("explained")) as server:
+        yield server
 
 
 def rank(page: Any, model: str, passages: tuple[str, ...] = PASSAGES) -> None:
