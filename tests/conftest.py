@@ -17,6 +17,7 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):
 import pytest
 from hypothesis import settings
 
+from playground.models import measured
 from playground.paths import BUILT_IN_MODELS
 from tests.environments import Interpreter, python_with
 
@@ -48,6 +49,13 @@ def _no_silent_skip(report: Any, id: str) -> Any:
         report.outcome = "failed"
         report.longrepr = f"{id} was skipped ({report.longrepr}), and tests/conftest.py names no reason for it."
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def measured_here(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What the tests measure of this machine stays out of the user's cache."""
+    folder = tmp_path_factory.mktemp("measured")
+    measured.folder = lambda: folder
 
 
 @pytest.fixture(scope="session")

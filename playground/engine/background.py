@@ -22,7 +22,7 @@ from typing import NamedTuple
 from playground.core.types import Background, Language, ModelSpec, RerankRequest, Step, cosines
 from playground.engine.embedding import Vectors
 from playground.engine.pool import Lease
-from playground.paths import ASSETS
+from playground.paths import ASSETS, cache_folder
 
 SCHEMA = 1
 TEXTS = ASSETS / "background.json"
@@ -118,10 +118,7 @@ class Store:
 
     def _path(self, name: str) -> Path:
         if self._folder is None:
-            # Not before it is needed: the import is not free, and most pages never measure.
-            import platformdirs
-
-            self._folder = platformdirs.user_cache_path("rerank-playground", appauthor=False) / "backgrounds"
+            self._folder = cache_folder() / "backgrounds"
         return self._folder / name
 
 
