@@ -1,4 +1,4 @@
-"""Linear layers in the form that a CPU multiplies fastest: the same products, in fewer bits where that was asked for."""
+"""Linear layers as a CPU multiplies them fastest: the same products, in fewer bits where that was asked for."""
 
 from __future__ import annotations
 
@@ -84,6 +84,7 @@ def test_only_the_layers_of_the_repeated_blocks_are_replaced() -> None:
 def test_a_large_table_is_kept_in_half_precision_beside_int8_layers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(linears, "_LARGE_TABLE", 1000)
     model = nn.ModuleDict({"large": nn.Embedding(100, 16), "small": nn.Embedding(10, 16)})
+    model.requires_grad_(False)
     before = copy.deepcopy(model)
     linears.pack(model, "cpu", "int8")
     ids = torch.tensor([[1, 99]])
