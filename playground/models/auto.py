@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from statistics import median
 from typing import Any, Final
 
 import torch
@@ -34,7 +35,7 @@ LEAST_GAIN = 1.3
 LEAST_WIDTH = 512
 # Passages of the canary; the shortest ones, since the verdict is waited for.
 N_PASSAGES = 24
-_TOKENS, _REPEATS = 256, 5
+_TOKENS, _ROUNDS, _STEADY = 256, 8, 1.3
 # Names that configs give the width of the hidden states, and of what is between them.
 _WIDTHS = ("hidden_size", "dim", "d_model")
 _INNER = ("intermediate_size", "hidden_dim", "d_ff")
@@ -72,14 +73,16 @@ class Verdict:
 def gain(config: Mapping[str, Any], precision: PrecisionName) -> float:
     """How many times as fast the linear layers of such a model are in int8 as in this precision, on this CPU.
 
-    The shortest of several runs each, kept for the next start.
+    Kept for the next start, unless something else kept the machine busy meanwhile.
     """
     width = _width(config)
     inner = next((int(config[name]) for name in _INNER if name in config), 4 * width)
     key = f"{_here()}, {width}, {inner}, {precision}"
     known = measured.get("int8-gain-1", key)
     if not isinstance(known, float):
-        measured.put("int8-gain-1", key, known := _timed(width, inner, precision))
+        known, steady = _timed(width, inner, precision)
+        if steady:
+            measured.put("int8-gain-1", key, known)
     return known
 
 
@@ -180,24 +183,35 @@ def _width(config: Mapping[str, Any]) -> int:
     return next((int(config[name]) for name in _WIDTHS if name in config), 0)
 
 
-def _timed(width: int, inner: int, precision: PrecisionName) -> float:
-    seconds = {}
-    for each in (precision, "int8"):
-        dtype = torch.bfloat16 if each == "bf16" else torch.float32
-        block = nn.ModuleList([nn.Linear(width, width), nn.Linear(width, inner), nn.Linear(inner, width)]).to(dtype)
-        linears.pack(block, "cpu", each)
-        same, up, down = block
-        x = torch.randn(_TOKENS, width, dtype=dtype)
-        runs = []
+def _timed(width: int, inner: int, precision: PrecisionName) -> tuple[float, bool]:
+    """(the ratio of the shortest runs, in alternation; whether most runs were about as short)."""
+    blocks = [_block(width, inner, each) for each in (precision, "int8")]
+    runs: tuple[list[float], list[float]] = ([], [])
+    for _ in range(_ROUNDS):
+        for block, seconds in zip(blocks, runs, strict=True):
+            start = time.perf_counter()
+            block()
+            seconds.append(time.perf_counter() - start)
+    steady = all(median(seconds) < _STEADY * min(seconds) for seconds in runs)
+    return min(runs[0]) / min(runs[1]), steady
+
+
+def _block(width: int, inner: int, precision: PrecisionName) -> Callable[[], None]:
+    """The products of one layer of an encoder, over one batch."""
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    layers = [(width, width)] * 4 + [(width, inner), (inner, width)]
+    block = nn.ModuleList([nn.Linear(*layer, dtype=dtype) for layer in layers])
+    linears.pack(block, "cpu", precision)
+    x = torch.randn(_TOKENS, width, dtype=dtype)
+
+    def run() -> None:
         with torch.inference_mode():
-            for _ in range(_REPEATS):
-                start = time.perf_counter()
-                for _ in range(4):
-                    same(x)
-                down(up(x))
-                runs.append(time.perf_counter() - start)
-        seconds[each] = min(runs)
-    return seconds[precision] / seconds["int8"]
+            *same, up, down = block
+            for layer in same:
+                layer(x)
+            down(up(x))
+
+    return run
 
 
 def _here() -> str:

@@ -7,6 +7,7 @@ work. What stands before and after them stays as transformers has it.
 from __future__ import annotations
 
 import platform
+import weakref
 from functools import cache
 from typing import Any
 
@@ -42,11 +43,33 @@ class PackedLinear(nn.Module):
         return product
 
 
-class Int8Linear(nn.Module):
-    """Weights in int8 with a scale for each output; each token is quantised with a scale and a zero of its own.
+class Levels:
+    """Tokens in int8, each with a step and a middle of its own; those that several layers read are made once."""
 
-    One scale per token keeps a token with an outlier from coarsening all others, which one scale per batch does
+    def __init__(self) -> None:
+        self._of: weakref.ref[torch.Tensor] | None = None
+        self._made: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
+
+    def __call__(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """(levels from -127 to 127, step, middle) of (..., n): (tokens, n) in int8 and twice (tokens, 1) in fp32."""
+        if self._made is None or self._of is None or self._of() is not x:
+            rows = x.reshape(-1, x.shape[-1])
+            low, high = (end.float() for end in torch.aminmax(rows, dim=-1, keepdim=True))
+            step = ((high - low) / (2 * _LEVELS)).clamp(min=torch.finfo(torch.float32).tiny)
+            middle = (high + low) / 2
+            levels = torch.sub(rows, middle).div_(step).round_().to(torch.int8)
+            self._of, self._made = weakref.ref(x), (levels, step, middle)
+        return self._made
+
+
+class Int8Linear(nn.Module):
+    """Weights in int8 with a scale for each output; each token is quantised with a step and a middle of its own.
+
+    One step per token keeps a token with an outlier from coarsening all others, which one step per batch does
     (torch's `quantize_dynamic`): half the error for the same products.
+
+    Args:
+        levels: shared by layers that read the same tokens.
     """
 
     weight = None
@@ -54,8 +77,9 @@ class Int8Linear(nn.Module):
     scale: torch.Tensor
     sums: torch.Tensor
 
-    def __init__(self, linear: nn.Linear) -> None:
+    def __init__(self, linear: nn.Linear, levels: Levels | None = None) -> None:
         super().__init__()
+        self._levels = levels or Levels()
         weight = linear.weight.data.float()
         scale = weight.abs().amax(dim=1).clamp(min=torch.finfo(torch.float32).tiny) / _LEVELS
         self.register_buffer("weight_int8", (weight / scale[:, None]).round().to(torch.int8).t())
@@ -65,12 +89,7 @@ class Int8Linear(nn.Module):
         self.bias = None if linear.bias is None else nn.Parameter(linear.bias.data.float(), requires_grad=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        rows = x.reshape(-1, x.shape[-1])
-        low, high = torch.aminmax(rows, dim=-1, keepdim=True)
-        step = ((high - low).float() / (2 * _LEVELS)).clamp(min=1e-12)
-        # Levels -127 to 127 stand for low to high.
-        middle = (high + low).float() / 2
-        levels = torch.sub(rows, middle).div_(step).round_().to(torch.int8)
+        levels, step, middle = self._levels(x)
         product = torch._int_mm(levels, self.weight_int8).float().mul_(self.scale).mul_(step)
         product.addcmul_(middle, self.sums)
         if self.bias is not None:
@@ -106,28 +125,27 @@ def packs(precision: PrecisionName) -> bool:
         return False
 
 
+@torch.inference_mode()
 def pack(model: nn.Module, device: str, precision: PrecisionName) -> None:
     """Lays out the weights of a model for its device and precision, in place; nothing where that is not faster."""
     if device != "cpu":
         return
     if precision == "int8":
-        _replace(model, Int8Linear)
+        shared: dict[tuple[int, int], Levels] = {}
+        for owner, name, layer in _linears(model):
+            levels = shared.setdefault((id(owner), layer.in_features), Levels())
+            setattr(owner, name, Int8Linear(layer, levels))
         for owner, name, table in _children(model, nn.Embedding):
             if table.weight.numel() >= _LARGE_TABLE:
                 setattr(owner, name, HalfEmbedding(table))
     elif packs(precision):
-        _replace(model, PackedLinear)
+        for owner, name, layer in _linears(model):
+            setattr(owner, name, PackedLinear(layer))
 
 
 def packed_bytes(model: nn.Module) -> int:
     """Of weights that are no parameters any more."""
     return sum(layer.n_bytes for layer in model.modules() if isinstance(layer, PackedLinear))
-
-
-def _replace(model: nn.Module, kind: type[PackedLinear | Int8Linear]) -> None:
-    with torch.inference_mode():
-        for owner, name, layer in _linears(model):
-            setattr(owner, name, kind(layer))
 
 
 def _linears(model: nn.Module) -> list[tuple[nn.Module, str, Any]]:

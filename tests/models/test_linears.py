@@ -66,6 +66,27 @@ def test_an_int8_layer_stays_within_two_percent_also_beside_an_outlier(bias: boo
     assert close(int8(torch.full((1, 96), 2.5)), own(torch.full((1, 96), 2.5))) < 0.02
 
 
+@torch.inference_mode()
+def test_layers_that_read_the_same_tokens_share_what_is_made_of_them() -> None:
+    made: list[int] = []
+
+    class Counted(linears.Levels):
+        def __call__(self, x: torch.Tensor):  # type: ignore[no-untyped-def]
+            before = self._made
+            found = super().__call__(x)
+            made.append(found is not before)
+            return found
+
+    levels = Counted()
+    one, other = (linears.Int8Linear(layer(), levels) for _ in range(2))
+    x, y = torch.randn(4, 96), torch.randn(4, 96)
+    first = one(x)
+    assert torch.equal(other(x), first)
+    assert close(one(y), layer()(y)) < 0.02
+    assert torch.equal(one(x), first)
+    assert made == [True, False, True, True]
+
+
 def test_only_the_layers_of_the_repeated_blocks_are_replaced() -> None:
     class Model(nn.Module):
         def __init__(self) -> None:
