@@ -93,7 +93,7 @@ def test_a_flag_wins_over_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
         (["--port", "99999"], "launch.py: --port 99999: choose a whole number from 1 to 65535."),
         (["--port", "http"], "launch.py: --port http: choose a whole number from 1 to 65535."),
         (["--device", "tpu"], "launch.py: --device tpu: choose one of auto, cuda, mps, cpu."),
-        (["--precision", "int4"], "launch.py: --precision int4: choose one of auto, fp32, fp16, bf16."),
+        (["--precision", "int4"], "launch.py: --precision int4: choose one of auto, fp32, fp16, bf16, int8."),
         (["--model", " "], "launch.py: --model: a model needs a name: a Hub id such as BAAI/bge-reranker-base, or a"),
         (["--model", "./absent"], "launch.py: --model: there is no folder ./absent; check the path, or give a Hub id."),
         (["--host", "http://a:1"], "launch.py: --host: 'http://a:1' is not an address; give one such as 127.0.0.1,"),

@@ -46,7 +46,7 @@ def test_neighbours_do_not_change_a_vector(tiny_embedder: Path) -> None:
 
 
 def test_an_embedder_passes_its_check(tiny_embedder: Path) -> None:
-    embedder = load_embedder(ModelChoice(str(tiny_embedder), kind="embedder", device="cpu"))
+    embedder = load_embedder(ModelChoice(str(tiny_embedder), kind="embedder", device="cpu", precision="fp32"))
     assert [check.status for check in embedder.checks] == ["passed"] * 3
 
 
