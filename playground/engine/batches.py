@@ -9,6 +9,7 @@ from typing import TypeVar
 from playground.core.errors import OutOfMemory
 from playground.core.types import EncodedPair
 from playground.engine.pool import Lease
+from playground.engine.turns import Stopped
 from playground.models.batching import plan
 
 Output = TypeVar("Output")
@@ -25,7 +26,8 @@ def in_batches(
     lease: Lease,
     passage_id: Callable[[int], str | None],
 ) -> Iterator[tuple[list[int], Output]]:
-    """Each batch, as keys of `encoded`, with its output; longest first.
+    """Each batch, as keys of `encoded`, with its output; longest first. They end early where the request is stopped
+    while it waits for its turn.
 
     Args:
         forward: one forward pass over these keys.
@@ -40,6 +42,8 @@ def in_batches(
     while batches:
         try:
             output = forward(batches[0])
+        except Stopped:
+            return
         except OutOfMemory as error:
             lengths = [len(encoded[key].input_ids) for key in batches[0]]
             if len(lengths) > 1:
