@@ -10,7 +10,7 @@ from playground.core.errors import OutOfMemory
 from playground.core.types import EncodedPair
 from playground.engine.pool import Lease
 from playground.engine.turns import Stopped
-from playground.models.batching import plan
+from playground.models.batching import early, plan
 
 Output = TypeVar("Output")
 
@@ -25,6 +25,7 @@ def in_batches(
     *,
     lease: Lease,
     passage_id: Callable[[int], str | None],
+    soon: bool = False,
 ) -> Iterator[tuple[list[int], Output]]:
     """Each batch, as keys of `encoded`, with its output; longest first. They end early where the request is stopped
     while it waits for its turn.
@@ -32,12 +33,13 @@ def in_batches(
     Args:
         forward: one forward pass over these keys.
         passage_id: of the text of a key; None for the query.
+        soon: nothing is known yet, so a small batch goes first, out of order.
 
     Raises:
         OutOfMemory: not even one text fits.
     """
     budget = at_once(lease)
-    batches = _planned(encoded, list(encoded), budget)
+    batches = _planned(encoded, list(encoded), budget, lease, soon=soon)
     others_unloaded = False
     while batches:
         try:
@@ -48,7 +50,7 @@ def in_batches(
             lengths = [len(encoded[key].input_ids) for key in batches[0]]
             if len(lengths) > 1:
                 budget = lease.budgets.shrink(lease.spec, len(lengths) * max(lengths))
-                batches = _planned(encoded, [key for batch in batches for key in batch], budget)
+                batches = _planned(encoded, [key for batch in batches for key in batch], budget, lease)
             elif not others_unloaded:
                 lease.make_room()
                 others_unloaded = True
@@ -75,9 +77,12 @@ def chunks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
         yield start, len(texts)
 
 
-def _planned(encoded: Mapping[int, EncodedPair], keys: Sequence[int], budget: int) -> deque[list[int]]:
+def _planned(
+    encoded: Mapping[int, EncodedPair], keys: Sequence[int], budget: int, lease: Lease, *, soon: bool = False
+) -> deque[list[int]]:
     lengths = [len(encoded[key].input_ids) for key in keys]
-    return deque([keys[place] for place in batch] for batch in plan(lengths, budget))
+    batches = plan(lengths, budget, lease.spec.device)
+    return deque([keys[place] for place in batch] for batch in (early(batches, lengths) if soon else batches))
 
 
 def _alone_too_big(id: str | None, n_tokens: int, lease: Lease) -> OutOfMemory:

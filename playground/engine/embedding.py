@@ -71,6 +71,7 @@ class Vectors:
             lambda batch: self._forward(batch, encoded, passage_id),
             lease=self._lease,
             passage_id=passage_id,
+            soon=not self.known.keys() - {QUERY},
         ):
             self._cache.put((keys[text], vector) for text, vector in zip(batch, vectors, strict=True))
             for text, vector in zip(batch, vectors, strict=True):

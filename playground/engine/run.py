@@ -124,7 +124,7 @@ class Run:
             yield self._progress("encode", end)
 
     def score(self) -> Iterator[Progress]:
-        """Scores every passage once: from the cache, or in batches, longest first; copies share one forward.
+        """Scores every passage once: from the cache, or in batches; copies share one forward.
 
         Raises:
             ModelBroken: an output is not finite.
