@@ -65,12 +65,18 @@ def at_once(lease: Lease) -> int:
     return lease.budgets.get(lease.spec, lease.choice.batch_tokens)
 
 
-def chunks(texts: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Start and end of runs of texts, each short enough to be encoded between two looks at Stop."""
+def chunks(
+    texts: Sequence[str], most_texts: int = ENCODE_TEXTS, most_chars: int = ENCODE_CHARS
+) -> Iterator[tuple[int, int]]:
+    """Start and end of runs of texts, each short enough to be encoded between two looks at Stop.
+
+    Args:
+        most_texts, most_chars: of a run; the last text may go beyond.
+    """
     start = n_chars = 0
     for index, text in enumerate(texts):
         n_chars += len(text)
-        if n_chars >= ENCODE_CHARS or index - start + 1 >= ENCODE_TEXTS:
+        if n_chars >= most_chars or index - start + 1 >= most_texts:
             yield start, index + 1
             start, n_chars = index + 1, 0
     if start < len(texts):
