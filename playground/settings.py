@@ -7,13 +7,13 @@ import os
 import re
 import tempfile
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import platformdirs
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from playground.core.types import DeviceName
+from playground.core.types import DeviceName, PrecisionName
 from playground.models.named import split
 
 ENV_PREFIX = "PLAYGROUND_"
@@ -57,10 +57,10 @@ class Settings(BaseSettings):
     device: DeviceName = Field(
         default="auto", description="Where models run. `auto` takes CUDA, then MPS, then the CPU."
     )
-    precision: Literal["auto", "fp32", "fp16", "bf16"] = Field(
+    precision: PrecisionName = Field(
         default="auto",
-        description="Number format of the weights. `auto` takes fp16 on CUDA, bf16 on a CPU that computes it natively, "
-        "else fp32.",
+        description="Number format of the weights. `auto` takes fp16 on CUDA; on a CPU bf16 where it "
+        "computes it natively, or int8 where that is faster and keeps the order of example texts; else fp32.",
     )
     db: Path = Field(
         default_factory=default_db,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar, get_args
 
 from playground.core.errors import InvalidInput, PlaygroundError
 from playground.core.scales import Scale
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Kind = Literal["reranker", "embedder"]
 DeviceName = Literal["auto", "cuda", "mps", "cpu"]
 PrecisionName = Literal["auto", "fp32", "fp16", "bf16", "int8"]
+# Finest first, behind the one that leaves it open.
+PRECISIONS: tuple[PrecisionName, ...] = get_args(PrecisionName)
 Truncation = Literal["only_second", "longest_first"]
 Phase = Literal["resolve", "download", "load", "check", "encode", "score", "done", "stopped"]
 Language = Literal["en", "zh"]

@@ -12,7 +12,7 @@ from playground.core.windows import Windows
 from playground.engine.manifest import manifest
 
 # How far two runs of one model may lie apart: batches differ, and with them the last bits of each number format.
-TOLERANCES = {"fp32": 1e-3, "fp16": 0.05, "bf16": 0.25}
+TOLERANCES = {"fp32": 1e-3, "fp16": 0.05, "bf16": 0.25, "int8": 0.5}
 LOOSEST = 0.5
 
 

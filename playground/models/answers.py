@@ -9,7 +9,7 @@ from typing import Any, Self
 import torch
 
 from playground.core.types import EncodedPair, ModelChoice, ModelSpec, PrecisionName
-from playground.models import pretrained
+from playground.models import linears, pretrained
 from playground.models.local import LocalModel
 from playground.models.prompted import PromptEncoder
 from playground.models.prompts import PROMPTS
@@ -55,8 +55,10 @@ class AnsweringModel(LocalModel[PromptEncoder]):
         """
         encoder = pretrained.load_prompt_encoder(resolved, choice)
         with pretrained.out_of_memory_named(0):
-            model, answers = cls._open(resolved, pretrained.DTYPES[precision], encoder.answers)
-            model.to(device)
+            # Decoders are stored in half precision, and twice that may not fit.
+            dtype = torch.bfloat16 if precision == "int8" else pretrained.DTYPES[precision]
+            model, answers = cls._open(resolved, dtype, encoder.answers)
+            linears.pack(model.to(device), device, precision)
         spec = as_run(resolved, choice, device, precision, encoder.max_length, replaced)
         return cls(model, encoder, spec, resolved, answers.to(device))
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import platform
 import shutil
 import sys
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+
+import psutil
 
 from playground.core.errors import DeviceUnavailable
 from playground.core.types import DeviceName, PrecisionName
@@ -26,13 +29,12 @@ def devices() -> tuple[str, ...]:
 def settle(device: DeviceName, precision: PrecisionName) -> tuple[str, PrecisionName, tuple[str, ...]]:
     """What will really run: the device, the precision, and in words what was asked for and replaced.
 
-    Auto is the best device; on it fp16 on CUDA, bf16 on a CPU with bf16 instructions, else fp32.
+    Auto is the best device; on it fp16 on CUDA, bf16 on a CPU with bf16 instructions, else fp32. On a CPU
+    `models.auto` may go on from there to int8.
 
     Raises:
-        DeviceUnavailable: the device asked for is not there, or the precision is not offered.
+        DeviceUnavailable: the device asked for is not there.
     """
-    if precision == "int8":
-        raise DeviceUnavailable("int8 is not offered yet. Choose auto, fp32, fp16 or bf16.")
     chosen = _device(device)
     if precision == "auto":
         return chosen, _best_precision(chosen), ()
@@ -59,6 +61,29 @@ def foreseen(device: DeviceName, precision: PrecisionName) -> tuple[str, Precisi
 def default_batch_tokens(device: str) -> int:
     """Padded tokens in one forward pass that keep the device busy and the screen moving."""
     return 65_536 if device == "cuda" else 16_384 if device == "mps" else 4_096
+
+
+def precisions(device: str) -> tuple[PrecisionName, ...]:
+    """What runs on a device as it is asked for, finest first."""
+    asked: tuple[PrecisionName, ...] = ("fp32", "fp16", "bf16", "int8")
+    return tuple(precision for precision in asked if _nearest_precision(device, precision) == precision)
+
+
+@cache
+def cpu_has_int8() -> bool:
+    """Whether this CPU sums four products of int8 in one instruction: AVX512-VNNI, AVX-VNNI or AMX."""
+    return not _cpu_flags().isdisjoint({"avx512_vnni", "avx_vnni", "amx_int8"})
+
+
+@cache
+def processor() -> str:
+    """The name of the CPU and how many of its cores this process may use, as far as the system tells."""
+    name = platform.processor() or platform.machine()
+    if platform.system() == "Linux":
+        with suppress(OSError):
+            lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+            name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
+    return f"{name}, {psutil.cpu_count()} cores"
 
 
 @cache
@@ -94,6 +119,8 @@ def _best_precision(device: str) -> PrecisionName:
 
 
 def _nearest_precision(device: str, precision: PrecisionName) -> PrecisionName:
+    if precision == "int8" and not (device == "cpu" and cpu_has_int8()):
+        return _best_precision(device)
     if device == "cpu" and precision == "fp16":
         return "fp32"
     if device == "mps" and precision == "bf16":

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from importlib import import_module
 from typing import Any, cast
 
 from playground.core.protocols import Embedder, Scorer
 from playground.core.types import ModelChoice
-from playground.models import FAMILIES, checks, hub, memory, room
+from playground.models import FAMILIES, auto, checks, hub, memory, room
 from playground.models.devices import settle
 from playground.models.resolve import OnProgress, resolve
 
@@ -38,11 +39,8 @@ def load_scorer(
         ModelError: any of its kinds; see `resolve`, `settle`, the family's `load` and `checks.check_scorer`.
         InvalidInput: a maximum length that the model does not allow.
     """
-    scorer = _load(choice, offline, on_progress, free) if weights_of is None else weights_of.view(choice)
-    if run_checks:
-        _tell(on_progress, "check")
-        scorer.checks = checks.check_scorer(scorer, scorer.resolved.entry)
-    return cast(Scorer, scorer)
+    check = checks.check_scorer if run_checks else None
+    return cast(Scorer, _checked(choice, offline, on_progress, free, weights_of, check))
 
 
 def load_embedder(
@@ -55,14 +53,24 @@ def load_embedder(
     free: room.Free = memory.free_mib,
 ) -> Embedder:
     """An embedder ready to make vectors. Arguments and errors as `load_scorer`."""
-    embedder = _load(choice, offline, on_progress, free) if weights_of is None else weights_of.view(choice)
-    if run_checks:
+    check = checks.check_embedder if run_checks else None
+    return cast(Embedder, _checked(choice, offline, on_progress, free, weights_of, check))
+
+
+def _checked(
+    choice: ModelChoice, offline: bool, on_progress: OnProgress | None, free: room.Free, weights_of: Any, check: Any
+) -> Any:
+    """Args: check: the canary of its kind; None leaves it out."""
+    model = weights_of.view(choice) if weights_of is not None else _load(choice, offline, on_progress, free, check)
+    if check is not None:
         _tell(on_progress, "check")
-        embedder.checks = checks.check_embedder(embedder, embedder.resolved.entry)
-    return cast(Embedder, embedder)
+        # What decided the precision is a matter of the weights, however they are read.
+        why = tuple(found for found in model.checks if found.name == auto.NAME)
+        model.checks = check(model, model.resolved.entry) + why
+    return model
 
 
-def _load(choice: ModelChoice, offline: bool, on_progress: OnProgress | None, free: room.Free) -> Any:
+def _load(choice: ModelChoice, offline: bool, on_progress: OnProgress | None, free: room.Free, check: Any) -> Any:
     device, precision, replaced = settle(choice.device, choice.precision)
 
     def fits(n_parameters: int, n_bytes: int = 0) -> None:
@@ -72,7 +80,12 @@ def _load(choice: ModelChoice, offline: bool, on_progress: OnProgress | None, fr
     resolved = resolve(choice, offline=offline, on_progress=on_progress, before_download=fits)
     fits(resolved.n_parameters)
     _tell(on_progress, "load")
-    return family(resolved.family).load(resolved, choice, device, precision, replaced)
+    make = partial(family(resolved.family).load, resolved, choice, device, replaced=replaced)
+    if choice.precision != "auto" or device != "cpu":
+        return make(precision)
+    model, why = auto.chosen(resolved, precision, make, keeps=None if check is not None else True)
+    model.checks = (why,)
+    return model
 
 
 def family(name: str) -> Any:

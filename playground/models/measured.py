@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import tempfile
 import threading
 from pathlib import Path
@@ -40,7 +39,7 @@ def put(topic: str, key: str, value: Any) -> None:
                 "w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8"
             ) as file:
                 json.dump(_read(path) | {key: value}, file)
-            os.replace(file.name, path)
+            Path(file.name).replace(path)
         except OSError as error:
             log.warning("%s is not kept on disk: %s", topic, error)
 

@@ -17,6 +17,7 @@ from transformers.utils import logging as transformers_logging
 from playground.core.errors import InvalidInput, ModelBroken, OutOfMemory
 from playground.core.types import EncodedPair, ModelChoice, PrecisionName
 from playground.models.encoding import Encoder
+from playground.models.linears import packed_bytes
 from playground.models.prompted import PromptEncoder
 from playground.models.prompts import PROMPTS
 from playground.models.resolve import Resolved
@@ -25,6 +26,8 @@ DTYPES: Final[dict[PrecisionName, torch.dtype]] = {
     "fp32": torch.float32,
     "fp16": torch.float16,
     "bf16": torch.bfloat16,
+    # As read from disk; `linears.pack` goes on from there.
+    "int8": torch.float32,
 }
 _MIB = 1024 * 1024
 # transformers keeps its verbosity and progress bars per process.
@@ -180,7 +183,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 def memory_mib(model: torch.nn.Module) -> float:
     """What the weights and buffers take."""
     tensors = [*model.parameters(), *model.buffers()]
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors) / _MIB
+    n_bytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors) + packed_bytes(model)
+    return n_bytes / _MIB
 
 
 @contextlib.contextmanager

@@ -17,7 +17,8 @@ Free = Callable[[str], float]
 FreeDisk = Callable[[Path], float]
 Fit = Literal["fits", "tight", "no"]
 
-BYTES: Final[dict[str, int]] = {"fp32": 4, "fp16": 2, "bf16": 2}
+# In int8 the linear layers alone take one; embeddings and the rest of an encoder are wider.
+BYTES: Final[dict[str, int]] = {"fp32": 4, "fp16": 2, "bf16": 2, "int8": 2}
 # Padded tokens of one forward pass, of which some layers' hidden states are held at once, in fp32 at the widest. A
 # batch that does not fit is halved, so this is what is comfortable, and not what is needed.
 BATCH_TOKENS = 4096

@@ -24,7 +24,7 @@ def as_run(
     return ModelSpec(
         model_id=resolved.model_id,
         revision=resolved.revision,
-        fingerprint=_fingerprint(resolved),
+        fingerprint=fingerprint_of(resolved),
         kind=resolved.kind,
         family=resolved.family,
         architecture=resolved.architecture,
@@ -47,7 +47,7 @@ def as_reread(spec: ModelSpec, loaded: Resolved, resolved: Resolved) -> ModelSpe
     Raises:
         ModelBroken: the files on disk are not those that were loaded.
     """
-    if _fingerprint(loaded) != spec.fingerprint:
+    if fingerprint_of(loaded) != spec.fingerprint:
         raise ModelBroken(
             "The files of {model} have changed since they were loaded. Unload it under Models, then run again.",
             model=split(spec.model_id).name,
@@ -55,12 +55,12 @@ def as_reread(spec: ModelSpec, loaded: Resolved, resolved: Resolved) -> ModelSpe
     return replace(
         spec,
         model_id=resolved.model_id,
-        fingerprint=_fingerprint(resolved),
+        fingerprint=fingerprint_of(resolved),
         passage_instruction=resolved.prompts.passage,
     )
 
 
-def _fingerprint(resolved: Resolved) -> str:
+def fingerprint_of(resolved: Resolved) -> str:
     """Of the files, and of how they are read where the files do not say it: the same weights then give other scores."""
     files = fingerprint(resolved.folder, (*resolved.weights, *resolved.heads))
     option = resolved.model_id.removeprefix(split(resolved.model_id).name)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from playground.core.errors import DeviceUnavailable
@@ -63,10 +65,20 @@ def test_a_missing_gpu_is_refused_when_asked_for(machine) -> None:  # type: igno
         devices.settle("mps", "auto")
 
 
-def test_int8_is_refused(machine) -> None:  # type: ignore[no-untyped-def]
+def test_int8_runs_on_a_cpu_that_multiplies_it_and_is_replaced_elsewhere(machine, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     machine("cpu")
-    with pytest.raises(DeviceUnavailable, match="int8 is not offered yet"):
-        devices.settle("auto", "int8")
+    monkeypatch.setattr(devices, "cpu_has_int8", lambda: True)
+    assert devices.settle("auto", "int8") == ("cpu", "int8", ())
+    assert "int8" in devices.precisions("cpu")
+    monkeypatch.setattr(devices, "cpu_has_int8", lambda: False)
+    assert devices.settle("cpu", "int8") == ("cpu", "fp32", ("int8 does not run on this CPU; fp32 was used.",))
+    assert devices.precisions("cpu") == ("fp32", "bf16")
+    machine("cuda", "cpu")
+    assert devices.settle("auto", "int8") == ("cuda", "fp16", ("int8 does not run on this GPU; fp16 was used.",))
+
+
+def test_the_processor_says_its_name_and_cores() -> None:
+    assert re.fullmatch(r"\S.*, \d+ cores", devices.processor())
 
 
 def test_this_machine_has_a_cpu() -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import cast
 
 from playground.core.errors import InvalidInput, PlaygroundError
-from playground.core.types import Comparison, Kind, ModelChoice, ModelRun, PrecisionName
+from playground.core.types import PRECISIONS, Comparison, Kind, ModelChoice, ModelRun, PrecisionName
 from playground.core.windows import Windows, windows_of
 from playground.models import bm25
 from playground.models.named import is_folder, split
@@ -17,8 +17,6 @@ from playground.ui import texts
 from playground.ui.components.asked import CUT, IN_WINDOWS, Asked
 from playground.ui.components.model_choices import GROUPS, any_choices, group_of, kind_of, model_name, size_in_words
 from playground.ui.services import Services
-
-PRECISIONS: tuple[PrecisionName, ...] = ("auto", "fp32", "fp16", "bf16")
 
 
 def offered(

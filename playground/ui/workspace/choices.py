@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from functools import cache
 
-from playground.core.types import DeviceName, PrecisionName
+from playground.core.types import PRECISIONS, DeviceName, PrecisionName
 from playground.inputs.pasted_text import MODES
 from playground.inputs.scenarios import Scenario, load_all
 from playground.models import catalog
@@ -109,7 +109,7 @@ def device_choices(language: Language) -> list[tuple[str, str]]:
 
 
 def precision_choices(language: Language) -> list[tuple[str, str]]:
-    return [(texts.say("model.auto", language), "auto"), ("fp32", "fp32"), ("fp16", "fp16"), ("bf16", "bf16")]
+    return [(texts.say("model.auto", language) if name == "auto" else name, name) for name in PRECISIONS]
 
 
 def truncation_choices(language: Language) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from itertools import combinations
 
 from playground.analysis import METRICS
 from playground.core.errors import PlaygroundError
-from playground.core.types import Comparison, ModelChoice, ModelRun, RerankResult, SpeedRatio
+from playground.core.types import PRECISIONS, Comparison, ModelChoice, ModelRun, RerankResult, SpeedRatio
 from playground.models import bm25, catalog
 from playground.ui import texts
 from playground.ui.components.readings import windows_phrase
@@ -18,7 +18,7 @@ from playground.ui.texts import Phrase, phrase
 from playground.ui.views.compare.comparison_payload import Side
 
 # The finer number format is what the coarser one is held against.
-FINENESS = ("fp32", "fp16", "bf16", "int8")
+FINENESS = PRECISIONS[1:]
 Pair = tuple[int, int]
 
 
