@@ -88,7 +88,7 @@ def _planned(
 ) -> deque[list[int]]:
     lengths = [len(encoded[key].input_ids) for key in keys]
     batches = plan(lengths, budget, lease.spec.device)
-    return deque([keys[place] for place in batch] for batch in (early(batches, lengths) if soon else batches))
+    return deque([keys[place] for place in batch] for batch in (early(batches, lengths, budget) if soon else batches))
 
 
 def _alone_too_big(id: str | None, n_tokens: int, lease: Lease) -> OutOfMemory:

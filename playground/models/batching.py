@@ -37,18 +37,21 @@ def plan(lengths: Sequence[int], token_budget: int, device: str = "cpu") -> list
     return batches
 
 
-def early(batches: Sequence[Sequence[int]], lengths: Sequence[int]) -> list[list[int]]:
+def early(batches: Sequence[Sequence[int]], lengths: Sequence[int], token_budget: int) -> list[list[int]]:
     """The same batches behind a small one of the shortest pairs, where the first would take long and is not the only.
 
-    It costs a batch more at most, and no padding.
+    It costs a batch more at most, and no padding but that of two pairs that went alone.
     """
     if len(batches) < 2 or _padded(batches[0], lengths) <= FIRST_TOKENS:
         return [list(batch) for batch in batches]
-    *others, last = batches
-    n = max(FIRST_TEXTS, FIRST_TOKENS // max(1, lengths[last[0]]))
     # The shortest stand at the end.
-    first, rest = list(last[-n:]), list(last[:-n])
-    return [first, *map(list, others), *([rest] if rest else [])]
+    order = [index for batch in batches for index in batch]
+    n = min(len(batches[-1]), max(FIRST_TEXTS, FIRST_TOKENS // max(1, lengths[batches[-1][0]])))
+    if n < FIRST_TEXTS <= token_budget // max(1, lengths[order[-FIRST_TEXTS]]):
+        n = FIRST_TEXTS
+    first = order[-n:]
+    rest = [[index for index in batch if index not in first] for batch in batches]
+    return [first, *filter(None, rest)]
 
 
 def _padded(batch: Sequence[int], lengths: Sequence[int]) -> int:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from playground.models.batching import FIRST_TOKENS, TOKENS_OF_A_BATCH_ON_CPU, early, plan
+from playground.models.batching import FIRST_TEXTS, FIRST_TOKENS, TOKENS_OF_A_BATCH_ON_CPU, early, plan
 
 Mix = Callable[[random.Random, int], list[int]]
 
@@ -46,7 +46,7 @@ def test_a_pair_longer_than_the_budget_goes_alone() -> None:
 
 def test_no_passages_make_no_batches() -> None:
     assert plan([], token_budget=10) == []
-    assert early([], []) == []
+    assert early([], [], 10) == []
 
 
 @pytest.mark.parametrize("mix", [log_normal, short, bimodal])
@@ -55,7 +55,7 @@ def test_no_passages_make_no_batches() -> None:
 def test_less_than_one_token_in_twenty_is_padding_on_a_cpu(mix: Mix, budget: int, n: int) -> None:
     for seed in range(10):
         lengths = mix(random.Random(seed), n)
-        batches = early(plan(lengths, budget), lengths)
+        batches = early(plan(lengths, budget), lengths, budget)
         n_padding, n_tokens = padding(batches, lengths), sum(lengths)
         # Ten short texts are worth no more batches: a few tokens each.
         few = mix is short and n == 10
@@ -76,18 +76,24 @@ def test_a_much_shorter_text_begins_a_batch_of_its_own_unless_a_batch_more_costs
 def test_the_first_batch_is_small_and_costs_no_padding_and_one_batch_at_most(mix: Mix, n: int) -> None:
     lengths = mix(random.Random(1), n)
     batches = plan(lengths, 1024)
-    found = early(batches, lengths)
+    found = early(batches, lengths, 1024)
     assert sorted(index for batch in found for index in batch) == list(range(n))
     assert sum(lengths[index] for index in found[0]) <= FIRST_TOKENS
     if len(batches[0]) * max(lengths) > FIRST_TOKENS:
         assert max(lengths[index] for index in found[0]) <= sorted(lengths)[len(found[0]) - 1]
-    assert padding(found, lengths) <= padding(batches, lengths)
+    n_pair = lengths[found[0][0]] - lengths[found[0][-1]] if len(found[0]) == FIRST_TEXTS else 0
+    assert padding(found, lengths) <= padding(batches, lengths) + n_pair
     assert len(found) <= len(batches) + 1
 
 
 def test_the_longest_go_first_where_they_are_quick_or_all_go_together() -> None:
-    assert early([[0, 1], [2]], [9, 9, 3]) == [[0, 1], [2]]
-    assert early([[0, 1, 2]], [400, 390, 380]) == [[0, 1, 2]]
+    assert early([[0, 1], [2]], [9, 9, 3], 18) == [[0, 1], [2]]
+    assert early([[0, 1, 2]], [400, 390, 380], 1200) == [[0, 1, 2]]
+
+
+def test_the_first_batch_shows_what_two_texts_have_in_common_where_that_fits() -> None:
+    assert early([[0], [1], [2]], [400, 300, 200], 1024) == [[1, 2], [0]]
+    assert early([[0], [1], [2]], [400, 300, 200], 500) == [[2], [0], [1]]
 
 
 @given(st.lists(st.integers(0, 600), max_size=60), st.integers(1, 2000), st.sampled_from(["cpu", "mps", "cuda"]))
@@ -96,7 +102,7 @@ def test_every_index_comes_once_and_no_padded_batch_is_over_budget(
 ) -> None:
     batches = plan(lengths, budget, device)
     assert batches == plan(lengths, budget, device)
-    for found in (batches, early(batches, lengths)):
+    for found in (batches, early(batches, lengths, budget)):
         assert sorted(index for batch in found for index in batch) == list(range(len(lengths)))
         for batch in found:
             assert len(batch) == 1 or len(batch) * max(lengths[index] for index in batch) <= budget
