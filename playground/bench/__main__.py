@@ -51,6 +51,21 @@ def measure_command(folder: str, kind: str, precision: str) -> None:
     typer.echo(families.said(families.measure(folder, cast(Kind, kind), cast(PrecisionName, precision))))
 
 
+@app.command("load")
+def load_command(
+    visitors: Annotated[int, typer.Option(help="That ask at the same time.")] = 32,
+    large: Annotated[int, typer.Option(help="Of them with 1,000 passages, once; the others have 10.")] = 2,
+    requests: Annotated[int, typer.Option(help="Of each visitor with 10 passages, one after the other.")] = 3,
+) -> None:
+    """What each of many visitors waits for on the real page, and that each gets the own result; the built-in model."""
+    from playground.bench import load, tables
+
+    found = load.rows(visitors, large, requests)
+    typer.echo(tables.markdown(found, load.COLUMNS))
+    if any(row.n_errors or row.n_wrong for row in found):
+        raise typer.Exit(1)
+
+
 if __name__ == "__main__":
     try:
         app()

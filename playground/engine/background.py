@@ -68,6 +68,8 @@ def measured(
         if stop.is_set():
             return None
         yield Step("score", len(vectors.known), len(written))
+    if stop.is_set():
+        return None
     made = np.stack([vectors.known[key] for key in range(len(written))])
     queries, passages = made[: len(pool.queries)], made[len(pool.queries) :]
     across = [value for query in queries for value in cosines(passages, query).tolist()]

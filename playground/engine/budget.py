@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from playground.core.types import ModelSpec
+from playground.engine.pace import Paces
 from playground.models.devices import default_batch_tokens
 
 # Stop and progress come between two batches, so a batch stays short: on a CPU a base-sized model needs about a second
@@ -16,7 +17,7 @@ LARGE_MODEL_SHARE = 4
 
 
 def default_budget(spec: ModelSpec) -> int:
-    """Padded tokens for one forward pass. Fixed by the spec, so that the same request makes the same batches."""
+    """Padded tokens for one forward pass where nothing was learned of this machine. Fixed by the spec."""
     tokens = default_batch_tokens(spec.device)
     large = spec.device == "cpu" and spec.n_parameters >= LARGE_MODEL_PARAMETERS
     return tokens // LARGE_MODEL_SHARE if large else tokens
@@ -40,12 +41,13 @@ class Budgets:
     """The budget that worked, per model as run. Safe from any thread."""
 
     def __init__(self) -> None:
+        self.paces = Paces()
         self._worked: dict[tuple[str, str, str], int] = {}
         self._lock = threading.Lock()
 
     def get(self, spec: ModelSpec, asked: int | None) -> int:
-        """What to try: what was asked for or the default, but no more than what is known to fit."""
-        tokens = asked or default_budget(spec)
+        """What to try: what was asked for, what is fastest here or the default, but no more than is known to fit."""
+        tokens = asked or self.paces.learned(spec) or default_budget(spec)
         with self._lock:
             return min(tokens, self._worked.get(_key(spec), tokens))
 

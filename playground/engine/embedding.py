@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from playground.core.errors import ModelBroken
@@ -18,7 +19,8 @@ from playground.core.types import (
     TextRead,
     cosines,
 )
-from playground.engine.batches import at_once, chunks, in_batches
+from playground.engine.ahead import ReadAhead
+from playground.engine.batches import at_once, in_batches
 from playground.engine.cache import VectorCache, score_key
 from playground.engine.pool import Lease
 from playground.engine.ranking import ranked
@@ -71,6 +73,7 @@ class Vectors:
             lambda batch: self._forward(batch, encoded, passage_id),
             lease=self._lease,
             passage_id=passage_id,
+            soon=not self.known.keys() - {QUERY},
         ):
             self._cache.put((keys[text], vector) for text, vector in zip(batch, vectors, strict=True))
             for text, vector in zip(batch, vectors, strict=True):
@@ -116,16 +119,16 @@ class EmbedRun:
         self._query: EncodedPair | None = None
         self._reader = Reader(lease, partial(lease.encode_texts, instruction=lease.spec.passage_instruction))
         self._pieces = Pieces(len(request.passages), lease.spec.windows)
+        texts = [passage.text for passage in request.passages]
+        self._ahead = ReadAhead(texts, self._reader, self._pieces, at_once(lease))
         self._cosines: dict[int, float] = {}
         self._latest = Latest(self.result, self.watch, len(request.passages))
 
     def encode(self) -> Iterator[Progress]:
-        """Tokenises the query and all passages, a chunk at a time."""
-        texts = [passage.text for passage in self.request.passages]
+        """Tokenises the query and what is embedded first, a chunk at a time."""
         self._query = self._lease.encode_texts([self.request.query], self.instruction)[0]
-        for start, end in chunks(texts):
-            self._pieces.add(start, self._reader.read(texts[start:end]))
-            yield self._progress("encode", end)
+        for n_ready in self._ahead.first():
+            yield self._progress("encode", n_ready)
 
     def score(self) -> Iterator[Progress]:
         """Embeds every text once; the query goes first, so that there is an order after every batch.
@@ -142,7 +145,7 @@ class EmbedRun:
     def embed(self) -> Iterator[Progress]:
         """As `score`, without an order after every batch."""
         assert self._query is not None
-        for part in ({QUERY: self._query}, *self._pieces.groups(at_once(self._lease))):
+        for part in chain(({QUERY: self._query},), self._ahead.groups()):
             for _ in self._vectors.make(part, self._passage_id):
                 yield self._progress("score", len(self._vectors.known.keys() - {QUERY}))
 

@@ -90,6 +90,9 @@ class Explaining:
                 {0: pair}, lambda _: (_compared(lease, [pair]),), lease=lease, passage_id=lambda _: passage.id
             ):
                 _require_finite(lease, parts, passage.id)
+            if not parts:
+                yield Step("stopped", 0, 1)
+                return
             found = model.explained(request.query, passage.text, request.instruction, pair, parts)
             explanation = replace(found, spec=lease.spec)
         yield Step("done", 1, 1, explanation)
@@ -125,6 +128,9 @@ class Explaining:
                     yield Step("stopped", len(found), n)
                     return
                 yield Step("score", len(found), n)
+            if len(found) < n:
+                yield Step("stopped", len(found), n)
+                return
             results = _rankings(request, lease, pairs, found, watch.seconds)
         yield Step("done", n, n, results)
 

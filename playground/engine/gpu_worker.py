@@ -126,6 +126,11 @@ def _forward(
         return error
 
 
+def runs_here(device: str) -> bool:
+    """Whether a forward pass takes no longer than the model does; that of a ZeroGPU waits for its lease too."""
+    return device != "cuda" or _forward_on_gpu is _forward
+
+
 def _wrapped(function: Forward) -> Forward:
     try:
         spaces = import_module("spaces")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar, cast
@@ -13,6 +13,7 @@ from playground.core.errors import PlaygroundError
 from playground.core.protocols import Embedder, Scorer
 from playground.core.scales import COSINE, Scale
 from playground.core.types import Check, ModelChoice, ModelSpec, Phase
+from playground.engine.turns import Turns
 from playground.models.named import split
 
 OnProgress = Callable[[Phase, int, int], None]
@@ -50,15 +51,16 @@ class LoadedModel:
 
 @dataclass(eq=False)
 class Entry:
-    """Weights in memory. The counters belong to the pool's lock; `busy` is held during a forward pass.
+    """Weights in memory. The counters belong to the pool's lock.
 
     Attributes:
         model: them as they were read first.
+        turns: of their device; a forward pass takes one.
     """
 
     model: Model
     worker_key: str
-    busy: threading.Lock = field(default_factory=threading.Lock)
+    turns: Turns
     n_users: int = 0
     unload_asked: bool = False
     last_used: float = field(default_factory=time.time)
@@ -104,6 +106,29 @@ def as_read(choice: ModelChoice) -> ModelChoice:
 def weights_of(choice: ModelChoice) -> ModelChoice:
     """The part of a choice that decides which weights are loaded, and how; the rest costs no load."""
     return replace(as_read(choice), model_id=split(choice.model_id).name)
+
+
+def line_of(views: Sequence[View]) -> LoadedModel:
+    """Of all ways in which one entry has been read."""
+    views = sorted(views, key=lambda view: -view.turn)
+    # Two choices may come to one: `auto` and the device it settles on.
+    fingerprints = [view.spec.fingerprint for view in views]
+    last, *others = (view for place, view in enumerate(views) if view.spec.fingerprint not in fingerprints[:place])
+    return LoadedModel(
+        spec=last.spec,
+        scale=last.scale,
+        checks=last.checks,
+        memory_mib=last.entry.model.memory_mib,
+        in_use=last.entry.n_users > 0,
+        last_used=last.entry.last_used,
+        others=tuple(view.spec for view in others),
+    )
+
+
+def limited(model: Model, choice: ModelChoice) -> Model:
+    """The model with the length limit of this choice."""
+    same_length = choice.max_length in (None, model.spec.max_length)
+    return model if same_length and choice.truncation == model.spec.truncation else model.view(choice)
 
 
 def scale_of(model: Model) -> Scale:

@@ -29,7 +29,7 @@ class Logits:
         self._cache = cache
 
     def make(self, encoded: Mapping[int, EncodedPair], passage_id: Callable[[int], str | None]) -> Iterator[None]:
-        """Scores these pairs; yields after the look into the cache and after every batch, longest first.
+        """Scores these pairs; yields after the look into the cache and after every batch.
 
         Raises:
             ModelBroken: an output is not finite.
@@ -49,6 +49,7 @@ class Logits:
             lambda batch: self._forward(batch, encoded, passage_id),
             lease=self._lease,
             passage_id=passage_id,
+            soon=not self.known,
         ):
             for pair, logit in zip(batch, logits, strict=True):
                 self.known |= dict.fromkeys(copies[keys[pair]], logit)

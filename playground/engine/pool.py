@@ -7,8 +7,11 @@ import gc
 import logging
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from playground.core.errors import NoRoom, OutOfMemory, PlaygroundError
@@ -26,10 +29,14 @@ from playground.engine.loaded import (
     View,
     as_read,
     is_twin,
+    limited,
+    line_of,
     scale_of,
     weights_of,
 )
+from playground.engine.turns import Ticket, Turns
 from playground.engine.warnings import of_checks
+from playground.models.devices import devices
 from playground.models.memory import memory_mib
 from playground.models.named import refuse_folder
 
@@ -55,14 +62,15 @@ class Lease:
         n_tokens: that went through the model on this lease, without padding.
     """
 
-    def __init__(self, pool: ModelPool, view: View, choice: ModelChoice) -> None:
+    def __init__(self, pool: ModelPool, view: View, choice: ModelChoice, stop: threading.Event | None = None) -> None:
         self._pool = pool
         self._entry: Entry | None = view.entry
         self.choice = choice
         self.budgets = pool.budgets
         self.n_tokens = 0
+        self._ticket = Ticket(stop=stop or threading.Event())
         try:
-            self.model = _limited(gpu_worker.view(view.entry.worker_key, as_read(choice)), choice)
+            self.model = limited(gpu_worker.view(view.entry.worker_key, as_read(choice)), choice)
         except BaseException:
             self.release()
             raise
@@ -90,22 +98,32 @@ class Lease:
         return self.model.query_instruction
 
     def logits(self, pairs: Sequence[EncodedPair]) -> list[float]:
-        """One forward pass of a reranker, alone on this model."""
+        """One forward pass of a reranker, alone on its device."""
         return cast("list[float]", self.forward(pairs))
 
     def vectors(self, texts: Sequence[EncodedPair]) -> NDArray[np.float32]:
-        """One forward pass of an embedder, alone on this model: (len(texts), dim)."""
+        """One forward pass of an embedder, alone on its device: (len(texts), dim)."""
         return cast("NDArray[np.float32]", self.forward(texts))
 
     def forward(self, encoded: Sequence[EncodedPair], task: gpu_worker.Task = "scored") -> object:
+        """One forward pass, once it is this request's turn.
+
+        Raises:
+            Stopped: the request was stopped while it waited.
+            PlaygroundError: what the model raised.
+        """
         entry = self._entry
         if entry is None:
             raise RuntimeError("this lease was released")
-        with entry.busy:
+        before = self._ticket.seconds
+        with entry.turns.turn(self._ticket):
             answer, n_tokens = gpu_worker.forward(
                 entry.worker_key, as_read(self.choice), self._pool.offline, encoded, task
             )
         self.n_tokens += n_tokens
+        if task == "scored" and gpu_worker.runs_here(self.spec.device):
+            lengths = [len(each.input_ids) for each in encoded]
+            self.budgets.paces.note(self.spec, lengths, n_tokens, self._ticket.seconds - before)
         return answer
 
     def make_room(self) -> None:
@@ -152,6 +170,7 @@ class ModelPool:
         self._entries: list[Entry] = []
         self._found: dict[ModelChoice, View] = {}
         self._loading: dict[ModelChoice, Loading] = {}
+        self._turns: defaultdict[str, Turns] = defaultdict(Turns)
         self._turn = 0
 
     def lease(
@@ -195,7 +214,7 @@ class ModelPool:
         assert job.view is not None
         with self._lock:
             self._mark_used(job.view.entry, job.view)
-        return Lease(self, job.view, choice)
+        return Lease(self, job.view, choice, stop)
 
     def preload(self, choice: ModelChoice) -> None:
         """Loads in the background. An error shows when the model is used."""
@@ -219,7 +238,8 @@ class ModelPool:
     def loaded(self) -> tuple[LoadedModel, ...]:
         """What is in memory, last used first."""
         with self._lock:
-            return tuple(map(self._loaded, sorted(self._entries, key=lambda entry: -entry.turn)))
+            entries = sorted(self._entries, key=lambda entry: -entry.turn)
+            return tuple(line_of([view for view in self._found.values() if view.entry is entry]) for entry in entries)
 
     def unload(self, fingerprint: str) -> None:
         """Drops the weights that were read so; those in use go as soon as their users are done."""
@@ -236,21 +256,6 @@ class ModelPool:
             for entry in [entry for entry in self._entries if entry.n_users == 0]:
                 self._drop(entry)
         gc.collect()
-
-    def _loaded(self, entry: Entry) -> LoadedModel:
-        views = sorted((view for view in self._found.values() if view.entry is entry), key=lambda view: -view.turn)
-        # Two choices may come to one: `auto` and the device it settles on.
-        fingerprints = [view.spec.fingerprint for view in views]
-        last, *others = (view for place, view in enumerate(views) if view.spec.fingerprint not in fingerprints[:place])
-        return LoadedModel(
-            spec=last.spec,
-            scale=last.scale,
-            checks=last.checks,
-            memory_mib=entry.model.memory_mib,
-            in_use=entry.n_users > 0,
-            last_used=entry.last_used,
-            others=tuple(view.spec for view in others),
-        )
 
     def _job(self, choice: ModelChoice) -> Loading:
         choice = as_read(choice)
@@ -280,19 +285,12 @@ class ModelPool:
         return job
 
     def _run(self, job: Loading) -> None:
-        def note(phase: Phase, done: int, total: int) -> None:
-            job.progress = (phase, done, total)
-            if phase == "download" and self._nobody_waits(job):
-                raise _NobodyWaitsError
-
         try:
             entry = self._await_weights(job)
-            if entry is None:
-                self._keep(job, self._load(job.choice, note), None)
-            else:
-                with entry.busy:
-                    model = self._load(job.choice, note, weights_of=entry.model)
-                self._keep(job, model, entry)
+            with ExitStack() as turn:
+                weights = {} if entry is None else {"weights_of": entry.model}
+                model = self._load(job.choice, partial(self._note, job, turn), **weights)
+            self._keep(job, model, entry)
         except BaseException as error:
             if not isinstance(error, PlaygroundError | _NobodyWaitsError):
                 log.exception("loading %s failed", job.choice.model_id)
@@ -303,6 +301,16 @@ class ModelPool:
             job.over.set()
             if job.behind is not None:
                 self._abandon(job.behind)
+
+    def _note(self, job: Loading, turn: ExitStack, phase: Phase, done: int, total: int) -> None:
+        """Args: turn: holds the device during the check at load, which is a few forward passes, and then only."""
+        turn.close()
+        job.progress = (phase, done, total)
+        if phase == "download" and self._nobody_waits(job):
+            raise _NobodyWaitsError
+        if phase == "check":
+            device = job.choice.device
+            turn.enter_context(self._turns[devices()[0] if device == "auto" else device].turn(Ticket()))
 
     def _await_weights(self, job: Loading) -> Entry | None:
         """The weights, where another load brings them; None where that failed, for a reason that may be its own."""
@@ -349,7 +357,7 @@ class ModelPool:
         with self._lock:
             entry = entry or next((entry for entry in self._entries if is_twin(entry.model, model, job.choice)), None)
             if entry is None:
-                entry = Entry(model, gpu_worker.register(model, job.choice))
+                entry = Entry(model, gpu_worker.register(model, job.choice), self._turns[spec.device])
                 self._entries.append(entry)
             entry.n_users += job.n_waiting
             entry.unload_asked = False
@@ -388,10 +396,3 @@ class ModelPool:
 
 class _NobodyWaitsError(Exception):
     """Ends a download from inside its progress callback."""
-
-
-def _limited(model: Model, choice: ModelChoice) -> Model:
-    same_length = choice.max_length in (None, model.spec.max_length)
-    if same_length and choice.truncation == model.spec.truncation:
-        return model
-    return model.view(choice)

@@ -11,7 +11,8 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from playground.core.types import Phase, Progress, RerankRequest, RerankResult
-from playground.engine.batches import at_once, chunks
+from playground.engine.ahead import ReadAhead
+from playground.engine.batches import at_once
 from playground.engine.cache import ScoreCache
 from playground.engine.logits import Logits
 from playground.engine.pool import Lease
@@ -84,7 +85,7 @@ class Watched(Protocol):
 
 
 def steps_of(run: Watched, work: Iterator[Progress], stop: threading.Event) -> Iterator[Progress]:
-    """Encoding, then the work, until Stop; the run's watch stands while the caller looks."""
+    """What is encoded first, then the work, until Stop; the run's watch stands while the caller looks."""
     for steps in (run.encode(), work):
         for progress in until(stop, steps):
             run.watch.pause()
@@ -114,23 +115,23 @@ class Run:
         self._warnings = warnings
         self._reader = Reader(lease, partial(lease.encode, request.query, instruction=request.instruction))
         self._pieces = Pieces(len(request.passages), lease.spec.windows)
+        texts = [passage.text for passage in request.passages]
+        self._ahead = ReadAhead(texts, self._reader, self._pieces, at_once(lease))
         self._latest = Latest(self.result, self.watch, len(request.passages))
 
     def encode(self) -> Iterator[Progress]:
-        """Tokenises all passages, a chunk at a time."""
-        texts = [passage.text for passage in self.request.passages]
-        for start, end in chunks(texts):
-            self._pieces.add(start, self._reader.read(texts[start:end]))
-            yield self._progress("encode", end)
+        """Tokenises what is scored first, a chunk at a time."""
+        for n_ready in self._ahead.first():
+            yield self._progress("encode", n_ready)
 
     def score(self) -> Iterator[Progress]:
-        """Scores every passage once: from the cache, or in batches, longest first; copies share one forward.
+        """Scores every passage once: from the cache, or in batches; copies share one forward.
 
         Raises:
             ModelBroken: an output is not finite.
             OutOfMemory: not even one passage fits.
         """
-        for group in self._pieces.groups(at_once(self._lease)):
+        for group in self._ahead.groups():
             for _ in self._logits.make(group, lambda key: self.request.passages[self._pieces.place_of(key)].id):
                 n_scored = len(self._pieces.scored(self._logits.known))
                 said = self._progress("score", n_scored, self._latest.get() if n_scored else None)

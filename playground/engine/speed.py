@@ -67,6 +67,9 @@ def _timed(
             if turn:
                 seconds[side].append(taken)
         yield Step("score", turn, rounds)
+    if stop.is_set():
+        yield Step("stopped", rounds, rounds)
+        return
     n_passages = len(request.passages[:MOST_PASSAGES])
     ratio = SpeedRatio((leases[0].spec, leases[1].spec), (tuple(seconds[0]), tuple(seconds[1])), n_passages)
     yield Step("done", rounds, rounds, ratio)

@@ -57,6 +57,10 @@ class Reader:
             self._n_before = encode(["a"])[0].n_tokens - 1 if lease.spec.passage_instruction else 0
 
     @property
+    def in_windows(self) -> bool:
+        return self._windows is not None
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What a reader of the scores should know of the windows made so far."""
         asked = None if self._windows is None else self._windows.n_tokens
@@ -160,7 +164,8 @@ class Pieces:
             InvalidInput: they make more windows than fit in memory together.
         """
         for place, reading in enumerate(readings, first):
-            self.reports[place] = reading.report
+            # Without the ids, which go once they are scored.
+            self.reports[place] = replace(reading.report, input_ids=(), token_type_ids=None)
             keys = range(place, place + 1)
             if reading.spans:
                 keys = range(self._next, self._next + len(reading.spans))
@@ -176,17 +181,21 @@ class Pieces:
             )
 
     def groups(self, n_tokens: int) -> Iterator[dict[int, EncodedPair]]:
-        """What is sorted into batches together: all that is in one piece, then passages in windows.
+        """What was added and not yet yielded, as it is sorted into batches together: all that is in one piece, then
+        passages in windows.
 
         Args:
             n_tokens: what a group of windows holds at least: as much as goes through the model at once, so that
                 passages are complete one after another.
         """
-        yield {place: self._encoded[place] for place in self._keys if place not in self._spans}
+        fresh = [place for place, keys in self._keys.items() if keys.start in self._encoded]
+        yield {place: self._encoded.pop(place) for place in fresh if place not in self._spans}
         group, n = dict[int, EncodedPair](), 0
-        for place in self._spans:
-            group.update((key, self._encoded[key]) for key in self._keys[place])
-            n += sum(len(self._encoded[key].input_ids) for key in self._keys[place])
+        for place in fresh:
+            if place not in self._spans:
+                continue
+            group.update((key, self._encoded.pop(key)) for key in self._keys[place])
+            n += sum(len(group[key].input_ids) for key in self._keys[place])
             if n >= n_tokens:
                 yield group
                 group, n = {}, 0

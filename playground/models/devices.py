@@ -87,6 +87,16 @@ def processor() -> str:
 
 
 @cache
+def name_of(device: str) -> str:
+    """The name of what computes there."""
+    if device != "cuda":
+        return processor()
+    import torch
+
+    return torch.cuda.get_device_name()
+
+
+@cache
 def cpu_has_bf16() -> bool:
     """Whether this CPU multiplies bf16 natively: AVX512-BF16 or AMX on x86, BF16 on ARM."""
     flags = _cpu_flags()

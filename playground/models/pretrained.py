@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, Final
 
+import numpy as np
 import torch
 import transformers
 from tokenizers import Tokenizer
@@ -136,13 +138,20 @@ def max_length(resolved: Resolved, asked: int | None) -> int:
 
 def pad(pairs: Sequence[EncodedPair], pad_id: int, device: torch.device) -> dict[str, torch.Tensor]:
     """Model inputs, each (len(pairs), longest), padded on the right; token types where the pairs have them."""
-    width = max(len(pair.input_ids) for pair in pairs)
-    ids = [[*pair.input_ids, *([pad_id] * (width - len(pair.input_ids)))] for pair in pairs]
-    mask = [[1] * len(pair.input_ids) + [0] * (width - len(pair.input_ids)) for pair in pairs]
-    inputs = {"input_ids": torch.tensor(ids), "attention_mask": torch.tensor(mask)}
+    lengths = np.fromiter((len(pair.input_ids) for pair in pairs), np.int64, len(pairs))
+    mask = np.arange(lengths.max()) < lengths[:, None]
+
+    def laid(rows: Iterable[Sequence[int]], filler: int) -> torch.Tensor:
+        array = np.full(mask.shape, filler, np.int64)
+        array[mask] = np.fromiter(chain.from_iterable(rows), np.int64, lengths.sum())
+        return torch.from_numpy(array)
+
+    inputs = {
+        "input_ids": laid((pair.input_ids for pair in pairs), pad_id),
+        "attention_mask": torch.from_numpy(mask.astype(np.int64)),
+    }
     if pairs[0].token_type_ids is not None:
-        types = [[*(pair.token_type_ids or ()), *([0] * (width - len(pair.input_ids)))] for pair in pairs]
-        inputs["token_type_ids"] = torch.tensor(types)
+        inputs["token_type_ids"] = laid((pair.token_type_ids or () for pair in pairs), 0)
     return {name: tensor.to(device) for name, tensor in inputs.items()}
 
 

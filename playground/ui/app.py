@@ -24,7 +24,7 @@ from playground.ui.services import Services
 from playground.ui.theme import theme
 from playground.ui.views import VIEWS
 from playground.ui.views.history.view import on_link, opened_outputs
-from playground.ui.wiring import Caller, listen
+from playground.ui.wiring import MAX_RUNS, Caller, listen
 from playground.ui.workspace import view as workspace
 
 # Both fixed: gradio's random ones would lose the visitor's id at every restart. The secret hides nothing, since the
@@ -34,6 +34,8 @@ STORAGE_SECRET = "rerank-playground"  # noqa: S105 - see above
 MAX_FILE_SIZE = "200mb"
 PUBLIC_MAX_FILE_SIZE = "5mb"
 MAX_WAITING = 64
+# A run that waits for its turn holds a thread; clicks and Stop need others.
+MAX_THREADS = MAX_RUNS + 32
 SWEEP_SECONDS = 3600
 KEEP_FILES_SECONDS = 86_400
 
@@ -160,6 +162,7 @@ def launch_options(settings: Settings) -> dict[str, Any]:
         "run_history": False,
         "enable_monitoring": False,
         "show_error": False,
+        "max_threads": MAX_THREADS,
         "strict_cors": True,
         "mcp_server": False,
         "footer_links": [],

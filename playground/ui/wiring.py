@@ -20,6 +20,9 @@ log = logging.getLogger("playground.ui")
 
 NO_EVENT: Mapping[str, object] = MappingProxyType({})
 TOAST_SECONDS = 12
+# At the same time, of all visitors together. The engine is fair between them; in a queue before it, ten passages would
+# wait for the thousands of others.
+MAX_RUNS = 32
 
 Handler = Callable[..., Any]
 Fallback = Callable[[texts.Phrase], Any]

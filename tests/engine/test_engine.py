@@ -12,6 +12,7 @@ from playground.core.errors import InvalidInput, ModelBroken, ModelNotFound, Out
 from playground.core.limits import Limits
 from playground.core.scales import PLAIN_LOGIT, sigmoid
 from playground.core.types import ModelChoice, Progress, TokenCount
+from playground.engine.ahead import PART_TEXTS
 from playground.engine.engine import Engine
 from tests.engine.doubles import CHOICE, Shelf, numbered, request_of, run, steps
 
@@ -106,9 +107,11 @@ def test_progress_names_its_phases_and_brings_the_best_so_far_after_every_batch(
 
 
 def test_a_thousand_passages_in_many_batches_end_with_a_full_result() -> None:
-    said = steps(Engine(load_scorer=Shelf()), request_of("red", *numbered(1000)), replace(CHOICE, batch_tokens=1))
+    shelf = Shelf()
+    said = steps(Engine(load_scorer=shelf), request_of("red", *numbered(1000)), replace(CHOICE, batch_tokens=1))
     scoring = [step for step in said if step.phase == "score"]
-    assert len(scoring) == 1001
+    assert shelf.scorer.batches == [1] * 1000
+    assert len(scoring) == 1000 + math.ceil(1000 / PART_TEXTS)
     assert all(step.result is not None for step in scoring[1:])
     last = said[-1].result
     assert last is not None

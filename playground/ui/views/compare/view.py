@@ -44,7 +44,7 @@ from playground.ui.views.compare.shown import (
     show,
     side_of,
 )
-from playground.ui.wiring import Caller, listen
+from playground.ui.wiring import MAX_RUNS, Caller, listen
 
 SECONDS_BETWEEN_LINES = 0.25
 
@@ -296,7 +296,7 @@ def wire(page: Page) -> None:
     panel, me, services = page.workspace, page.me, page.services
     outputs = [*w.shown, w.progress, panel.query]
     options: dict[str, Any] = {"me": me, "outputs": outputs, "on_error": failed, "trigger_mode": "once"}
-    model: dict[str, Any] = {"concurrency_id": "rerank", "concurrency_limit": 4}
+    model: dict[str, Any] = {"concurrency_id": "rerank", "concurrency_limit": MAX_RUNS}
     listen(w.progress.compared, partial(on_compare, services), inputs=[w.visit, *panel.asked], **options, **model)
     page.replays.append(lambda event: listen(event, partial(on_again, services), inputs=[w.visit], **options, **model))
     listen(w.details.timed, partial(on_time, services), inputs=[w.visit], **options, **model)

@@ -33,7 +33,7 @@ from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
 from playground.ui.views.ranking import depth, saved_thresholds, why
 from playground.ui.views.ranking.payload import payload
-from playground.ui.wiring import Caller, listen
+from playground.ui.wiring import MAX_RUNS, Caller, listen
 from playground.ui.workspace import view as workspace
 from playground.ui.workspace.choices import examples
 
@@ -339,7 +339,7 @@ def wire(page: Page) -> None:
     panel, me, services = page.workspace, page.me, page.services
     outputs = [*w.shown, panel.status, panel.run, panel.stop, panel.query]
     run = partial(on_rerank, services)
-    options: dict[str, Any] = {"concurrency_id": "rerank", "concurrency_limit": 4, "trigger_mode": "once"}
+    options: dict[str, Any] = {"concurrency_id": "rerank", "concurrency_limit": MAX_RUNS, "trigger_mode": "once"}
     runs: dict[str, Any] = {"me": me, "inputs": [w.visit, *panel.asked], "outputs": outputs, "on_error": failed}
     page.run = lambda event: listen(event, run, **runs, **options)
     page.run(panel.run.click)

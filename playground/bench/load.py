@@ -1,0 +1,299 @@
+"""Many visitors at the same time: what each waits for, and that nobody gets the result of another.
+
+The real page in a process of its own, over loopback, asked as a browser asks it. The scores of every answer are
+compared with those of the same request alone in this process, where no other has been.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from playground.core.errors import InvalidInput
+from playground.core.types import ModelChoice, Passage, RerankRequest
+from playground.engine.engine import Engine
+from playground.paths import ASSETS
+
+MOST_VISITORS = 64
+FEW, MANY = 10, 1000
+# In fp32, where a score depends on what went through the model beside it in its last digits only.
+PRECISION: Final = "fp32"
+TOLERANCE = 1e-4
+SECONDS_TO_ANSWER = 1800.0
+N_WORDS = (8, 40)
+MODEL = "built-in/mini-reranker"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request. Its words are its visitor's own, so an answer shows whose it is."""
+
+    visitor: int
+    query: str
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, by place in the list.
+
+    Attributes:
+        seconds: until the whole result was there.
+        first_seconds: until the first scores were; None where they came with the rest.
+        error: in place of a result; empty where there is one.
+    """
+
+    asked: Asked
+    seconds: float
+    first_seconds: float | None
+    found: Mapping[int, tuple[str, float]]
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRow:
+    """Requests of one size.
+
+    Attributes:
+        n_errors: that got no result.
+        n_wrong: that got a text of another, or a score that is not its own.
+        first: seconds to the first scores, the median.
+    """
+
+    n_passages: int
+    n_requests: int
+    p50: float
+    p95: float
+    first: float
+    n_errors: int
+    n_wrong: int
+
+
+COLUMNS: Final = MappingProxyType(
+    {
+        "passages": lambda row: f"{row.n_passages:,}",
+        "requests": lambda row: f"{row.n_requests}",
+        "first scores, p50 (s)": lambda row: f"{row.first:.2f}",
+        "all scores, p50 (s)": lambda row: f"{row.p50:.2f}",
+        "p95 (s)": lambda row: f"{row.p95:.2f}",
+        "errors": lambda row: f"{row.n_errors}",
+        "not their own": lambda row: f"{row.n_wrong}",
+    }
+)
+
+
+def rows(n_visitors: int, n_large: int, n_each: int) -> tuple[LoadRow, ...]:
+    """All visitors at once: `n_large` of them with one request of a thousand passages, the others with ten each.
+
+    Args:
+        n_each: requests of a visitor with ten passages, one after the other.
+
+    Raises:
+        InvalidInput: numbers that make no load, or more than the page lets wait.
+    """
+    if not 0 <= n_large <= n_visitors <= MOST_VISITORS or n_visitors < 1 or n_each < 1:
+        raise InvalidInput(
+            "{n} visitors, {large} of them with a thousand passages, cannot be. Use 1 to {most} visitors, each with a "
+            "request at least.",
+            n=n_visitors,
+            large=n_large,
+            most=MOST_VISITORS,
+        )
+    asked = [
+        [
+            _request(visitor, turn, MANY if visitor < n_large else FEW)
+            for turn in range(1 if visitor < n_large else n_each)
+        ]
+        for visitor in range(n_visitors)
+    ]
+    with served() as page:
+        page.answer(_request(n_visitors, 0, FEW))
+        begin = threading.Barrier(n_visitors)
+
+        def visit(own: Sequence[Asked]) -> list[Answer]:
+            begin.wait()
+            return [page.answer(each) for each in own]
+
+        with ThreadPoolExecutor(n_visitors) as visitors:
+            answers = [answer for found in visitors.map(visit, asked) for answer in found]
+    right = list(map(is_right, answers, _alone([answer.asked for answer in answers])))
+    return tuple(
+        _row(n, [(answer, fine) for answer, fine in zip(answers, right, strict=True) if len(answer.asked.texts) == n])
+        for n in (FEW, MANY)
+        if any(len(answer.asked.texts) == n for answer in answers)
+    )
+
+
+def is_right(answer: Answer, expected: Sequence[float]) -> bool:
+    """Whether the answer holds all texts of its request and no others, each with its own score."""
+    if answer.error:
+        return True
+    texts = answer.asked.texts
+    return answer.found.keys() == set(range(len(texts))) and all(
+        text == texts[place] and abs(logit - expected[place]) <= TOLERANCE
+        for place, (text, logit) in answer.found.items()
+    )
+
+
+class Page:
+    """The running page, as a browser's scripts talk to it."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = (host, port)
+        config = json.loads(self._ask("GET", "/config"))
+        parts = {part["id"]: part for part in config["components"]}
+        ids = {part["props"].get("elem_id"): id for id, part in parts.items()}
+        run = ids["workspace-run"]
+        self._event = next(each for each in config["dependencies"] if [run, "click"] in map(list, each["targets"]))
+        self._run = run
+        inputs = [parts[id] for id in self._event["inputs"]]
+        self._inputs = [(part["props"].get("elem_id") or part["type"], part["props"].get("value")) for part in inputs]
+        self._results = self._event["outputs"].index(ids["ranking-results"])
+
+    def answer(self, asked: Asked) -> Answer:
+        """The click on Rerank with these texts, until its last result."""
+        begun = time.perf_counter()
+        first = None
+        session = f"visitor{asked.visitor}-{time.monotonic_ns()}"
+        given = {
+            "workspace-query": asked.query,
+            "workspace-passages": "\n\n".join(asked.texts),
+            "browserstate": {"id": f"the-visitor-{asked.visitor:02}", "lang": "en"},
+        }
+        values = [given.get(name, value) for name, value in self._inputs]
+        body = {"data": values, "fn_index": self._event["id"], "session_hash": session, "trigger_id": self._run}
+        try:
+            self._ask("POST", "/gradio_api/queue/join", body)
+            for said in self._events(session):
+                if first is None and '"n_scored"' in said:
+                    first = time.perf_counter() - begun
+                message = json.loads(said)
+                if message["msg"] == "process_completed":
+                    seconds = time.perf_counter() - begun
+                    return Answer(asked, seconds, first, *self._found(message["output"]))
+        except (OSError, HTTPException, KeyError, ValueError) as error:
+            return Answer(asked, time.perf_counter() - begun, first, {}, f"{type(error).__name__}: {error}")
+        return Answer(asked, time.perf_counter() - begun, first, {}, "the page ended its answer early")
+
+    def _found(self, output: Mapping[str, Any]) -> tuple[dict[int, tuple[str, float]], str]:
+        shown = output["data"][self._results] if "data" in output else None
+        if not isinstance(shown, dict) or "rows" not in shown:
+            return {}, str(output.get("error") or "the answer holds no result")
+        found = shown["rows"] if isinstance(shown["rows"], list) else json.loads(shown["rows"])
+        return {row["index"]: (row["text"], row["logit"]) for row in found}, ""
+
+    def _ask(self, method: str, path: str, body: object = None) -> bytes:
+        connection = HTTPConnection(*self._address, timeout=SECONDS_TO_ANSWER)
+        try:
+            text = None if body is None else json.dumps(body)
+            connection.request(method, path, text, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            said = response.read()
+            if response.status != 200:
+                raise ValueError(f"{path} answered {response.status}: {said[:200]!r}")
+            return said
+        finally:
+            connection.close()
+
+    def _events(self, session: str) -> Iterator[str]:
+        connection = HTTPConnection(*self._address, timeout=SECONDS_TO_ANSWER)
+        try:
+            connection.request("GET", f"/gradio_api/queue/data?session_hash={session}")
+            for line in connection.getresponse():
+                if line.startswith(b"data:"):
+                    yield line[5:].decode()
+        finally:
+            connection.close()
+
+
+@contextmanager
+def served() -> Iterator[Page]:
+    """The page as `launch.py` serves it, with a history of its own and no network.
+
+    Raises:
+        InvalidInput: it did not start.
+    """
+    launch = ASSETS.parent / "launch.py"
+    with tempfile.TemporaryDirectory() as folder:
+        options = ["--no-browser", "--offline", "--precision", PRECISION, "--db", str(Path(folder) / "history.db")]
+        # Its temporary files go with the folder.
+        environment = os.environ | {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False"}
+        command = [sys.executable, str(launch), *options]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)  # noqa: S603 - our own page
+        try:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            if "://" not in said:
+                raise InvalidInput("The page did not start. Run {command} and see why.", command="python launch.py")
+            address = said.partition("://")[2].split()[0].rstrip("/")
+            yield Page(address.rpartition(":")[0], int(address.rpartition(":")[2]))
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+
+
+def _request(visitor: int, turn: int, n: int) -> Asked:
+    """Texts that no other request has: each begins with the mark of its visitor."""
+    draw = random.Random(f"{visitor} {turn}")
+    mark = f"visitor{visitor:02}turn{turn}"
+    texts = [f"{mark} {place} {' '.join(draw.choices(_WORDS, k=draw.randint(*N_WORDS)))}" for place in range(n)]
+    return Asked(visitor, f"{mark} {' '.join(draw.choices(_WORDS, k=5))}", tuple(texts))
+
+
+def _words() -> tuple[str, ...]:
+    """Of the project's own examples."""
+    files = sorted((ASSETS / "scenarios").glob("*.json"))
+    text = " ".join(file.read_text(encoding="utf-8") for file in files)
+    return tuple(sorted({word for word in text.split() if word.isascii() and word.isalpha()}))
+
+
+_WORDS: Final = _words()
+
+
+def _alone(requests: Sequence[Asked]) -> Iterator[list[float]]:
+    """The scores of each request, one after the other in an engine that nobody else uses."""
+    engine = Engine(offline=True)
+    choice = ModelChoice(MODEL, device="auto", precision=PRECISION)
+    for asked in requests:
+        passages = tuple(Passage(str(place), text) for place, text in enumerate(asked.texts))
+        *_, last = engine.rerank(RerankRequest(asked.query, passages), choice)
+        assert last.result is not None
+        yield [one.logit for one in sorted(last.result, key=lambda one: one.index)]
+    engine.close()
+
+
+def _row(n: int, answers: Sequence[tuple[Answer, bool]]) -> LoadRow:
+    done = [answer for answer, _ in answers if not answer.error]
+    seconds = [answer.seconds for answer in done]
+    first = [answer.seconds if answer.first_seconds is None else answer.first_seconds for answer in done]
+    wrong = sum(not fine for _, fine in answers)
+    return LoadRow(
+        n,
+        len(answers),
+        _share(seconds, 0.5),
+        _share(seconds, 0.95),
+        _share(first, 0.5),
+        len(answers) - len(done),
+        wrong,
+    )
+
+
+def _share(values: Sequence[float], share: float) -> float:
+    """The value that this share of all do not pass; nan where there are none."""
+    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)] if values else math.nan
