@@ -87,12 +87,14 @@ class Interpreter:
     """A running Python of such an environment. It finds this project, and no network.
 
     Args:
+        quiet: what it prints is dropped.
         environ: set before it starts.
     """
 
-    def __init__(self, python: Path | str, **environ: str) -> None:
+    def __init__(self, python: Path | str, *, quiet: bool = False, **environ: str) -> None:
         own = {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        pipes |= {"stderr": subprocess.DEVNULL} if quiet else {}
         self._process = subprocess.Popen([python, "-c", LOOP], env=os.environ | own | environ, cwd=ROOT, **pipes)  # noqa: S603
 
     def run(self, code: str, name: str, *arguments: object, **environ: str) -> Any:
