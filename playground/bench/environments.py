@@ -21,17 +21,18 @@ from playground import paths
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def python_with(requirements: Sequence[str], bare: str = "") -> Path:
+def python_with(requirements: Sequence[str], bare: str = "", without: Sequence[str] = ()) -> Path:
     """The interpreter of an environment that holds these requirements.
 
     Args:
         bare: one more, without what it requires itself.
+        without: what is taken out again.
 
     Raises:
         CalledProcessError: pip could not install them; its `stderr` says why.
     """
     below = sysconfig.get_path("purelib")
-    of = hashlib.sha256("\n".join((sys.version, below, *requirements, bare)).encode()).hexdigest()[:16]
+    of = hashlib.sha256("\n".join((sys.version, below, *requirements, bare, *without)).encode()).hexdigest()[:16]
     folder = paths.cache_folder() / "environments" / of
     folder.parent.mkdir(parents=True, exist_ok=True)
     # Half an environment is never taken for a whole one, and two runs at once do not build it twice.
@@ -55,6 +56,8 @@ def python_with(requirements: Sequence[str], bare: str = "") -> Path:
             _run([*pip, *requirements])
             if bare:
                 _run([*pip, "--no-deps", bare])
+            if without:
+                _run([sys.executable, "-m", "pip", "--python", python, "uninstall", "--yes", "--quiet", *without])
             (folder / "complete").touch()
     return folder / "bin" / "python"
 

@@ -14,6 +14,7 @@ from typing import Any
 
 Score = Callable[[str, Sequence[str]], Sequence[float]]
 MAX_TOKENS = 512
+EXPORTED = "onnx/model.onnx"
 # Of the model card's one batch: what goes in at once where all would need too much memory.
 MOST_PADDED_TOKENS = 131_072
 
@@ -157,22 +158,22 @@ def sentence_transformers_onnx(folder: str, precision: str, threads: int) -> Sco
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    exported = Path(folder, "onnx", "model.onnx")
+    exported = Path(folder, EXPORTED)
     if not exported.exists():
         from sentence_transformers import CrossEncoder
 
         made = CrossEncoder(folder, backend="onnx", device="cpu", model_kwargs={"export": True})
         made.save_pretrained(str(Path(folder, "exported")))
         Path(folder, "exported", "onnx").rename(exported.parent)
-    name = "model.onnx"
+    name = EXPORTED
     if precision == "int8":
-        name = "model_qint8_avx512_vnni.onnx"
-        if not (exported.parent / name).exists():
+        name = "onnx/model_qint8_avx512_vnni.onnx"
+        if not Path(folder, name).exists():
             from sentence_transformers import CrossEncoder, export_dynamic_quantized_onnx_model
 
-            whole = CrossEncoder(folder, backend="onnx", device="cpu", model_kwargs={"file_name": "onnx/model.onnx"})
+            whole = CrossEncoder(folder, backend="onnx", device="cpu", model_kwargs={"file_name": EXPORTED})
             export_dynamic_quantized_onnx_model(whole, "avx512_vnni", folder)
-    asked = {"file_name": f"onnx/{name}", "provider": "CPUExecutionProvider", "session_options": options}
+    asked = {"file_name": name, "provider": "CPUExecutionProvider", "session_options": options}
     return _cross_encoder(folder, "onnx", asked)
 
 
@@ -205,12 +206,12 @@ def flash_rank(folder: str, precision: str, threads: int) -> Score:
     from flashrank.Config import model_file_map
 
     path = Path(folder)
-    if not (path / "onnx" / "model.onnx").exists():
+    if not (path / EXPORTED).exists():
         raise FileNotFoundError("no ONNX file: it is made by the export of sentence-transformers, which did not run")
     marks = path / "special_tokens_map.json"
     if not marks.exists():
         marks.write_text("{}", encoding="utf-8")
-    model_file_map[path.name] = "onnx/model.onnx"
+    model_file_map[path.name] = EXPORTED
     ranker = Ranker(path.name, cache_dir=str(path.parent), max_length=MAX_TOKENS, log_level="ERROR")
 
     def score(query: str, passages: Sequence[str]) -> list[float]:
@@ -262,6 +263,7 @@ def _cross_encoder(folder: str, backend: str, model_kwargs: dict[str, Any]) -> S
 
 PROGRAMS: dict[str, Callable[[str, str, int], Score]] = {
     "ours": ours,
+    "ours ONNX": lambda folder, precision, threads: ours(f"{folder}#backend=onnx", precision, threads),
     "roofline": roofline,
     "transformers": transformers_card,
     "sentence-transformers": sentence_transformers,

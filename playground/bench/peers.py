@@ -58,6 +58,7 @@ PEERS: Final = (
     Peer("ours auto", "ours", "auto"),
     Peer("ours bf16", "ours", "bf16"),
     Peer("ours int8", "ours", "int8"),
+    Peer("ours ONNX fp32", "ours ONNX"),
     Peer("transformers, as on the model card, fp32", "transformers"),
     Peer(YARDSTICK, "sentence-transformers", requirements=_ST),
     Peer("sentence-transformers torch bf16", "sentence-transformers", "bf16", _ST),
@@ -150,7 +151,11 @@ class Running:
 
         # The same torch for all; a local version such as +cpu is on no index.
         torch = f"torch=={version('torch').partition('+')[0]}"
-        python = sys.executable if peer.requirements is None else python_with([*peer.requirements, torch])
+        python: Path | str = sys.executable
+        if peer.requirements is not None:
+            # That of PyPI is built for another torch than a CPU-only one, and breaks transformers beside it.
+            without = ["torchvision"] if peer.requirements == _VINO else []
+            python = python_with([*peer.requirements, torch], without=without)
         same = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
         self._process = Interpreter(python, quiet=True, TOKENIZERS_PARALLELISM="true", **same)
         try:

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 from playground.core.types import ModelChoice
 from playground.models.devices import choosable
+from playground.models.named import split
 
 ONNX = "backend=onnx"
 
@@ -18,10 +19,14 @@ def choices_of(choice: ModelChoice) -> tuple[ModelChoice, ...]:
     Raises:
         DeviceUnavailable: the device asked for is not there.
     """
-    found = [replace(choice, precision=precision) for precision in choosable(choice.device)]
-    if find_spec("onnxruntime") is not None and choice.kind == "reranker" and ONNX not in choice.model_id:
-        between = "," if "#" in choice.model_id else "#"
-        found.append(replace(choice, model_id=f"{choice.model_id}{between}{ONNX}", precision="fp32"))
+    precisions = choosable(choice.device)
+    found = [replace(choice, precision=precision) for precision in precisions]
+    by_onnx = f"{choice.model_id}{',' if '#' in choice.model_id else '#'}{ONNX}"
+    # An id that is not read as one with an option would be taken for another model, or for this one as it is.
+    understood = split(by_onnx).name == split(choice.model_id).name
+    if understood and find_spec("onnxruntime") is not None and choice.kind == "reranker":
+        both = [precision for precision in precisions if precision in ("fp32", "int8")]
+        found += [replace(choice, model_id=by_onnx, precision=precision) for precision in both]
     return tuple(found)
 
 
