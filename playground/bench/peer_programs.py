@@ -21,9 +21,9 @@ MOST_PADDED_TOKENS = 131_072
 
 def load(program: str, folder: str, precision: str, threads: str) -> tuple[Score, dict[str, str]]:
     """The peer's call, with its model loaded, and the versions of what it runs on."""
+    make = PROGRAMS[program]
     use_threads(int(threads))
-    score = PROGRAMS[program](folder, precision, int(threads))
-    return score, versions()
+    return make(folder, precision, int(threads)), versions()
 
 
 def timed(score: Score, query: str, passages: Sequence[str]) -> dict[str, Any]:
