@@ -15,6 +15,8 @@ from playground.core.types import ModelChoice
 # What counts as the same order.
 LEAST_TAU = 0.98
 TOP = 10
+# Of the rounds, in which it must be ahead of fp32 to be called faster.
+LEAST_AHEAD = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class SpeedRow:
     Attributes:
         precision: in which it ran, or was asked to run.
         ratio, least, most: seconds of fp32 over its own: the median, and the lowest and highest of a round.
+        ahead: share of the rounds in which it was faster than fp32.
         tau: Kendall's tau-b with the order under fp32, the mean over the queries.
         top_kept: share of fp32's first ten passages that are among its own first ten, the least of any query; None
             where a query has no more than ten.
@@ -38,6 +41,7 @@ class SpeedRow:
     ratio: float | None = None
     least: float | None = None
     most: float | None = None
+    ahead: float | None = None
     tau: float | None = None
     top_kept: float | None = None
     drift: float | None = None
@@ -56,8 +60,12 @@ def rows(speeds: Speeds) -> tuple[SpeedRow, ...]:
 
 
 def fastest(rows: Sequence[SpeedRow]) -> SpeedRow | None:
-    """The one with the most pairs per second among those that keep the order; None where fp32 was not timed."""
-    return max((row for row in rows if row.keeps_order), key=lambda row: row.pairs_per_second or 0.0, default=None)
+    """The one with the most pairs per second among those that keep the order and are ahead of fp32 in nearly every
+    round; else fp32 itself, the first; None where that was not timed."""
+    if not rows or rows[0].ratio is None:
+        return None
+    ahead = [row for row in rows if row.keeps_order and (row.ahead or 0.0) >= LEAST_AHEAD]
+    return max(ahead, key=lambda row: row.pairs_per_second or 0.0, default=rows[0])
 
 
 def _row(speeds: Speeds, place: int) -> SpeedRow:
@@ -86,6 +94,7 @@ def _beside(row: SpeedRow, speeds: Speeds, run: TimedRun, reference: TimedRun, p
         ratio=speeds.ratio(0, place),
         least=min(by_round),
         most=max(by_round),
+        ahead=sum(ratio > 1 for ratio in by_round) / len(by_round),
         tau=mean(taus) if taus else None,
         top_kept=min(_top_kept(*pair) for pair in both) if all(len(one) > TOP for one, _ in both) else None,
         drift=max(float(np.abs(one - other).max()) for one, other in both),

@@ -54,7 +54,8 @@ def texts(mix: str, count: int, tokenizer: Any, words: Sequence[str]) -> Texts:
     for length in MIXES[mix](count):
         n = MAX_TOKENS - around if length is None else length
         first = draw.randrange(QUERY_TOKENS, len(marks) - n)
-        passages.append(source[marks[first][0] : marks[first + n - 1][1]])
+        # Some libraries strip texts, so none begins with a space.
+        passages.append(source[marks[first][0] : marks[first + n - 1][1]].strip())
     pairs = tokenizer([query] * count, passages, truncation=True, max_length=MAX_TOKENS)["input_ids"]
     return Texts(query, tuple(passages), sum(map(len, pairs)))
 

@@ -189,6 +189,12 @@ def flag_embedding(folder: str, precision: str, threads: int) -> Score:
     from FlagEmbedding import FlagReranker
 
     model = FlagReranker(folder, use_fp16=False, devices=["cpu"], max_length=MAX_TOKENS, normalize=False)
+    if model.model.config.model_type == "xlm-roberta":
+        # It asks the class, not the file, what goes around a pair; a plain class would give token types of BERT.
+        from transformers import XLMRobertaTokenizerFast
+
+        file = str(Path(folder, "tokenizer.json"))
+        model.tokenizer = XLMRobertaTokenizerFast(tokenizer_file=file, model_max_length=MAX_TOKENS)
 
     def score(query: str, passages: Sequence[str]) -> list[float]:
         scores = model.compute_score([(query, passage) for passage in passages])

@@ -117,7 +117,7 @@ def sentence(found: Found) -> str:
     if best is None:
         return f"{name} could not be timed in fp32, so nothing is said of the others."
     if best is found.rows[0]:
-        said = f"Fastest here for {name}: fp32; no other way that keeps its order is faster"
+        said = f"Fastest here for {name}: fp32; no other way that keeps its order is clearly faster"
     else:
         said = f"Fastest here for {name}, with the order of fp32: {name_of(best.choice)}, {best.ratio:.1f} times fp32"
     return f"{said} ({RANDOM})." if found.model.random_weights else f"{said}."

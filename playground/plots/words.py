@@ -69,7 +69,7 @@ class Words:
     share: str = "share"
     least_top_score: str = "answer only where the top score is at least ({scale})"
     abstention_says: str = "at {cut}: {share} %"
-    pairs_per_second: str = "pairs per second · grey: another order than fp32's"
+    pairs_per_second: str = "pairs per second"
     speed_says: str = "{pairs} · off by {drift}"
 
 

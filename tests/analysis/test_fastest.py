@@ -30,6 +30,13 @@ def test_each_row_says_how_fast_and_how_far_from_the_first() -> None:
     assert fastest((first, second)) is first
 
 
+def test_what_is_ahead_in_some_rounds_only_is_not_called_faster() -> None:
+    first, second = rows(Speeds((run("fp32", (2.0, 2.0, 2.0)), run("bf16", (1.0, 1.0, 2.5))), 40))
+    assert second.ratio == 2.0
+    assert second.ahead == pytest.approx(2 / 3)
+    assert fastest((first, second)) is first
+
+
 def test_ten_passages_are_all_of_the_top_whatever_the_order() -> None:
     ten = ORDER[:10]
     first, second = rows(Speeds((run("fp32", (2.0,), ten), run("bf16", (1.0,), ten)), 10))

@@ -18,14 +18,14 @@ from playground.core.types import ModelChoice
 def test_the_command_times_the_built_in_model_and_ends_with_the_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(people, "MOST_PASSAGES", 1)
+    monkeypatch.setattr(people, "MOST_PASSAGES", 2)
     files = ["--json", str(tmp_path / "speed.json"), "--plot", str(tmp_path / "speed.html")]
     done = CliRunner().invoke(app, ["--seconds", "0.1", *files])
     assert done.exit_code == 0, done.output
     lines = done.stdout.strip().splitlines()
     assert lines[0].startswith("| model | run as | pairs/s | tokens/s | times fp32 | Kendall tau |")
     assert lines[2].startswith("| built-in/mini-reranker | fp32 |")
-    assert lines[-1].startswith("3 rounds of 2 pairs in English and Chinese. Fastest here for built-in/mini-reranker")
+    assert lines[-1].startswith("3 rounds of 4 pairs in English and Chinese. Fastest here for built-in/mini-reranker")
     rows = json.loads((tmp_path / "speed.json").read_text())["rows"]
     assert (rows[0]["run_as"], rows[0]["ratio"], rows[0]["drift"], rows[0]["keeps_order"]) == ("fp32", 1.0, 0.0, True)
     assert "plotly" in (tmp_path / "speed.html").read_text(encoding="utf-8").lower()
@@ -51,7 +51,7 @@ def test_the_sentence_names_the_fastest_that_keeps_the_order() -> None:
         "Fastest here for m, with the order of fp32: bf16, 2.0 times fp32."
     )
     assert people.sentence(found(slow, wrong)) == (
-        "Fastest here for m: fp32; no other way that keeps its order is faster."
+        "Fastest here for m: fp32; no other way that keeps its order is clearly faster."
     )
     assert people.sentence(found(slow, random_weights=True)).endswith(f"({people.RANDOM}).")
     assert people.sentence(found(refused, slow)).startswith("m could not be timed in fp32")

@@ -163,10 +163,10 @@ def _payload(running: bool, *said: Phrase, rows: Sequence[dict[str, object]] | N
     return {"running": running, "said": list(said), "rows": rows}
 
 
-def wire(page: Page, w: Widgets) -> None:
-    """Listeners of the part; one measurement at a time takes a turn among the runs."""
+def wire(page: Page, w: Widgets) -> Any:
+    """Listeners of the part; returns the event of a measurement, which may have loaded models."""
     services, me = page.services, page.me
-    listen(
+    timed = listen(
         w.table.timed,
         partial(on_fastest, services),
         me=me,
@@ -180,3 +180,4 @@ def wire(page: Page, w: Widgets) -> None:
     stop: dict[str, Any] = {"concurrency_limit": None, "concurrency_id": "stop"}
     listen(w.table.halted, partial(on_halt, services), me=me, outputs=[w.table], **stop)
     listen(page.header.switched, on_words, me=me, inputs=[w.rows], outputs=[w.plot])
+    return timed

@@ -114,4 +114,4 @@ def wire(page: Page) -> None:
     look: dict[str, Any] = {"me": page.me, "outputs": [w.models]}
     listen(page.tab["models"].select, partial(on_look, page.services), **look)
     listen(w.models.unloaded, partial(on_unload, page.services), **look)
-    speed.wire(page, w.speed)
+    listen(speed.wire(page, w.speed).then, partial(on_look, page.services), **look)
