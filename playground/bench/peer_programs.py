@@ -191,7 +191,7 @@ def flag_embedding(folder: str, precision: str, threads: int) -> Score:
     model = FlagReranker(folder, use_fp16=False, devices=["cpu"], max_length=MAX_TOKENS, normalize=False)
     if model.model.config.model_type == "xlm-roberta":
         # It asks the class, not the file, what goes around a pair; a plain class would give token types of BERT.
-        from transformers import XLMRobertaTokenizerFast
+        from transformers import XLMRobertaTokenizerFast  # type: ignore[attr-defined]
 
         file = str(Path(folder, "tokenizer.json"))
         model.tokenizer = XLMRobertaTokenizerFast(tokenizer_file=file, model_max_length=MAX_TOKENS)
