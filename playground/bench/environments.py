@@ -18,6 +18,7 @@ from filelock import FileLock
 
 from playground import paths
 
+CLOSE_SECONDS = 10
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -117,5 +118,9 @@ class Interpreter:
         return answer["value"]
 
     def close(self) -> None:
-        """End it."""
-        self._process.communicate()
+        """End it; by force where threads of a library keep it going."""
+        try:
+            self._process.communicate(timeout=CLOSE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
