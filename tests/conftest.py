@@ -17,9 +17,9 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):
 import pytest
 from hypothesis import settings
 
+from playground.bench.environments import Interpreter, python_with
 from playground.models import measured
 from playground.paths import BUILT_IN_MODELS
-from tests.environments import Interpreter, python_with
 
 # No deadline: no test asserts a wall-clock time, and the first example may import scipy.
 settings.register_profile("playground", deadline=None)

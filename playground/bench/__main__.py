@@ -1,4 +1,7 @@
-"""`python -m playground.bench`: how fast and how large the model families are on this machine. Downloads nothing."""
+"""`python -m playground.bench`: how fast models are on this machine. Downloads nothing that was not named.
+
+Without a command: which precision and backend of a model is the fastest here, and what it costs in truth.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,76 @@ import typer
 
 from playground.core.errors import PlaygroundError
 from playground.core.types import Kind, PrecisionName
+from playground.models.catalog import BUILT_IN_RERANKER
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 
-Only = Annotated[list[str], typer.Option(help="Part of a family's or model's name; repeatable. All if absent.")]
+Only = Annotated[list[str], typer.Option(help="Part of a name; repeatable. All if absent.")]
 MaxGib = Annotated[float, typer.Option(help="Most memory that one may need; larger ones are listed and not run.")]
 Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")]
 Json = Annotated[Path | None, typer.Option("--json", help="File for all figures and the machine they are of.")]
+Plot = Annotated[Path | None, typer.Option(help="File for a plot: .html, .png or .svg.")]
+Models = Annotated[list[str], typer.Option("--model", help="Id or folder; repeatable. The built-in one if absent.")]
+Shapes = Annotated[list[str], typer.Option("--shape", help="Random weights in the shape of: base, large, v2-m3 ...")]
+OneShape = Annotated[str, typer.Option("--shape", help="Whose shape the random weights have: base, large, v2-m3 ...")]
+Seconds = Annotated[float, typer.Option(help="About what measuring may take, beside loading.")]
+Mixes = Annotated[list[str], typer.Option("--mix", help="short, mixed or long; repeatable.")]
+Counts = Annotated[list[int], typer.Option("--count", help="Passages: 1, 10, 100, 1000 ...; repeatable.")]
+Rounds = Annotated[int, typer.Option(help="How often each is timed.", min=1)]
+Threads = Annotated[int, typer.Option(help="Of each peer; 0 takes as many as torch does.")]
 
 
-@app.callback()
-def main() -> None:
-    """Keeps the commands' names even where there is one only."""
+def _say(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    context: typer.Context,
+    models: Models = [],  # noqa: B006
+    shapes: Shapes = [],  # noqa: B006
+    seconds: Seconds = 90.0,
+    json: Json = None,
+    plot: Plot = None,
+) -> None:
+    """Which precision and backend is the fastest here, and what it costs in truth."""
+    if context.invoked_subcommand is not None:
+        return
+    from playground.bench import people, tables
+
+    wanted = list(models) or ([] if shapes else [BUILT_IN_RERANKER])
+    found = people.run(people.models(wanted, shapes), len(wanted) + len(shapes), seconds, _say)
+    named = [(each.model.name, row) for each in found for row in each.rows]
+    typer.echo(tables.markdown(named, people.COLUMNS))
+    if json is not None:
+        json.write_text(tables.as_json(people.as_rows(found)), encoding="utf-8")
+    if plot is not None:
+        people.plot(found, plot)
+    for each in found:
+        typer.echo(f"\n{each.n_rounds} rounds of {each.n_pairs} pairs in English and Chinese. {people.sentence(each)}")
+    if not found:
+        raise typer.Exit(1)
+
+
+@app.command("peers")
+def peers_command(
+    shape: OneShape = "bge-reranker-base",
+    mixes: Mixes = ["mixed"],  # noqa: B006
+    counts: Counts = [100],  # noqa: B006
+    rounds: Rounds = 5,
+    threads: Threads = 0,
+    only: Only = [],  # noqa: B006
+    json: Json = None,
+) -> None:
+    """Ours beside other libraries, each in an environment of its own that is made here: the same random weights, texts
+    and threads, one after another."""
+    from playground.bench import peer_report, peers, tables
+
+    n_threads = threads or tables.threads()
+    found = peer_report.race(peers.shape_of(shape), mixes, counts, rounds, n_threads, peers.chosen(only), _say)
+    typer.echo(peer_report.markdown(found))
+    if json is not None:
+        json.write_text(tables.as_json([*found.rows, *found.rooflines]), encoding="utf-8")
 
 
 @app.command("families")
@@ -37,7 +98,7 @@ def families_command(
     found = []
     for row in families.rows(families.chosen(only), max_gib, cast(PrecisionName, precision)):
         found.append(row)
-        typer.echo(f"{row.model}: {row.reason or 'done'}", err=True)
+        _say(f"{row.model}: {row.reason or 'done'}")
         if json is not None:
             json.write_text(tables.as_json(found), encoding="utf-8")
     typer.echo(tables.markdown(found, families.COLUMNS))

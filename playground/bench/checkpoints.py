@@ -49,20 +49,23 @@ def empty(shape: Shape) -> Any:
         return model_class(config)
 
 
-def write(shape: Shape, folder: Path) -> None:
-    """Weights in bf16, config, tokenizer, and what else the family reads."""
+def write(shape: Shape, folder: Path, dtype: torch.dtype = torch.bfloat16) -> None:
+    """Weights, config, tokenizer, and what else the family reads."""
     folder.mkdir(parents=True)
     model = empty(shape)
     model.config.save_pretrained(folder)
-    _save(folder, _tensors(shape, model))
+    _save(folder, _tensors(shape, model, dtype))
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     architectures = {"architectures": [shape.classes[0]]}
     _write(folder / "config.json", config | architectures | shape.said)
     _tokenizer(shape).save_pretrained(folder)
+    # The name that transformers 4 knows, and 5 as well.
+    marks = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
+    _write(folder / "tokenizer_config.json", marks | {"tokenizer_class": "PreTrainedTokenizerFast"})
     _beside(shape, folder, int(getattr(model.config, "hidden_size", 0)))
 
 
-def _tensors(shape: Shape, model: Any) -> Iterator[tuple[str, torch.Tensor]]:
+def _tensors(shape: Shape, model: Any, dtype: torch.dtype) -> Iterator[tuple[str, torch.Tensor]]:
     """Names and random values, in an order of their own; seeded."""
     torch.manual_seed(SEED)
     tied = bool(getattr(model.config, "tie_word_embeddings", False)) or shape.family == "seq2seq"
@@ -75,20 +78,20 @@ def _tensors(shape: Shape, model: Any) -> Iterator[tuple[str, torch.Tensor]]:
         if shape.family == "splade" and twin:
             continue
         known.add(name)
-        yield prefix + name, _random(name, tuple(tensor.shape))
+        yield prefix + name, _random(name, tuple(tensor.shape), dtype)
     hidden = int(getattr(model.config, "hidden_size", 0))
     if shape.family == "layerwise":
         layers = layers_of(shape.said["architectures"][0], shape.config | shape.said)
         for place in range(len(layers)):
-            yield f"lm_head.{place}.linear_head.weight", _random("head.weight", (1, hidden))
+            yield f"lm_head.{place}.linear_head.weight", _random("head.weight", (1, hidden), dtype)
     if shape.family == "colbert":
-        yield "linear.weight", _random("linear.weight", (_PROJECTION, hidden))
+        yield "linear.weight", _random("linear.weight", (_PROJECTION, hidden), dtype)
 
 
-def _random(name: str, size: tuple[int, ...]) -> torch.Tensor:
+def _random(name: str, size: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
     if len(size) < 2:
-        return torch.full(size, 1.0 if name.endswith("weight") else 0.0, dtype=torch.bfloat16)
-    return torch.empty(size, dtype=torch.bfloat16).normal_(std=0.02)
+        return torch.full(size, 1.0 if name.endswith("weight") else 0.0, dtype=dtype)
+    return torch.empty(size, dtype=dtype).normal_(std=0.02)
 
 
 def _save(folder: Path, tensors: Iterator[tuple[str, torch.Tensor]]) -> None:

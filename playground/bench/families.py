@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from playground.bench.shapes import SHAPES, Shape
 from playground.core.errors import InvalidInput
@@ -122,13 +122,7 @@ def measure(folder: str, kind: Kind, precision: PrecisionName) -> Measured:
     Raises:
         PlaygroundError: it cannot be loaded or run.
     """
-    from playground.models.loading import load_embedder, load_scorer
-
-    def scorer(choice: ModelChoice, **settings: object) -> object:
-        # Random weights pass no canary.
-        return (load_embedder if choice.kind == "embedder" else load_scorer)(choice, run_checks=False, **settings)  # type: ignore[arg-type]
-
-    engine = Engine(offline=True, load_scorer=scorer, load_embedder=scorer)  # type: ignore[arg-type]
+    engine = random_weights_engine()
     choice = ModelChoice(folder, kind=kind, device="cpu", precision=precision, max_length=N_TOKENS)
     words = " ".join(_words()).split()
     asked, rest = words[:N_QUERY_WORDS], words[N_QUERY_WORDS:]
@@ -153,6 +147,16 @@ def measure(folder: str, kind: Kind, precision: PrecisionName) -> Measured:
         n_tokens=result.n_tokens,
         peak_rss_mib=_peak_rss_mib(),
     )
+
+
+def random_weights_engine(**settings: Any) -> Engine:
+    """An engine that loads models without checks: random weights pass none."""
+    from playground.models.loading import load_embedder, load_scorer
+
+    def scorer(choice: ModelChoice, **asked: Any) -> Any:
+        return (load_embedder if choice.kind == "embedder" else load_scorer)(choice, run_checks=False, **asked)
+
+    return Engine(offline=True, load_scorer=scorer, load_embedder=scorer, **settings)
 
 
 def _words() -> list[str]:

@@ -23,8 +23,12 @@ def markdown(rows: Sequence[Row], columns: Mapping[str, Callable[[Row], str]]) -
 
 
 def as_json(rows: Sequence[Any]) -> str:
-    """The machine and the rows (dataclasses) with all their fields."""
-    return json.dumps({"machine": machine(), "rows": [asdict(row) for row in rows]}, ensure_ascii=False, indent=2)
+    """The machine and the rows (dataclasses or dicts) with all their fields."""
+    return json.dumps(
+        {"machine": machine(), "rows": [row if isinstance(row, dict) else asdict(row) for row in rows]},
+        ensure_ascii=False,
+        indent=2,
+    )
 
 
 def machine() -> dict[str, object]:
@@ -35,12 +39,19 @@ def machine() -> dict[str, object]:
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
+        "threads": threads(),
         "memory_mib": round(memory_mib("cpu")),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "transformers": transformers.__version__,
     }
+
+
+def threads() -> int:
+    """As many as torch takes here."""
+    import torch
+
+    return torch.get_num_threads()
 
 
 def _processor() -> str:

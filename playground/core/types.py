@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from statistics import median
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, Literal, TypeVar, get_args
 
@@ -381,22 +380,3 @@ class CompareProgress:
     place: int
     step: Progress
     comparison: Comparison
-
-
-@dataclass(frozen=True, slots=True)
-class SpeedRatio:
-    """How fast one model is beside another on the same passages, measured in alternation.
-
-    Attributes:
-        seconds: of each round, for the first and the second model; forward passes only.
-        n_passages: that went through in each round.
-    """
-
-    specs: tuple[ModelSpec, ModelSpec]
-    seconds: tuple[tuple[float, ...], tuple[float, ...]]
-    n_passages: int
-
-    @property
-    def ratio(self) -> float:
-        """Median seconds of the first over those of the second: 2.0 where the second is twice as fast."""
-        return median(self.seconds[0]) / median(self.seconds[1])

@@ -15,6 +15,7 @@ from playground.core.labels import LabelledSet
 from playground.core.limits import LOCAL, Limits, clean, validate
 from playground.core.protocols import Embedder, Scorer
 from playground.core.scales import BM25
+from playground.core.speeds import Speeds
 from playground.core.types import (
     Background,
     CompareProgress,
@@ -24,7 +25,6 @@ from playground.core.types import (
     ModelChoice,
     Progress,
     RerankRequest,
-    SpeedRatio,
     Step,
     TokenCount,
 )
@@ -178,25 +178,29 @@ class Engine(Explaining):
 
     def speed(
         self,
-        request: RerankRequest,
-        first: ModelChoice,
-        second: ModelChoice,
+        requests: Sequence[RerankRequest],
+        choices: Sequence[ModelChoice],
         *,
         rounds: int = speed.ROUNDS,
+        seconds: float | None = None,
         stop: threading.Event | None = None,
-    ) -> Iterator[Step[SpeedRatio]]:
-        """Times both models on the first passages of the request, in alternation and past the caches.
+    ) -> Iterator[Step[Speeds]]:
+        """Times the models on the first passages of each request, in alternation and past the caches. One that cannot
+        be loaded or run keeps its error in its place.
+
+        Args:
+            seconds: about what it may take, beside loading: then as many passages are read as go into three rounds,
+                and if all do, up to `rounds` of them. None takes 32 passages at most, and `rounds`.
 
         The last Step has the phase `done`, or `stopped` without a result.
 
         Raises:
             InvalidInput: at the call: bad input, or BM25, which has no precision to compare.
-            PlaygroundError: while iterating.
         """
-        speed.check(first, second, rounds)
-        checked = validate(request, self.limits)
-        pair = (replace(first, windows=None), replace(second, windows=None))
-        return speed.steps(checked.request, pair, rounds, self._pool, stop or threading.Event())
+        speed.check(choices, rounds)
+        checked = [validate(request, self.limits).request for request in requests]
+        whole = [replace(choice, windows=None) for choice in choices]
+        return speed.steps(checked, whole, rounds, seconds, self._pool, stop or threading.Event())
 
     def background(
         self,

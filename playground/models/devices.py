@@ -44,6 +44,24 @@ def settle(device: DeviceName, precision: PrecisionName) -> tuple[str, Precision
     return chosen, runs, (f"{precision} does not run on this {_NAMES[chosen]}; {runs} was used.",)
 
 
+def choosable(device: DeviceName) -> tuple[PrecisionName, ...]:
+    """The precisions that differ on this device, fp32 first: those that run as they are, and those that are refused
+    with a reason. One in whose place another would run is none of them.
+
+    Raises:
+        DeviceUnavailable: the device is not there.
+    """
+    found: list[PrecisionName] = []
+    here = _device(device)
+    for precision in _PRECISIONS:
+        try:
+            same = settle(here, precision)[1] == precision  # type: ignore[arg-type]
+        except DeviceUnavailable:
+            same = True
+        found += [precision] if same else []
+    return tuple(found)
+
+
 def foreseen(device: DeviceName, precision: PrecisionName) -> tuple[str, PrecisionName] | None:
     """The device and precision of `settle`, where they can be told without loading torch; else None."""
     if "torch" in sys.modules:
@@ -109,6 +127,7 @@ def cpu_has_bf16() -> bool:
     return bool(probe()) if probe else False
 
 
+_PRECISIONS: tuple[PrecisionName, ...] = ("fp32", "bf16", "fp16", "int8")
 _NAMES = {"cuda": "GPU", "mps": "Apple GPU", "cpu": "CPU"}
 
 

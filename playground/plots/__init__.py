@@ -23,6 +23,7 @@ PLOTS: dict[str, str] = {
     "level_by_query": "playground.plots.level_by_query:draw",
     "reliability": "playground.plots.reliability:draw",
     "abstention": "playground.plots.abstention:draw",
+    "speed": "playground.plots.speed:draw",
 }
 
 

@@ -69,6 +69,8 @@ class Words:
     share: str = "share"
     least_top_score: str = "answer only where the top score is at least ({scale})"
     abstention_says: str = "at {cut}: {share} %"
+    pairs_per_second: str = "pairs per second"
+    speed_says: str = "{pairs} · off by {drift}"
 
 
 ENGLISH = Words()

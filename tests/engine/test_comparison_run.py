@@ -134,20 +134,23 @@ def test_speed_is_measured_in_alternation_past_the_caches() -> None:
     list(engine.compare(REQUEST, [CHOICE, other]))
     for name, scorer in shelf.scorers.items():
         scorer.before_forward = lambda name=name: turns.append(name)  # type: ignore[misc]
-    said = list(engine.speed(REQUEST, CHOICE, other, rounds=3))
+    said = list(engine.speed([REQUEST], [CHOICE, other], rounds=3))
     assert turns == ["overlap", "other", "other", "overlap", "overlap", "other", "other", "overlap"]
-    ratio = said[-1].result
-    assert ratio is not None
-    assert [len(seconds) for seconds in ratio.seconds] == [3, 3]
-    assert ratio.n_passages == 3
-    assert replace(ratio, seconds=((2.0, 9.0, 4.0), (1.0, 2.0, 5.0))).ratio == 2.0
+    speeds = said[-1].result
+    assert speeds is not None
+    assert [len(run.seconds) for run in speeds.runs] == [3, 3]
+    assert speeds.n_passages == 3
+    first, second = speeds.runs
+    known = (replace(first, seconds=(2.0, 9.0, 4.0)), replace(second, seconds=(1.0, 2.0, 5.0)))
+    assert replace(speeds, runs=known).ratio(0, 1) == 2.0
+    assert replace(speeds, runs=known).by_round(0, 1) == (2.0, 4.5, 0.8)
     stop = threading.Event()
     stop.set()
-    assert [step.phase for step in engine.speed(REQUEST, CHOICE, other, stop=stop)] == ["stopped"]
+    assert [step.phase for step in engine.speed([REQUEST], [CHOICE, other], stop=stop)] == ["stopped"]
     with pytest.raises(InvalidInput, match="no forward pass to time"):
-        engine.speed(REQUEST, CHOICE, BM25)
+        engine.speed([REQUEST], [CHOICE, BM25])
     with pytest.raises(InvalidInput, match="2 rounds cannot be timed"):
-        engine.speed(REQUEST, CHOICE, other, rounds=2)
+        engine.speed([REQUEST], [CHOICE, other], rounds=2)
 
 
 def test_one_model_in_several_modes_is_several_models_to_compare_and_to_the_cache(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from playground.bench.environments import Interpreter
 from playground.core.errors import InvalidInput
 from playground.core.labels import UNSURE, LabelledQuery, LabelledSet
 from playground.core.limits import clean
@@ -20,7 +21,6 @@ from playground.inputs import ready_sets
 from playground.inputs.keyed_items import is_blank
 from playground.inputs.labelled_sets import KINDS, Kind, LabelFile, losses, read, write
 from playground.inputs.labelled_sets.columns import escaped, unescaped
-from tests.environments import Interpreter
 from tests.inputs.label_sets import Pairs, ids, labelled, put, said, scored
 
 # Everything that a careless writer of CSV, JSON or TREC trips over.

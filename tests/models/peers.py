@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal, NamedTuple
 
-from tests.environments import Interpreter
+from playground.bench.environments import Interpreter
 
 # One program for all jobs of a test file: importing the libraries takes longer than the jobs.
 PROGRAM = '''

@@ -12,6 +12,7 @@ import pytest
 import torch
 import transformers
 
+from playground.bench.environments import Interpreter
 from playground.core.errors import InvalidInput, ModelBroken
 from playground.core.scales import LOG_ODDS, LOGIT, sigmoid
 from playground.core.types import ModelChoice, Passage, PrecisionName, RerankRequest, Truncation
@@ -20,7 +21,6 @@ from playground.models.batching import plan
 from playground.models.loading import load_scorer
 from playground.models.prompts import BGE_GEMMA, MXBAI_V2, QWEN3, Prompt
 from tests import checkpoints
-from tests.environments import Interpreter
 from tests.models import peers
 
 LENGTH = 256

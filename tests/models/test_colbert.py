@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file, save_file
 
+from playground.bench.environments import Interpreter
 from playground.core.errors import ModelBroken, ModelUnsuitable
 from playground.core.types import ModelChoice, PrecisionName
 from playground.models.apart import matches
@@ -19,7 +20,6 @@ from playground.models.loading import load_scorer
 from playground.models.resolve import resolve
 from tests.checkpoints import edit_json
 from tests.checkpoints_apart import DIM, tiny_pylate, tiny_stanford
-from tests.environments import Interpreter
 
 # The second takes more than the 32 tokens of a query, of which the rest is cut.
 QUERIES = ("what is panda?", "how do I reset my password, and where is it? " * 20, "大熊猫吃什么？")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from playground.bench.environments import Interpreter
 from playground.core.errors import InvalidInput, ModelUnsuitable
 from playground.core.scales import LOGIT
 from playground.core.types import ModelChoice, Passage, PrecisionName, RerankRequest
@@ -24,7 +25,6 @@ from playground.models.loading import load_scorer
 from playground.models.named import split
 from playground.models.weights import read_header
 from tests.checkpoints import edit_json
-from tests.environments import Interpreter
 from tests.models import layerwise_checkpoints as checkpoints
 
 PASSAGES = (

@@ -13,6 +13,7 @@ import pytest
 import torch
 import transformers
 
+from playground.bench.environments import Interpreter
 from playground.core.errors import InvalidInput, ModelBroken, ModelUnsuitable
 from playground.core.scales import COSINE, DOT, MEAN_MAXSIM, Scale
 from playground.core.types import ModelChoice, PrecisionName
@@ -23,7 +24,6 @@ from playground.models.loading import load_embedder, load_scorer
 from playground.models.resolve import kind_of, resolve
 from tests.checkpoints import edit_json
 from tests.checkpoints_apart import tiny_m3
-from tests.environments import Interpreter
 
 MAKERS = "0.4dense+0.2sparse+0.4colbert"
 OTHERS = "3dense+1sparse"

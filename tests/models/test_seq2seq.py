@@ -11,12 +11,12 @@ import sentencepiece
 import torch
 import transformers
 
+from playground.bench.environments import Interpreter
 from playground.core.scales import LOG_ODDS
 from playground.core.types import ModelChoice, PrecisionName
 from playground.models.batching import plan
 from playground.models.loading import load_scorer
 from tests import checkpoints
-from tests.environments import Interpreter
 from tests.models import peers
 
 QUERIES = ("what is panda?", "大熊猫吃什么？")

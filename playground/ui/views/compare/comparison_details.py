@@ -9,7 +9,8 @@ from itertools import combinations
 
 from playground.analysis import METRICS
 from playground.core.errors import PlaygroundError
-from playground.core.types import PRECISIONS, Comparison, ModelChoice, ModelRun, RerankResult, SpeedRatio
+from playground.core.speeds import Speeds
+from playground.core.types import PRECISIONS, Comparison, ModelChoice, ModelRun, RerankResult
 from playground.models import bm25, catalog
 from playground.ui import texts
 from playground.ui.components.readings import windows_phrase
@@ -24,7 +25,7 @@ Pair = tuple[int, int]
 
 def payload(
     side: Side,
-    speeds: Mapping[Pair, SpeedRatio],
+    speeds: Mapping[Pair, Speeds],
     *,
     timing: tuple[Pair, Phrase] | None = None,
     earlier: Sequence[Mapping[str, object]] | None = None,
@@ -168,9 +169,7 @@ def _number_format(result: RerankResult) -> tuple[str, str]:
     return result.spec.precision, result.spec.device
 
 
-def _precision(
-    side: Side, pair: Pair, speed: SpeedRatio | None, timing: tuple[Pair, Phrase] | None
-) -> dict[str, object]:
+def _precision(side: Side, pair: Pair, speed: Speeds | None, timing: tuple[Pair, Phrase] | None) -> dict[str, object]:
     from playground.analysis.precision_diff import precision_diff
 
     before, after = (side.comparison.runs[place].result for place in pair)
@@ -202,16 +201,17 @@ def _precision(
     }
 
 
-def _speed(speed: SpeedRatio) -> dict[str, object]:
+def _speed(speed: Speeds) -> dict[str, object]:
     """The ratio of the medians, and how far apart single rounds lie."""
-    rounds = [first / second for first, second in zip(*speed.seconds, strict=True)]
+    rounds = speed.by_round(0, 1)
+    spec = speed.runs[0].spec
     return {
-        "ratio": speed.ratio,
+        "ratio": speed.ratio(0, 1),
         "least": min(rounds),
         "most": max(rounds),
         "n_rounds": len(rounds),
         "n_passages": speed.n_passages,
-        "device": speed.specs[0].device,
+        "device": "" if spec is None else spec.device,
     }
 
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from playground.core.types import Comparison, RerankRequest, SpeedRatio
+from playground.core.speeds import Speeds
+from playground.core.types import Comparison, RerankRequest
 from playground.ui.components import labels
 from playground.ui.components.asked import CUT, IN_WINDOWS
 from playground.ui.components.model_rows import offered
@@ -43,7 +44,7 @@ class Visit:
     earlier: EarlierRun | None = None
     found: tuple[Mapping[str, object], ...] | None = None
     replay: tuple[Mapping[str, object], ...] | None = None
-    speeds: Mapping[Pair, SpeedRatio] = field(default_factory=dict)
+    speeds: Mapping[Pair, Speeds] = field(default_factory=dict)
     request: RerankRequest | None = None
 
 

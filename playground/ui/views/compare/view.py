@@ -144,8 +144,10 @@ def on_time(services: Services, caller: Caller, visit: Visit) -> Iterator[Ran]:
     stop = services.stops.start(caller.session)
     first, second = (visit.comparison.runs[place].choice for place in pair)
     try:
-        for last in services.engine.speed(visit.comparison.request, first, second, stop=stop):
+        for last in services.engine.speed([visit.comparison.request], [first, second], stop=stop):
             if last.result is not None:
+                for error in (run.error for run in last.result.runs if run.error is not None):
+                    raise error
                 visit = replace(visit, speeds={**visit.speeds, pair: last.result})
                 break
             said = step("compare.rounds", last.done, last.total) if last.phase == "score" else step_of(last)

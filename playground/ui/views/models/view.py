@@ -19,6 +19,7 @@ from playground.ui.components.model_choices import model_name
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import phrase
+from playground.ui.views.models import speed
 from playground.ui.wiring import Caller, listen
 
 # Of the other ways in which loaded weights were read; a slider leaves many.
@@ -31,10 +32,12 @@ class Widgets:
     """The components of the view."""
 
     models: gr.HTML
+    speed: speed.Widgets
 
 
 def build(services: Services, localized: Localized) -> Widgets:
-    """Loaded models and the catalogue, then the cards."""
+    """What is fastest here, loaded models and the catalogue, then the cards."""
+    timed = speed.build()
     models = html_part("models/list", '<div class="pg-models"></div>', elem_id="models-list")
     cards = model_cards()
     if cards:
@@ -43,7 +46,7 @@ def build(services: Services, localized: Localized) -> Widgets:
         with gr.Accordion(name, open=False, elem_classes="pg-model-card"):
             # Ours, not a user's: the one place where Markdown is drawn.
             gr.Markdown(text)
-    return Widgets(models)
+    return Widgets(models, timed)
 
 
 def on_look(services: Services, caller: Caller) -> dict[str, object]:
@@ -111,3 +114,4 @@ def wire(page: Page) -> None:
     look: dict[str, Any] = {"me": page.me, "outputs": [w.models]}
     listen(page.tab["models"].select, partial(on_look, page.services), **look)
     listen(w.models.unloaded, partial(on_unload, page.services), **look)
+    listen(speed.wire(page, w.speed).then, partial(on_look, page.services), **look)
