@@ -44,7 +44,8 @@ RUN = """(n) => new Promise((done) => {
   const begun = performance.now();
   let first = null, plotted = begun;
   const seen = new MutationObserver(() => { plotted = performance.now(); });
-  seen.observe(document.querySelector('#ranking-plots') || document.body, {childList: true, subtree: true, attributes: true});
+  const plots = document.querySelector('#ranking-plots') || document.body;
+  seen.observe(plots, {childList: true, subtree: true, attributes: true});
   const look = () => {
     const now = performance.now(), status = document.querySelector('#workspace-status').innerText;
     const fresh = rows().some((row) => !row.dataset.old);
@@ -55,20 +56,25 @@ RUN = """(n) => new Promise((done) => {
     else requestAnimationFrame(look);
   };
   const rest = (ready) => {
-    if (performance.now() - plotted < 600) return setTimeout(() => rest(ready), 50);
+    const drawn = document.querySelectorAll('#ranking-plots .js-plotly-plot .main-svg').length > 1;
+    if (!drawn || performance.now() - plotted < 600) return setTimeout(() => rest(ready), 50);
     seen.disconnect();
-    const cached = Number((document.querySelector('.pg-facts').innerText.match(/([\\d,]+) from cache/) || ['', '0'])[1].replace(',', ''));
+    const said = document.querySelector('.pg-facts').innerText.match(/([\\d,]+) from cache/);
+    const cached = said ? Number(said[1].replace(',', '')) : 0;
     done({first, ready, plotted: Math.max(ready, plotted - begun), cached});
   };
   document.querySelector('#workspace-run').click();
   requestAnimationFrame(look);
 })"""
 MOVE = """() => new Promise((done) => {
-  const slider = document.querySelector('#ranking-threshold'), kept = () => document.querySelector('.pg-keeps').innerText;
+  const slider = document.querySelector('#ranking-threshold');
+  const kept = () => document.querySelector('.pg-keeps').innerText;
   const before = kept(), begun = performance.now();
   slider.value = (Number(slider.min) + Number(slider.max) * 2) / 3;
   slider.dispatchEvent(new Event('input', {bubbles: true}));
-  requestAnimationFrame(() => requestAnimationFrame(() => done({milliseconds: performance.now() - begun, moved: kept() !== before})));
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    done({milliseconds: performance.now() - begun, moved: kept() !== before});
+  }));
 })"""
 LOADED = """() => {
   const all = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];
