@@ -66,11 +66,11 @@ RUN = """(n) => new Promise((done) => {
   document.querySelector('#workspace-run').click();
   requestAnimationFrame(look);
 })"""
-MOVE = """() => new Promise((done) => {
+MOVE = """(share) => new Promise((done) => {
   const slider = document.querySelector('#ranking-threshold');
   const kept = () => document.querySelector('.pg-keeps').innerText;
   const before = kept(), begun = performance.now();
-  slider.value = (Number(slider.min) + Number(slider.max) * 2) / 3;
+  slider.value = Number(slider.min) * (1 - share) + Number(slider.max) * share;
   slider.dispatchEvent(new Event('input', {bubbles: true}));
   requestAnimationFrame(() => requestAnimationFrame(() => {
     done({milliseconds: performance.now() - begun, moved: kept() !== before});
@@ -227,7 +227,7 @@ def _lists(figures: Figures, page: Page, repeats: int, chance: random.Random) ->
             page.wait_for_function("() => document.querySelector('#workspace-live').innerText.includes('token')")
         _run(figures, page, f"{n:,} passages", n, n_cached=0)
         for _ in range(repeats):
-            _threshold(figures, page, n)
+            _threshold(figures, page, n, chance)
             _run(figures, page, f"{n:,} again", n, n_cached=n)
             passages[chance.randrange(n)] = _passage(chance)
             _write(page, passages)
@@ -258,14 +258,14 @@ def _run(figures: Figures, page: Page, what: str, n: int, n_cached: int) -> None
     figures.add(f"{what}: plots at rest", "ms", found["plotted"])
 
 
-def _threshold(figures: Figures, page: Page, n: int) -> None:
+def _threshold(figures: Figures, page: Page, n: int, chance: random.Random) -> None:
     asked: list[str] = []
 
     def heard(request: Any) -> None:
         asked.append(request.url)
 
     page.on("request", heard)
-    moved = page.evaluate(MOVE)
+    moved = page.evaluate(MOVE, chance.uniform(0.2, 0.8))
     page.wait_for_timeout(200)
     page.remove_listener("request", heard)
     if not moved["moved"]:
