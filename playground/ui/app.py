@@ -149,7 +149,7 @@ def head() -> str:
 
 
 class PackedPage:
-    """Packs the page itself on its way, which gradio, going by the ending of a file's name, sends as it is: a megabyte."""
+    """Packs the page itself on its way: gradio goes by the endings of files, and would send a megabyte as it is."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._plain = app

@@ -109,8 +109,6 @@ def _streaming(handler: Handler, n: int, on_error: Fallback | None) -> Handler:
                 yield _outputs(result, n)
         except Exception as error:  # noqa: BLE001 - the last guard before the visitor
             yield _outputs(_told(error, caller, on_error), n)
-        # Gradio sends the last message once more, as the end of the event: not a whole list twice.
-        yield _outputs(None, n)
 
     return call
 
