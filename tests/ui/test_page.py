@@ -46,9 +46,11 @@ def test_every_view_of_the_registry_has_the_four_parts(name: str) -> None:
     assert any(part.startswith("on_") for part in vars(module))
 
 
-def test_no_event_is_public(services: Services) -> None:
+def test_no_event_is_public_or_makes_the_page_walk_its_outputs(services: Services) -> None:
     config = build_app(services).get_config_file()
     assert {dependency["api_visibility"] for dependency in config["dependencies"]} == {"private"}
+    walked = [dependency for dependency in config["dependencies"] if dependency["show_progress_on"] != []]
+    assert [dependency["outputs"] for dependency in walked] == [[]] * len(walked)
 
 
 def test_a_new_browser_gets_an_id_and_its_own_language(services: Services) -> None:
