@@ -39,6 +39,7 @@ def serve(settings: Settings) -> None:
     """
     with start.stop_signals() as stop:
         port = start.free_port(settings.host, settings.port)
+        start.spare_editor_hints()
         # Only now: gradio reads its environment at import, and a taken port is said without waiting for gradio.
         from playground.ui.app import build_app
         from playground.ui.services import Services

@@ -11,8 +11,11 @@ import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 from typing import NoReturn
 
 from playground.settings import FIRST_PORT, Settings, is_loopback
@@ -59,6 +62,37 @@ def _spare_loopback_the_proxy(host: str, environ: MutableMapping[str, str]) -> N
     names = [name.strip() for name in known.split(",") if name.strip()]
     wanted = dict.fromkeys([*names, "localhost", "127.0.0.1", host])
     environ["no_proxy"] = environ["NO_PROXY"] = ",".join(wanted)
+
+
+class _WithoutHints(MetaPathFinder):
+    """Finds gradio's maker of editor hints and leaves it nothing to do; everything else is left to the others."""
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != "gradio.component_meta":
+            return None
+        sys.meta_path.remove(self)
+        found = PathFinder.find_spec(fullname, path, target)
+        if found is None or found.loader is None:
+            return None
+        execute = found.loader.exec_module
+
+        def execute_without_hints(module: ModuleType) -> None:
+            execute(module)
+            module.create_or_modify_pyi = lambda *_: None  # type: ignore[attr-defined]
+
+        found.loader.exec_module = execute_without_hints  # type: ignore[method-assign]
+        return found
+
+
+def spare_editor_hints() -> None:
+    """Makes the import of gradio, which must be still to come, shorter by two fifths.
+
+    For every component it parses its own source, to write a .pyi file beside it: of use to who writes components.
+    """
+    if "gradio" not in sys.modules:
+        sys.meta_path.insert(0, _WithoutHints())
 
 
 def start_log() -> None:

@@ -57,7 +57,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 
 def test_the_page_is_served_on_this_machine(page: Page) -> None:
     assert page.url.startswith("http://127.0.0.1:")
-    assert "<gradio-app" in httpx.get(page.url, trust_env=False).text
+    answer = httpx.get(page.url, headers={"Accept-Encoding": "gzip"}, trust_env=False)
+    assert "<gradio-app" in answer.text
+    assert answer.headers["content-encoding"] == "gzip"
+    plain = httpx.get(page.url, headers={"Accept-Encoding": "identity"}, trust_env=False)
+    assert (plain.text == answer.text, "content-encoding" in plain.headers) == (True, False)
 
 
 def test_a_foreign_host_header_is_refused(page: Page) -> None:

@@ -24,7 +24,6 @@ from itertools import permutations
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import stats
 
 from playground.analysis.quality import Quality
 from playground.core.errors import InvalidInput
@@ -238,6 +237,8 @@ def _tails(n: int, level: float = LEVEL) -> tuple[float, float]:
     """Which quantiles make an interval as wide as Student's t would: resampled means vary (n - 1)/n too little."""
     if n < 2:
         return 0.0, 1.0
+    from scipy import stats
+
     tail = float(stats.norm.cdf(-math.sqrt(n / (n - 1)) * stats.t.ppf((1 + level) / 2, n - 1)))
     return tail, 1 - tail
 

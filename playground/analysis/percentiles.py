@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from playground.analysis.alignment import Floats
 
@@ -19,4 +18,6 @@ def percentiles(scores: ArrayLike) -> Floats:
     values = np.asarray(scores, dtype=np.float64)
     if len(values) == 0:
         return values
+    from scipy import stats
+
     return np.asarray(100.0 * (stats.rankdata(values, method="average") - 0.5) / len(values), dtype=np.float64)

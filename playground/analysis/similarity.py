@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.cluster import hierarchy
-from scipy.spatial.distance import squareform
 
 from playground.analysis.background import percentiles_in, summary
 from playground.core.errors import InvalidInput
@@ -73,6 +71,9 @@ def similarity_order(matrix: ArrayLike) -> NDArray[np.int64]:
     np.fill_diagonal(distances, 0.0)
     if n < 3 or distances.max() < _SAME:
         return np.arange(n, dtype=np.int64)
+    from scipy.cluster import hierarchy
+    from scipy.spatial.distance import squareform
+
     condensed = squareform(distances, checks=False)
     tree = hierarchy.linkage(condensed, method="average", optimal_ordering=n <= MOST_OPTIMAL)
     order = np.asarray(hierarchy.leaves_list(tree), dtype=np.int64)

@@ -10,7 +10,9 @@ from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from playground.paths import ASSETS
 from playground.plots import find
@@ -148,6 +150,18 @@ def head() -> str:
     )
 
 
+class PackedPage:
+    """Packs the page itself on its way: gradio goes by the endings of files, and would send a megabyte as it is."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._plain = app
+        self._packed = GZipMiddleware(app, compresslevel=4)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Everything but the page goes its old way."""
+        await (self._packed if scope.get("path") == "/" else self._plain)(scope, receive, send)
+
+
 def launch_options(settings: Settings) -> dict[str, Any]:
     """How the page is served: safe defaults, our looks, and no host but its own."""
     return {
@@ -169,7 +183,10 @@ def launch_options(settings: Settings) -> dict[str, Any]:
         "allowed_paths": None,
         "max_file_size": PUBLIC_MAX_FILE_SIZE if settings.public else MAX_FILE_SIZE,
         "app_kwargs": {
-            "middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts)],
+            "middleware": [
+                Middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts),
+                Middleware(PackedPage),
+            ],
             "docs_url": None,
             "redoc_url": None,
         },

@@ -70,7 +70,10 @@ def listen(
     they are, unless `on_error` says what they become.
     """
     answer = _streaming if inspect.isgeneratorfunction(_unwrapped(handler)) else _single
-    settings: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"} | options
+    # Nothing is shown on the outputs, so gradio's scripts need not visit them at every step of every event: that walks
+    # the whole tree of components for each, and took most of a page load and of a run whose scores are all known.
+    quiet: dict[str, Any] = {"show_progress": "hidden", "show_progress_on": []}
+    settings: dict[str, Any] = {"api_visibility": "private"} | quiet | options
     call = answer(handler, len(outputs), on_error)
     return event(call, [me, *inputs], list(outputs), **settings)
 

@@ -13,6 +13,7 @@ import pytest
 
 pytest.importorskip("playwright")
 
+from playground.bench import ui as bench
 from playground.ui.views.ranking import view as ranking
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
@@ -152,7 +153,12 @@ def test_dragging_the_threshold_recolours_rows_and_plots_without_a_request(visit
     assert page.evaluate(PAINTED) == pytest.approx(painted, abs=0.02)
     drag(page, -5)
     assert page.locator(".pg-row.pg-kept").count() == 6
+    # As the bench moves it and runs again: no score is made anew, and each finds what it waits for.
+    assert page.evaluate(bench.MOVE, 0.7)["moved"]
     assert visitor.requests[before:] == []
+    again = page.evaluate(bench.RUN, 6)
+    assert again["cached"] == 6
+    assert 0 < again["first"] <= again["ready"] <= again["plotted"]
 
 
 def test_the_unit_switch_moves_no_row_and_keeps_the_same_passages(visit: Callable[..., Any]) -> None:

@@ -20,19 +20,23 @@ from playground.ui.workspace.view import on_count, on_example
 from tests.ui.views.ranking.test_view import ASKED, run
 
 LIGHT_START = """
-import os, sys
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+import sys
+from playground import start
 from playground.settings import Settings
+start.prepare_environment(Settings(offline=True))
+start.spare_editor_hints()
 from playground.ui.app import build_app
 from playground.ui.services import Services
 build_app(Services.from_settings(Settings(offline=True)))
-print(sorted({"torch", "transformers", "plotly"} & sys.modules.keys()))
+from gradio import component_meta
+print(sorted({"torch", "transformers", "plotly", "scipy", "sklearn"} & sys.modules.keys()))
+print(component_meta.create_or_modify_pyi.__module__)
 """
 
 
-def test_the_app_opens_without_torch_transformers_or_plotly() -> None:
+def test_the_app_opens_without_torch_transformers_plotly_scipy_or_editor_hints() -> None:
     done = subprocess.run([sys.executable, "-c", LIGHT_START], capture_output=True, text=True, check=True)
-    assert done.stdout.strip().splitlines()[-1] == "[]"
+    assert done.stdout.strip().splitlines()[-2:] == ["[]", "playground.start"]
 
 
 @pytest.mark.parametrize("name", VIEWS)
@@ -42,9 +46,11 @@ def test_every_view_of_the_registry_has_the_four_parts(name: str) -> None:
     assert any(part.startswith("on_") for part in vars(module))
 
 
-def test_no_event_is_public(services: Services) -> None:
+def test_no_event_is_public_or_makes_the_page_walk_its_outputs(services: Services) -> None:
     config = build_app(services).get_config_file()
     assert {dependency["api_visibility"] for dependency in config["dependencies"]} == {"private"}
+    walked = [dependency for dependency in config["dependencies"] if dependency["show_progress_on"] != []]
+    assert [dependency["outputs"] for dependency in walked] == [[]] * len(walked)
 
 
 def test_a_new_browser_gets_an_id_and_its_own_language(services: Services) -> None:

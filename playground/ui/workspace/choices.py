@@ -58,6 +58,16 @@ def model_line(services: Services, model: str, device: DeviceName, precision: Pr
     return [*said, phrase("model.too_large", "bad", free=gib(room.free_mib), instead=instead)]
 
 
+def is_at_hand(services: Services, model: str, device: DeviceName, precision: PrecisionName) -> bool:
+    """Whether a model may be loaded before anybody asks: its files are on this machine, and it fits. On a public page
+    strangers would have the machine load whatever they look at.
+    """
+    size, room = size_of(model), services.room(device, precision)
+    if services.settings.public or size is None or size.download_mib or room is None:
+        return False
+    return room.fit(size.n_parameters) == "fits"
+
+
 def _facts(entry: catalog.CatalogEntry) -> Phrase:
     said: Phrase = {"tone": "muted"}
     for language in texts.LANGUAGES:

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple, cast
 import gradio as gr
 
 from playground.core.errors import PlaygroundError
-from playground.core.types import DeviceName, PrecisionName
+from playground.core.types import DeviceName, ModelChoice, PrecisionName
 from playground.inputs.passage_files import SUFFIXES, read_file
 from playground.inputs.pasted_text import as_text
+from playground.models.named import parse_choice
 from playground.ui import texts
 from playground.ui.components.asked import Asked, note_phrase
 from playground.ui.components.html_parts import phrases
@@ -26,6 +27,7 @@ from playground.ui.workspace.choices import (
     device_choices,
     example_choices,
     examples,
+    is_at_hand,
     model_choices,
     model_line,
     precision_choices,
@@ -281,7 +283,12 @@ def on_model(
     *,
     typed: bool = False,
 ) -> Modelled:
-    """What is known of the model before it is loaded, its instruction and its settings."""
+    """What is known of the model before it is loaded, its instruction and its settings.
+
+    One that was chosen, and is at hand, is loaded while the visitor goes on: an error shows at its first run.
+    """
+    if not typed and model and is_at_hand(services, model, device, precision):
+        services.engine.preload(ModelChoice(*parse_choice(model), device=device, precision=precision))
     line = model_line(services, model or "", device, precision)
     return Modelled(line, model_settings.on_read(services, caller, known, model, instruction, typed=typed))
 

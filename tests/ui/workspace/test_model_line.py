@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from playground.core.types import ModelChoice, Passage, RerankRequest
 from playground.engine.engine import Engine
 from playground.ui import texts
 from playground.ui.services import Services
 from playground.ui.texts import Phrase
 from playground.ui.wiring import Caller
 from playground.ui.workspace.choices import model_line
+from playground.ui.workspace.model_settings import Known
+from playground.ui.workspace.view import on_model
 from tests.ui import doubles
 from tests.ui.views.ranking.test_view import run
 
@@ -69,6 +73,55 @@ def test_a_built_in_model_and_one_on_this_machine_download_nothing(services: Ser
 def test_nothing_is_said_of_the_size_of_a_model_that_was_never_seen(services: Services) -> None:
     assert list(told(model_line(services, "owner/never-seen", "cpu", "fp32"))) == ["model.own"]
     assert list(told(model_line(services, "", "cpu", "fp32"))) == ["model.own"]
+
+
+class Watched(Engine):
+    """An engine that remembers what it loaded and what it was asked to load before a run."""
+
+    def __init__(self, free_mib: float = 8000) -> None:
+        self.loads: list[str] = []
+        self.asked: list[str] = []
+        super().__init__(load_scorer=self._load, free_mib=lambda device: free_mib)
+
+    def _load(self, choice: ModelChoice, **how: Any) -> doubles.OverlapScorer:
+        self.loads.append(choice.model_id)
+        return doubles.load()(choice, **how)
+
+    def preload(self, choice: ModelChoice) -> None:
+        self.asked.append(choice.model_id)
+        super().preload(choice)
+
+
+def chosen(
+    services: Services, caller: Caller, engine: Engine, model: str, *, typed: bool = False, **flags: Any
+) -> None:
+    page = Services(services.settings.model_copy(update=flags), engine, services.history)
+    on_model(page, caller, Known(), model, "", "cpu", "fp32", typed=typed)
+
+
+def test_a_chosen_model_is_loaded_once_before_its_first_run(
+    services: Services, caller: Caller, tiny_xlmr: Path
+) -> None:
+    engine = Watched()
+    for model in ("built-in/mini-reranker", str(tiny_xlmr), str(tiny_xlmr)):
+        chosen(services, caller, engine, model)
+        asked = RerankRequest("a query", (Passage("a", "a text"),))
+        list(engine.rerank(asked, ModelChoice(model, device="cpu", precision="fp32", max_length=16)))
+    assert engine.asked == ["built-in/mini-reranker", str(tiny_xlmr), str(tiny_xlmr)]
+    assert engine.loads == ["built-in/mini-reranker", str(tiny_xlmr)]
+
+
+def test_what_is_typed_or_not_here_or_does_not_fit_or_is_on_a_public_page_waits_for_its_run(
+    services: Services, caller: Caller, tiny_xlmr: Path
+) -> None:
+    engine, small = Watched(), Watched(free_mib=1)
+    chosen(services, caller, engine, str(tiny_xlmr), typed=True)
+    chosen(services, caller, engine, str(tiny_xlmr), public=True)
+    chosen(services, caller, engine, "BAAI/bge-reranker-base")
+    chosen(services, caller, engine, "owner/never-seen")
+    chosen(services, caller, engine, "")
+    chosen(services, caller, small, "built-in/mini-reranker")
+    assert engine.asked == small.asked == []
 
 
 def test_the_room_counts_what_loaded_models_that_nobody_uses_would_give_back(
