@@ -20,7 +20,7 @@ Kind = Literal["reranker", "embedder"]
 DeviceName = Literal["auto", "cuda", "mps", "cpu"]
 PrecisionName = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 Truncation = Literal["only_second", "longest_first"]
-Phase = Literal["resolve", "download", "load", "check", "encode", "score", "done", "stopped"]
+Phase = Literal["resolve", "download", "load", "export", "check", "encode", "score", "done", "stopped"]
 Language = Literal["en", "zh"]
 T_co = TypeVar("T_co", covariant=True)
 

@@ -11,6 +11,7 @@ from playground.core.protocols import Embedder, Scorer
 from playground.core.scales import sigmoid
 from playground.core.types import Check, PrecisionName
 from playground.models.catalog import CatalogEntry, GoldenPair
+from playground.models.named import split
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,9 +27,9 @@ CANARY = {
 COMPANION = "The giant panda is a bear species endemic to China. 大熊猫是中国特有的熊科动物。" * 4
 # How far one passage alone may lie from the same passage in a padded batch, as a share of the largest score
 # (at least 1). Half precision adds in another order when the shape changes.
-ALONE_TOLERANCE: dict[PrecisionName, float] = {"fp32": 1e-4, "fp16": 5e-2, "bf16": 1.5e-1}
+ALONE_TOLERANCE: dict[PrecisionName, float] = {"fp32": 1e-4, "fp16": 5e-2, "bf16": 1.5e-1, "int8": 1.5e-1}
 # How far a golden score may lie off when this run has another precision than the published number.
-GOLDEN_TOLERANCE: dict[PrecisionName, float] = {"fp32": 1e-3, "fp16": 5e-2, "bf16": 2.5e-1}
+GOLDEN_TOLERANCE: dict[PrecisionName, float] = {"fp32": 1e-3, "fp16": 5e-2, "bf16": 2.5e-1, "int8": 2.5e-1}
 
 
 def check_scorer(scorer: Scorer, entry: CatalogEntry | None) -> tuple[Check, ...]:
@@ -39,7 +40,7 @@ def check_scorer(scorer: Scorer, entry: CatalogEntry | None) -> tuple[Check, ...
             NLI head need not put a repeated query first.
     """
     logits = {language: _canary_logits(scorer, language) for language in _languages(entry)}
-    golden, option = entry.golden if entry else (), scorer.spec.model_id.partition("#")[2]
+    golden, option = entry.golden if entry else (), split(scorer.spec.model_id).plain.partition("#")[2]
     checks = [
         _finite([logit for row in logits.values() for logit in row]),
         _identical_first({language: (row[0], row[1]) for language, row in logits.items()}),

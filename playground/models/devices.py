@@ -74,6 +74,13 @@ def cpu_has_bf16() -> bool:
     return bool(probe()) if probe else False
 
 
+@cache
+def cpu_has_vnni() -> bool:
+    """Whether this CPU adds products of int8 in 32 bits; on x86 without it, in 16."""
+    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    return not x86 or not _cpu_flags().isdisjoint({"avx512_vnni", "avx_vnni"})
+
+
 _NAMES = {"cuda": "GPU", "mps": "Apple GPU", "cpu": "CPU"}
 
 

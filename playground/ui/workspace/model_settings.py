@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from playground.core.errors import PlaygroundError
-from playground.models import layers, modes, prompts
+from playground.models import backends, layers, modes, prompts
 from playground.models.named import split
 from playground.models.settings import ModelSettings, changed, mode_text, settings_of
 from playground.ui import texts
@@ -52,6 +53,7 @@ class Controls(NamedTuple):
     label: gr.Dropdown
     prompt: gr.Dropdown
     task: gr.Dropdown
+    backend: gr.Dropdown
     said: gr.HTML
     known: gr.State
 
@@ -59,7 +61,7 @@ class Controls(NamedTuple):
     def set_by_hand(self) -> list[Any]:
         """The components whose values make a `Wanted`, in its order."""
         compressed, weighed = [self.ratio, self.at], [self.dense, self.sparse, self.colbert]
-        return [self.layer, *compressed, *weighed, self.label, self.prompt, self.task]
+        return [self.layer, *compressed, *weighed, self.label, self.prompt, self.task, self.backend]
 
 
 class Wanted(NamedTuple):
@@ -74,6 +76,7 @@ class Wanted(NamedTuple):
     label: str | None
     prompt: str | None
     task: str | None
+    backend: str | None
 
 
 class Written(NamedTuple):
@@ -111,10 +114,15 @@ def build(services: Services, localized: Localized) -> Controls:
         label = localized(made(gr.Dropdown, "label", "label"), label="settings.label", info="settings.label_info")
         prompt = localized(made(gr.Dropdown, "prompt", "prompt"), label="settings.prompt", info="settings.prompt_info")
         task = localized(made(gr.Dropdown, "task", "task"), label="settings.task", info="settings.task_info")
+        backend = localized(
+            made(gr.Dropdown, "backend", "backend", filterable=False, elem_classes="pg-advanced-only"),
+            label="settings.backend",
+            info="settings.backend_info",
+        )
         said = phrases(_said(found), elem_id="workspace-settings-said")
     known = gr.State(Known(split(services.first_model).name, found))
     weighed = (weights, dense, sparse, colbert)
-    return Controls(box, layer, compression, ratio, at, *weighed, label, prompt, task, said, known)
+    return Controls(box, layer, compression, ratio, at, *weighed, label, prompt, task, backend, said, known)
 
 
 class Drawn(NamedTuple):
@@ -132,6 +140,7 @@ class Drawn(NamedTuple):
     label: Any
     prompt: Any
     task: Any
+    backend: Any
     said: Any
     known: Any
 
@@ -207,7 +216,10 @@ def _has_controls_of(known: Known, found: ModelSettings | None) -> bool:
     before = known.settings
     if before is None or found is None or before.name != found.name:
         return False
-    parts = ((each.layers, each.labels, each.prompts, each.tasks, bool(each.weights)) for each in (before, found))
+    parts = (
+        (each.layers, each.labels, each.prompts, each.tasks, each.backends, bool(each.weights))
+        for each in (before, found)
+    )
     return next(parts) == next(parts)
 
 
@@ -235,7 +247,7 @@ def _drawn(found: ModelSettings | None, said: list[Phrase]) -> Drawn:
     depth, own = found.depth, found.layers
     weights = found.weights or (0.0, 0.0, 0.0)
     most = max(LARGEST_WEIGHT, *weights)
-    parts = (own, found.weights, found.labels, found.prompts, found.tasks)
+    parts = (own, found.weights, found.labels, found.prompts, found.tasks, found.backends)
     layer: dict[str, Any] = {"visible": bool(own)}
     if depth is not None:
         step = own[1] - own[0] if len(own) > 1 else 1
@@ -253,12 +265,13 @@ def _drawn(found: ModelSettings | None, said: list[Phrase]) -> Drawn:
         label=_choice(found.labels, found.label),
         prompt=_choice(found.prompts, found.prompt, {key: kind.title for key, kind in prompts.PROMPTS.items()}),
         task=_choice(found.tasks, found.task or next(iter(found.tasks), "")),
+        backend=_choice(found.backends, found.backend, backends.TITLES),
         said=said or _said(found),
         known=Known(found.name, found),
     )
 
 
-def _choice(values: tuple[str, ...], value: str, titles: dict[str, str] | None = None) -> Any:
+def _choice(values: tuple[str, ...], value: str, titles: Mapping[str, str] | None = None) -> Any:
     named = [((titles or {}).get(each, each), each) for each in values]
     return gr.update(visible=bool(values), choices=named, value=value or None)
 
@@ -275,7 +288,10 @@ def _options(found: ModelSettings, wanted: Wanted) -> dict[str, str]:
         return {"mode": mode_text(tuple(round(weight or 0.0, 9) for weight in wanted[3:6]))}
     chosen = {"label": (found.labels, wanted.label), "prompt": (found.prompts, wanted.prompt)}
     chosen["task"] = (found.tasks, wanted.task)
-    return {key: value for key, (values, value) in chosen.items() if values and value}
+    options = {key: value for key, (values, value) in chosen.items() if values and value}
+    if found.backends:
+        options["backend"] = "" if wanted.backend in (None, backends.PLAIN) else str(wanted.backend)
+    return options
 
 
 def _said(found: ModelSettings | None) -> list[Phrase]:
