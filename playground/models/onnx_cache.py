@@ -15,7 +15,7 @@ from playground.models.fingerprint import digest
 from playground.models.memory import MIB
 from playground.models.room import free_disk, gib
 
-GRAPH = "model.onnx"
+GRAPH = "graph.onnx"
 RECORD = "record.json"
 
 # Tests keep theirs elsewhere.

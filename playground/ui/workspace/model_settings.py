@@ -39,7 +39,8 @@ class Known:
 
 
 class Controls(NamedTuple):
-    """The components. `box`, `compression` and `weights` hold others; `known` is what they were last set to."""
+    """The components. `box`, `compression` and `weights` hold others; `backend`, which most people leave, is rendered by
+    the caller; `known` is what they were last set to."""
 
     box: gr.Column
     layer: gr.Slider
@@ -114,12 +115,12 @@ def build(services: Services, localized: Localized) -> Controls:
         label = localized(made(gr.Dropdown, "label", "label"), label="settings.label", info="settings.label_info")
         prompt = localized(made(gr.Dropdown, "prompt", "prompt"), label="settings.prompt", info="settings.prompt_info")
         task = localized(made(gr.Dropdown, "task", "task"), label="settings.task", info="settings.task_info")
-        backend = localized(
-            made(gr.Dropdown, "backend", "backend", filterable=False, elem_classes="pg-advanced-only"),
-            label="settings.backend",
-            info="settings.backend_info",
-        )
         said = phrases(_said(found), elem_id="workspace-settings-said")
+    backend = localized(
+        made(gr.Dropdown, "backend", "backend", filterable=False, render=False),
+        label="settings.backend",
+        info="settings.backend_info",
+    )
     known = gr.State(Known(split(services.first_model).name, found))
     weighed = (weights, dense, sparse, colbert)
     return Controls(box, layer, compression, ratio, at, *weighed, label, prompt, task, backend, said, known)
@@ -247,7 +248,7 @@ def _drawn(found: ModelSettings | None, said: list[Phrase]) -> Drawn:
     depth, own = found.depth, found.layers
     weights = found.weights or (0.0, 0.0, 0.0)
     most = max(LARGEST_WEIGHT, *weights)
-    parts = (own, found.weights, found.labels, found.prompts, found.tasks, found.backends)
+    parts = (own, found.weights, found.labels, found.prompts, found.tasks)
     layer: dict[str, Any] = {"visible": bool(own)}
     if depth is not None:
         step = own[1] - own[0] if len(own) > 1 else 1
