@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
@@ -35,6 +36,18 @@ def require_installed() -> None:
         )
 
 
+def runtime() -> Any:
+    """ONNX Runtime, which reports to nobody: since 1.32 it would send what is run to its makers.
+
+    Source: microsoft/onnxruntime, pull request 27379. On Windows the call decides, elsewhere the variable, which is
+    read at the import.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    module = import_module("onnxruntime")
+    module.disable_telemetry_events()
+    return module
+
+
 def refuse_foreign(named: Named, family: str) -> None:
     """Nothing, where the backend exists and runs this family.
 
@@ -66,8 +79,7 @@ def settle(device: DeviceName, precision: PrecisionName) -> tuple[str, Precision
     Raises:
         DeviceUnavailable: the device asked for is not there for it.
     """
-    runtime: Any = import_module("onnxruntime")
-    has_gpu = CUDA in runtime.get_available_providers() and "cuda" in devices()
+    has_gpu = CUDA in runtime().get_available_providers() and "cuda" in devices()
     if device == "mps" or (device == "cuda" and not has_gpu):
         raise DeviceUnavailable(
             "ONNX Runtime cannot use the GPU of this machine. Choose auto or CPU; for a CUDA GPU it takes "

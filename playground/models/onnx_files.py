@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import onnxruntime
 import torch
 import transformers
 
 from playground.core.errors import ModelBroken, ModelUnsuitable, PlaygroundError
 from playground.core.types import EncodedPair, PrecisionName
-from playground.models import measured, onnx_cache, pretrained, room
+from playground.models import backends, measured, onnx_cache, pretrained, room
 from playground.models.checks import CANARY, COMPANION
 from playground.models.cross_encoder import log_odds
 from playground.models.devices import cpu_has_vnni
@@ -93,7 +92,7 @@ def file_of(
 
 def _key(resolved: Resolved, precision: PrecisionName) -> str:
     """Of all that shapes the file: the model's files, and what makes another file of them."""
-    made_by = [torch.__version__, transformers.__version__, onnxruntime.__version__, FORMAT, precision]
+    made_by = [torch.__version__, transformers.__version__, backends.runtime().__version__, FORMAT, precision]
     if precision == "int8":
         made_by.append(cpu_has_vnni())
     files = fingerprint(resolved.folder, (*resolved.weights, *resolved.heads))

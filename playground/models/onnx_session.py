@@ -6,12 +6,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import onnxruntime
 import torch
 
-from playground.models.backends import CUDA
+from playground.models.backends import CUDA, runtime
 from playground.models.memory import MIB
 
+onnxruntime = runtime()
 # Its warnings are on what the graph could be optimised to, for whoever made the file.
 _ERRORS_ONLY = 3
 

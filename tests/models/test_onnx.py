@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from tests import checkpoints
 QUERIES = ("what is panda?", "大熊猫吃什么？")
 PASSAGES = (
     "The giant panda is a bear species endemic to China.",
-    "The train to the coast leaves at seven in the morning, and the museum opens late. " * 30,
+    "The train to the coast leaves at seven in the morning, and the museum opens late. " * 6,
     "打开设置页面，选择安全，然后点击重置按钮。",
     "hi",
 )
@@ -97,8 +98,9 @@ def test_the_built_in_reranker_in_fp32_and_int8(loads: Loads) -> None:
     assert scores(loads("built-in/mini-reranker")) == pytest.approx(expected, abs=1e-4)
     int8 = loads("built-in/mini-reranker", "int8")
     limit = INT8_LIMIT * max(map(abs, expected))
-    assert scores(int8) == pytest.approx(expected, abs=limit)
-    assert scores(int8) != pytest.approx(expected, abs=1e-4)
+    found = scores(int8)
+    assert found == pytest.approx(expected, abs=limit)
+    assert found != pytest.approx(expected, abs=1e-4)
     assert (int8.spec.precision, loads.n_made) == ("int8", 2)
     # Of the published scores, those of the plain model hold.
     assert {check.status for check in int8.checks} <= {"passed", "skipped"}
@@ -120,14 +122,15 @@ def test_a_gpu_that_it_cannot_use_is_refused() -> None:
 
 
 def test_labels_go_with_the_backend_and_share_its_weights(tmp_path: Path, loads: Loads) -> None:
-    folder = checkpoints.tiny_deberta(tmp_path / "nli", labels=("contradiction", "entailment", "neutral"))
-    chosen = f"{folder}#label=neutral,backend=onnx"
+    folder = checkpoints.tiny_bert(tmp_path / "three", n_labels=3)
+    chosen = f"{folder}#label=LABEL_2,backend=onnx"
     assert resolve(ModelChoice(f"{folder}#backend=onnx,label=2")).model_id == chosen
-    scorer = loads(folder)
+    scorer = loads(folder, option="label=1,")
     other = scorer.view(ModelChoice(chosen, device="cpu", precision="fp32"))
-    plain = load_scorer(ModelChoice(f"{folder}#label=neutral", device="cpu", precision="fp32"))
+    plain = load_scorer(ModelChoice(f"{folder}#label=2", device="cpu", precision="fp32"))
     assert scores(other) == pytest.approx(scores(plain), abs=1e-4)
     assert len({scorer.spec.fingerprint, other.spec.fingerprint, plain.spec.fingerprint}) == 3
+    assert loads.n_made == 1
 
 
 @pytest.fixture
@@ -290,6 +293,15 @@ def test_a_full_disk_is_said_and_nothing_stays(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "shared" / "onnx").iterdir()} == {"key.lock"}
     with pytest.raises(DiskFull, match=r"takes 1048576\.0 GiB, and the disk of the cache"):
         onnx_cache.kept("key", "owner/name", 2**50, lambda folder: None)
+
+
+def test_onnx_runtime_is_told_to_report_to_nobody(tmp_path: Path) -> None:
+    code = "import sys; from playground.models import backends; backends.runtime(); print('torch' in sys.modules)"
+    # None of the variables of this process: in CI it is silent of itself.
+    environment = {"PATH": os.environ["PATH"], "XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    # It keeps the number that it gives a machine, and what is still to be sent, in the user's cache.
+    assert (done.stdout.strip(), list(tmp_path.iterdir())) == ("False", [])
 
 
 def test_without_the_extra_one_sentence_says_how_to_install_it(

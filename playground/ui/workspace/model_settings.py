@@ -39,8 +39,8 @@ class Known:
 
 
 class Controls(NamedTuple):
-    """The components. `box`, `compression` and `weights` hold others; `backend`, which most people leave, is rendered by
-    the caller; `known` is what they were last set to."""
+    """The components. `box`, `compression` and `weights` hold others; `backend`, which most people leave as it is, is
+    rendered by the caller; `known` is what they were last set to."""
 
     box: gr.Column
     layer: gr.Slider
