@@ -64,6 +64,12 @@ def kept(key: str, model_id: str, n_bytes: int, make: Callable[[Path], None]) ->
     return place / GRAPH
 
 
+def bytes_of(graph: Path) -> int:
+    """Of a graph and the weights beside it, which in a folder of `kept` have any names."""
+    beside = _files(graph.parent) if graph.name == GRAPH else graph.parent.glob(f"{graph.name}*")
+    return sum(path.stat().st_size for path in beside)
+
+
 def _is_whole(place: Path) -> bool:
     """Whether the files are those that were written, byte by byte."""
     try:

@@ -156,7 +156,6 @@ def _quantize(source: Path, file: Path) -> None:
     # Not before it is needed: it imports much.
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    n_bytes = sum(path.stat().st_size for path in source.parent.glob(f"{source.name}*"))
     with _exporting, _unadvised():
         quantize_dynamic(
             source,
@@ -167,7 +166,7 @@ def _quantize(source: Path, file: Path) -> None:
             # Without the instructions for it, a sum of two products overflows 16 bits.
             reduce_range=not cpu_has_vnni(),
             nodes_to_exclude=[name for name in _nodes(source) if any(head in f"{name}/" for head in HEAD)],
-            use_external_data_format=n_bytes > LARGE_BYTES,
+            use_external_data_format=onnx_cache.bytes_of(source) > LARGE_BYTES,
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from playground.models import onnx_cache
 from playground.models.backends import CUDA, runtime
 from playground.models.memory import MIB
 
@@ -45,8 +46,7 @@ class Session(torch.nn.Module):
         self._session = onnxruntime.InferenceSession(str(file), options, providers=providers)
         self._names = [each.name for each in self._session.get_inputs()]
         self.config = config
-        beside = file.parent.glob(f"{file.name}*")
-        self.memory_mib = sum(path.stat().st_size for path in beside) / MIB
+        self.memory_mib = onnx_cache.bytes_of(file) / MIB
 
     def forward(self, **inputs: torch.Tensor) -> Any:
         """An object whose `logits` are the file's first output, on the CPU.

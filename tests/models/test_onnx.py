@@ -212,6 +212,7 @@ def test_only_what_is_whole_is_taken_from_the_cache(how: str, cache: Path) -> No
         graph = onnx_cache.kept("key", "owner/name", 12, make)
         assert (graph.read_bytes(), graph.with_name("graph.onnx_data").read_bytes()) == (b"graph", b"weights")
         if len(made) == 1:
+            assert onnx_cache.bytes_of(graph) > len(b"graph" + b"weights")
             SPOILED[how](graph.parent)
     # Made once, and once more where it was spoiled, each time in an empty folder.
     assert made == ([[]] if how == "nothing" else [[], []])
