@@ -21,7 +21,7 @@ PrecisionName = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 # Finest first, behind the one that leaves it open.
 PRECISIONS: tuple[PrecisionName, ...] = get_args(PrecisionName)
 Truncation = Literal["only_second", "longest_first"]
-Phase = Literal["resolve", "download", "load", "check", "encode", "score", "done", "stopped"]
+Phase = Literal["resolve", "download", "load", "export", "check", "encode", "score", "done", "stopped"]
 Language = Literal["en", "zh"]
 T_co = TypeVar("T_co", covariant=True)
 

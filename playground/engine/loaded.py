@@ -105,7 +105,7 @@ def as_read(choice: ModelChoice) -> ModelChoice:
 
 def weights_of(choice: ModelChoice) -> ModelChoice:
     """The part of a choice that decides which weights are loaded, and how; the rest costs no load."""
-    return replace(as_read(choice), model_id=split(choice.model_id).name)
+    return replace(as_read(choice), model_id=split(choice.model_id).weights)
 
 
 def line_of(views: Sequence[View]) -> LoadedModel:
@@ -142,7 +142,7 @@ def is_twin(one: Model, other: Model, choice: ModelChoice) -> bool:
     Args:
         choice: as `other` is read.
     """
-    if split(one.spec.model_id).name != split(other.spec.model_id).name:
+    if split(one.spec.model_id).weights != split(other.spec.model_id).weights:
         return False
     with suppress(PlaygroundError):
         return replace(one.view(choice).spec, replaced=()) == replace(other.spec, replaced=())

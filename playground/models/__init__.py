@@ -14,5 +14,7 @@ FAMILIES: Final[dict[str, str]] = {
     "colbert": "playground.models.colbert:ColBERT",
     "bi_encoder": "playground.models.bi_encoder:BiEncoder",
 }
+# What runs a cross-encoder in place of its family's class, by `#backend=` in the id.
+BACKENDS: Final[dict[str, str]] = {"onnx": "playground.models.onnx_encoder:OnnxCrossEncoder"}
 # Rerankers that read query and passage apart: their maximum length is that of each text.
 READ_APART: Final = frozenset({"m3", "splade", "colbert"})

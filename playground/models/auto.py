@@ -86,11 +86,18 @@ def gain(config: Mapping[str, Any], precision: PrecisionName) -> float:
     return known
 
 
-def chosen(resolved: Resolved, default: PrecisionName, make: Make, keeps: bool | None = None) -> tuple[Any, Check]:
+def chosen(
+    resolved: Resolved,
+    default: PrecisionName,
+    make: Make,
+    before_scoring: Callable[[], None],
+    keeps: bool | None = None,
+) -> tuple[Any, Check]:
     """The model in int8 where that is faster and keeps the order, else in `default`; and what was found.
 
     Args:
         make: loads the model in a precision.
+        before_scoring: called before the first forward pass.
         keeps: takes this for the verdict on the order: random weights have none.
 
     Raises:
@@ -104,7 +111,7 @@ def chosen(resolved: Resolved, default: PrecisionName, make: Make, keeps: bool |
         return make(default), _found(SLOW, here=default, times=f"{times:.2f}")
     if keeps is not None:
         return make("int8" if keeps else default), _found(UNTRIED, times=f"{times:.2f}", default=default)
-    model, verdict = _verdict(resolved, make)
+    model, verdict = _verdict(resolved, make, before_scoring)
     found = {"times": f"{times:.2f}", "default": default, "tau": f"{verdict.tau:.3f}", "drift": f"{verdict.drift:.1%}"}
     if verdict.keeps:
         return model or make("int8"), _found(KEEPS, **found)
@@ -113,13 +120,16 @@ def chosen(resolved: Resolved, default: PrecisionName, make: Make, keeps: bool |
     return make(default), _found(CHANGES, **found)
 
 
-def _verdict(resolved: Resolved, make: Make) -> tuple[Any, Verdict]:
+def _verdict(resolved: Resolved, make: Make, before_scoring: Callable[[], None]) -> tuple[Any, Verdict]:
     """(the model in int8 where it had to be loaded, how it compares with fp32)."""
     key = f"{_here()}, {fingerprint_of(resolved)}"
     known = measured.get("int8-verdict-1", key)
     if isinstance(known, dict):
         return None, Verdict(**known)
-    exact = canary_scores(make("fp32"), resolved)
+    exact_model = make("fp32")
+    before_scoring()
+    exact = canary_scores(exact_model, resolved)
+    del exact_model
     model = make("int8")
     verdict = compared(exact, canary_scores(model, resolved))
     measured.put("int8-verdict-1", key, asdict(verdict))

@@ -11,6 +11,7 @@ from playground.core.protocols import Embedder, Scorer
 from playground.core.scales import sigmoid
 from playground.core.types import Check, PrecisionName
 from playground.models.catalog import CatalogEntry, GoldenPair
+from playground.models.named import split
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +40,7 @@ def check_scorer(scorer: Scorer, entry: CatalogEntry | None) -> tuple[Check, ...
             NLI head need not put a repeated query first.
     """
     logits = {language: _canary_logits(scorer, language) for language in _languages(entry)}
-    golden, option = entry.golden if entry else (), scorer.spec.model_id.partition("#")[2]
+    golden, option = entry.golden if entry else (), split(scorer.spec.model_id).plain.partition("#")[2]
     checks = [
         _finite([logit for row in logits.values() for logit in row]),
         _identical_first({language: (row[0], row[1]) for language, row in logits.items()}),

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from playground.core.errors import DeviceUnavailable
-from playground.core.types import DeviceName, PrecisionName
+from playground.core.types import PRECISIONS, DeviceName, PrecisionName
 
 
 @cache
@@ -45,21 +45,13 @@ def settle(device: DeviceName, precision: PrecisionName) -> tuple[str, Precision
 
 
 def choosable(device: DeviceName) -> tuple[PrecisionName, ...]:
-    """The precisions that differ on this device, fp32 first: those that run as they are, and those that are refused
-    with a reason. One in whose place another would run is none of them.
+    """The precisions that run on this device as they are asked for, finest first.
 
     Raises:
         DeviceUnavailable: the device is not there.
     """
-    found: list[PrecisionName] = []
     here = _device(device)
-    for precision in _PRECISIONS:
-        try:
-            same = settle(here, precision)[1] == precision  # type: ignore[arg-type]
-        except DeviceUnavailable:
-            same = True
-        found += [precision] if same else []
-    return tuple(found)
+    return tuple(precision for precision in PRECISIONS[1:] if _nearest_precision(here, precision) == precision)
 
 
 def foreseen(device: DeviceName, precision: PrecisionName) -> tuple[str, PrecisionName] | None:
@@ -79,12 +71,6 @@ def foreseen(device: DeviceName, precision: PrecisionName) -> tuple[str, Precisi
 def default_batch_tokens(device: str) -> int:
     """Padded tokens in one forward pass that keep the device busy and the screen moving."""
     return 65_536 if device == "cuda" else 16_384 if device == "mps" else 4_096
-
-
-def precisions(device: str) -> tuple[PrecisionName, ...]:
-    """What runs on a device as it is asked for, finest first."""
-    asked: tuple[PrecisionName, ...] = ("fp32", "fp16", "bf16", "int8")
-    return tuple(precision for precision in asked if _nearest_precision(device, precision) == precision)
 
 
 @cache
@@ -127,7 +113,6 @@ def cpu_has_bf16() -> bool:
     return bool(probe()) if probe else False
 
 
-_PRECISIONS: tuple[PrecisionName, ...] = ("fp32", "bf16", "fp16", "int8")
 _NAMES = {"cuda": "GPU", "mps": "Apple GPU", "cpu": "CPU"}
 
 

@@ -28,7 +28,7 @@ def fingerprint(folder: Path, weights: Iterable[str]) -> str:
     """
     total = hashlib.sha256()
     for name in sorted({*filter(decides, _names(folder)), *weights}):
-        total.update(f"{name}\0{_digest(folder / name)}\n".encode())
+        total.update(f"{name}\0{digest(folder / name)}\n".encode())
     return total.hexdigest()
 
 
@@ -41,7 +41,8 @@ def _names(folder: Path) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """Hex sha256 of a file, remembered by path, size and modification time."""
     # A Hub snapshot is a folder of links into blobs: two revisions share one file, and its digest.
     real = path.resolve()
     stat = real.stat()

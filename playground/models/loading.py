@@ -9,8 +9,9 @@ from typing import Any, cast
 
 from playground.core.protocols import Embedder, Scorer
 from playground.core.types import ModelChoice
-from playground.models import FAMILIES, auto, checks, hub, memory, room
+from playground.models import BACKENDS, FAMILIES, auto, backends, checks, hub, memory, room
 from playground.models.devices import settle
+from playground.models.named import split
 from playground.models.resolve import OnProgress, resolve
 
 # transformers puts another module in its own place while it is imported: a second thread that imports it meanwhile
@@ -71,26 +72,40 @@ def _checked(
 
 
 def _load(choice: ModelChoice, offline: bool, on_progress: OnProgress | None, free: room.Free, check: Any) -> Any:
-    device, precision, replaced = settle(choice.device, choice.precision)
+    backend = split(choice.model_id).backend
+    if backend:
+        backends.require_installed()
+    device, precision, replaced = (backends.settle if backend else settle)(choice.device, choice.precision)
 
     def fits(n_parameters: int, n_bytes: int = 0) -> None:
-        room.require_memory(choice.model_id, choice.kind, n_parameters, device, precision, free)
+        # int8 is made of fp32.
+        room.require_memory(choice.model_id, choice.kind, n_parameters, device, "fp32" if backend else precision, free)
         room.require_disk(choice.model_id, choice.kind, n_bytes, hub.cache_folder())
 
     resolved = resolve(choice, offline=offline, on_progress=on_progress, before_download=fits)
     fits(resolved.n_parameters)
     _tell(on_progress, "load")
+    if backend:
+        return _imported(BACKENDS[backend]).load(
+            resolved, choice, device, precision, replaced, on_progress=on_progress, free=free
+        )
     make = partial(family(resolved.family).load, resolved, choice, device, replaced=replaced)
     if choice.precision != "auto" or device != "cpu":
         return make(precision)
-    model, why = auto.chosen(resolved, precision, make, keeps=None if check is not None else True)
+    # What is scored to find the precision takes turns with other requests, as the check does.
+    before_scoring = partial(_tell, on_progress, "check")
+    model, why = auto.chosen(resolved, precision, make, before_scoring, keeps=None if check is not None else True)
     model.checks = (why,)
     return model
 
 
 def family(name: str) -> Any:
     """The class of a model family. Safe from any thread."""
-    module, _, attribute = FAMILIES[name].partition(":")
+    return _imported(FAMILIES[name])
+
+
+def _imported(path: str) -> Any:
+    module, _, attribute = path.partition(":")
     with _importing:
         return getattr(import_module(module), attribute)
 

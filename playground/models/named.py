@@ -11,7 +11,7 @@ from playground.core.errors import InvalidInput
 from playground.models.catalog import find
 
 # Only at the end and only these, because a folder may have a # in its name.
-_KEYS = "label|prompt|task|mode|layer|ratio|at"
+_KEYS = "label|prompt|task|mode|layer|ratio|at|backend"
 _OPTIONS = re.compile(rf"(?P<name>.+)#(?P<options>(?:{_KEYS})=[^#=]+(?:,(?:{_KEYS})=[^#=]+)*)", re.DOTALL)
 
 
@@ -24,6 +24,7 @@ class Named(NamedTuple):
         task: of an embedder, which of its prompts go before query and passages: see `embedder_files.prompts_of`.
         mode: of bge-m3, what of it scores a pair, in the words of `modes.weights_of`.
         layer, ratio, at: of a model that may stop early and compress on its way; see `layers.Depth`.
+        backend: what runs it, where that is not PyTorch; see `backends`.
     """
 
     name: str
@@ -34,6 +35,25 @@ class Named(NamedTuple):
     layer: str = ""
     ratio: str = ""
     at: str = ""
+    backend: str = ""
+
+    @property
+    def weights(self) -> str:
+        """The part that decides which weights are loaded: those of another backend are others."""
+        return Named(self.name, backend=self.backend).text
+
+    @property
+    def plain(self) -> str:
+        """The id of the same reading by PyTorch."""
+        return self._replace(backend="").text
+
+    @property
+    def text(self) -> str:
+        """The id with its options."""
+        said = ",".join(
+            f"{key}={value}" for key, value in zip(self._fields, self, strict=True) if key != "name" and value
+        )
+        return f"{self.name}#{said}" if said else self.name
 
 
 def split(model_id: str) -> Named:

@@ -13,7 +13,7 @@ from typing import Any
 
 from playground.core.errors import InvalidInput, ModelBroken, ModelNotFound, ModelUnsuitable
 from playground.core.types import Kind, ModelChoice, Phase
-from playground.models import hub, modes, prompts
+from playground.models import backends, hub, modes, prompts
 from playground.models.catalog import CatalogEntry, find
 from playground.models.embedder_files import NO_PROMPTS, Dense, Pooling, Prompts, dense_of, pooling_of, prompts_of
 from playground.models.heads import Label, label_names, relevant_label
@@ -241,28 +241,37 @@ def judge(choice: ModelChoice, folder: Path, names: frozenset[str]) -> tuple[dic
         prompts_of(named.name, folder, entry, named.task)
     if found.depth is None and (named.layer or named.ratio or named.at):
         raise InvalidInput("{model} scores after its last layer only: leave out what follows #.", model=model_id)
+    if named.backend:
+        backends.refuse_foreign(named, found.family)
+        found = found._replace(heads=backends.shipped(names))
     _refuse_missing_files(model_id, names, found.heads)
     return config, found
 
 
 def with_option(name: str, named: Named, depth: Depth | None, label: Label | None, n_labels: int) -> str:
     """The id that says how the model is read, where its files alone do not: two such models are two."""
+    backend = f"backend={named.backend}" if named.backend else ""
+    said = ",".join(filter(None, (_option(named, depth, label, n_labels), backend)))
+    return f"{name}#{said}" if said else name
+
+
+def _option(named: Named, depth: Depth | None, label: Label | None, n_labels: int) -> str:
     if named.mode:
-        return f"{name}#mode={modes.named(modes.weights_of(named.mode))}"
+        return f"mode={modes.named(modes.weights_of(named.mode))}"
     if depth is not None:
-        return f"{name}#{depth.option}"
+        return depth.option
     if named.prompt:
-        return f"{name}#prompt={named.prompt}"
+        return f"prompt={named.prompt}"
     if named.task:
-        return f"{name}#task={named.task}"
+        return f"task={named.task}"
     plain = label is None or n_labels == 1 or (n_labels == 2 and label.place == 1)
-    return name if label is None or plain else f"{name}#label={label.name}"
+    return "" if label is None or plain else f"label={label.name}"
 
 
 def _entry(model_id: str) -> CatalogEntry | None:
     """The catalogue's entry: a mode has one of its own, or none."""
     named = split(model_id)
-    return find(with_option(named.name, named, None, None, 0) if named.mode else named.name)
+    return find(with_option(named.name, named._replace(backend=""), None, None, 0) if named.mode else named.name)
 
 
 def _config(model_id: str, folder: Path, names: frozenset[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from playground.core.errors import InvalidInput, ModelUnsuitable, PlaygroundError
-from playground.models import hub, modes, prompts
+from playground.models import backends, hub, modes, prompts
 from playground.models.catalog import CatalogEntry, entries, find
 from playground.models.embedder_files import prompts_of, tasks_of
 from playground.models.heads import Label, label_names, relevant_label
@@ -38,6 +38,7 @@ class ModelSettings:
         labels: of a head that has several; `label` is the one that means relevant, empty where it is not clear which.
         prompts: keys of `prompts.PROMPTS` for a language model whose files do not say how it is asked.
         tasks: of an embedder; `task` is empty where its files decide.
+        backends: what may run it; `backend` is the one that does. Empty where there is nothing to choose.
         instruction: the makers' own.
         instructed: whether it is asked with one that says the task.
     """
@@ -53,6 +54,8 @@ class ModelSettings:
     prompt: str = ""
     tasks: tuple[str, ...] = ()
     task: str = ""
+    backends: tuple[str, ...] = ()
+    backend: str = ""
     instruction: str = ""
     instructed: bool = False
 
@@ -105,6 +108,7 @@ def settings_of(model: str, *, folders: bool = True) -> ModelSettings:
             label, labels = _labels(known)
     instruction = _instruction(known, prompt)
     told = bool(prompt) and bool(prompts.PROMPTS[prompt].instruction or prompts.PROMPTS[prompt].instructed)
+    offered = _backends(known, prompted=bool(prompt or open_prompts))
     name = known.entry.id if known.entry is not None else named.name
     as_read = with_option(name, named, depth, label, len(labels))
     return ModelSettings(
@@ -119,6 +123,8 @@ def settings_of(model: str, *, folders: bool = True) -> ModelSettings:
         prompt=prompt if open_prompts else "",
         tasks=_tasks(known),
         task=named.task,
+        backends=offered,
+        backend=(named.backend or backends.PLAIN) if offered else "",
         instruction=instruction,
         instructed=told or instruction.startswith(TOLD),
     )
@@ -172,9 +178,7 @@ def changed(model: str, *, folders: bool = True, **options: str) -> str:
     """
     model_id, revision = parse_choice(model)
     named = split(model_id)._replace(**options)
-    said = ",".join(f"{key}={value}" for key, value in named._asdict().items() if key != "name" and value)
-    text = f"{named.name}#{said}" if said else named.name
-    return settings_of(f"{text}@{revision}" if revision else text, folders=folders).model
+    return settings_of(f"{named.text}@{revision}" if revision else named.text, folders=folders).model
 
 
 def mode_text(weights: tuple[float, ...]) -> str:
@@ -257,6 +261,20 @@ def _tasks(known: _Known) -> tuple[str, ...]:
     if known.entry is not None:
         return known.entry.tasks
     return tuple(tasks_of(known.folder, None)) if known.pooled else ()
+
+
+def _backends(known: _Known, *, prompted: bool) -> tuple[str, ...]:
+    """What may run the model; nothing where PyTorch alone can.
+
+    Raises:
+        InvalidInput: the id names one that cannot.
+    """
+    named, entry = known.named, known.entry
+    classifier = known.architecture.endswith("ForSequenceClassification") and not prompted
+    runs = classifier if entry is None or known.folder is not None else entry.family == "cross_encoder"
+    if named.backend and (entry is not None or known.architecture):
+        backends.refuse_foreign(named, "cross_encoder" if runs else "")
+    return tuple(backends.TITLES) if runs and (named.backend or backends.installed()) else ()
 
 
 def _instruction(known: _Known, prompt: str) -> str:

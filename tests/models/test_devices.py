@@ -69,10 +69,10 @@ def test_int8_runs_on_a_cpu_that_multiplies_it_and_is_replaced_elsewhere(machine
     machine("cpu")
     monkeypatch.setattr(devices, "cpu_has_int8", lambda: True)
     assert devices.settle("auto", "int8") == ("cpu", "int8", ())
-    assert "int8" in devices.precisions("cpu")
+    assert devices.choosable("cpu") == ("fp32", "bf16", "int8")
     monkeypatch.setattr(devices, "cpu_has_int8", lambda: False)
     assert devices.settle("cpu", "int8") == ("cpu", "fp32", ("int8 does not run on this CPU; fp32 was used.",))
-    assert devices.precisions("cpu") == ("fp32", "bf16")
+    assert devices.choosable("cpu") == ("fp32", "bf16")
     machine("cuda", "cpu")
     assert devices.settle("auto", "int8") == ("cuda", "fp16", ("int8 does not run on this GPU; fp16 was used.",))
 

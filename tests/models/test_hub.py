@@ -155,6 +155,25 @@ def test_a_mode_brings_the_heads_beside_the_weights(hub: Hub) -> None:
     assert {"sparse_linear.pt", "colbert_linear.pt"} <= {path.name for path in found.folder.iterdir()}
 
 
+def test_an_onnx_file_comes_only_for_the_backend_that_runs_it_with_its_bytes_counted(hub: Hub) -> None:
+    (hub.folder / "onnx").mkdir()
+    own = ("onnx/model.onnx", "onnx/model.onnx_data")
+    for place, name in enumerate((*own, "onnx/model_quantized.onnx")):
+        (hub.folder / name).write_bytes(bytes([place]) * 1000)
+    assert resolve(ModelChoice(MODEL)).heads == ()
+    assert not {name for name in hub.fetched() if "onnx" in name}
+    told: list[tuple[str, int, int]] = []
+    room: list[tuple[int, int]] = []
+    found = resolve(
+        ModelChoice(f"{MODEL}#backend=onnx"),
+        on_progress=lambda *told_now: told.append(told_now),
+        before_download=lambda *asked: room.append(asked),
+    )
+    assert (found.model_id, found.heads, told[-1]) == (f"{MODEL}#backend=onnx", own, ("download", 2000, 2000))
+    assert [n_bytes for _, n_bytes in room] == [2000]
+    assert {name for name in hub.fetched() if "onnx" in name} == {"model.onnx", "model.onnx_data"}
+
+
 def test_an_unsuitable_model_is_refused_before_its_weights_are_downloaded(hub: Hub) -> None:
     edit_json(hub.folder / "config.json", id2label={str(n): str(n) for n in range(5)})
     with pytest.raises(ModelUnsuitable, match="someone/tiny is a classifier with the labels 0, 1, 2"):

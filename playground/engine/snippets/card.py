@@ -15,6 +15,7 @@ from playground.core.types import ModelChoice, ModelSpec, PrecisionName
 from playground.engine.exports import LOOSEST, TOLERANCES
 from playground.engine.ranking import float32
 from playground.models import prompts
+from playground.models.backends import TITLES
 from playground.models.catalog import find
 from playground.models.embedder_files import Pooling
 from playground.models.named import Named, is_folder, split
@@ -142,6 +143,11 @@ class Card:
                 "line may fall on its other side.",
             ]
         lines += map(_plain, spec.replaced)
+        if self.named.backend:
+            lines.append(
+                f"The playground ran it with {TITLES[self.named.backend]}; this program runs the same weights with "
+                "PyTorch."
+            )
         if cut and cut != spec.truncation:
             lines.append(
                 "The playground cut long texts in another way than this program; it matters only for queries longer "

@@ -6,6 +6,7 @@ from typing import Final
 
 from playground.core.types import Kind
 from playground.models import bm25, catalog
+from playground.models.backends import TITLES
 from playground.models.named import parse_choice, split
 from playground.models.room import Room, gib
 from playground.ui import texts
@@ -83,11 +84,14 @@ def kind_of(model: str) -> Kind | None:
 
 
 def model_name(model_id: str) -> str:
-    """The name people know a model by: BM25's, the catalogue's for a built-in one, else its id."""
+    """The name people know a model by: BM25's, the catalogue's for a built-in one and what runs it, else its id."""
     if model_id == bm25.MODEL_ID:
         return bm25.NAME
     entry = catalog.find(model_id)
-    return entry.name if entry is not None and entry.built_in else model_id
+    if entry is None or not entry.built_in:
+        return model_id
+    backend = split(model_id).backend
+    return f"{entry.name} · {TITLES.get(backend, backend)}" if backend else entry.name
 
 
 def _described(name: str, model_id: str, language: Language, room: Room | None) -> str:

@@ -33,7 +33,9 @@ def model_line(services: Services, model: str, device: DeviceName, precision: Pr
     folders = not services.settings.public
     entry = catalog.find(split(model.split("@")[0]).name)
     said = [_facts(entry) if entry is not None else phrase("model.own", "muted")]
-    size, room = size_of(model, folders=folders), services.room(device, precision)
+    # Another backend runs in fp32, or makes its int8 of it.
+    runs: PrecisionName = "fp32" if split(model).backend else precision
+    size, room = size_of(model, folders=folders), services.room(device, runs)
     if size is None:
         return said
     if entry is not None and entry.built_in:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from playground.core.errors import PlaygroundError
-from playground.models import layers, modes, prompts
+from playground.models import backends, layers, modes, prompts
 from playground.models.named import split
 from playground.models.settings import ModelSettings, changed, mode_text, settings_of
 from playground.ui import texts
@@ -38,7 +39,8 @@ class Known:
 
 
 class Controls(NamedTuple):
-    """The components. `box`, `compression` and `weights` hold others; `known` is what they were last set to."""
+    """The components. `box`, `compression` and `weights` hold others; `backend`, which most people leave as it is, is
+    rendered by the caller; `known` is what they were last set to."""
 
     box: gr.Column
     layer: gr.Slider
@@ -52,6 +54,7 @@ class Controls(NamedTuple):
     label: gr.Dropdown
     prompt: gr.Dropdown
     task: gr.Dropdown
+    backend: gr.Dropdown
     said: gr.HTML
     known: gr.State
 
@@ -59,7 +62,7 @@ class Controls(NamedTuple):
     def set_by_hand(self) -> list[Any]:
         """The components whose values make a `Wanted`, in its order."""
         compressed, weighed = [self.ratio, self.at], [self.dense, self.sparse, self.colbert]
-        return [self.layer, *compressed, *weighed, self.label, self.prompt, self.task]
+        return [self.layer, *compressed, *weighed, self.label, self.prompt, self.task, self.backend]
 
 
 class Wanted(NamedTuple):
@@ -74,6 +77,7 @@ class Wanted(NamedTuple):
     label: str | None
     prompt: str | None
     task: str | None
+    backend: str | None
 
 
 class Written(NamedTuple):
@@ -112,9 +116,14 @@ def build(services: Services, localized: Localized) -> Controls:
         prompt = localized(made(gr.Dropdown, "prompt", "prompt"), label="settings.prompt", info="settings.prompt_info")
         task = localized(made(gr.Dropdown, "task", "task"), label="settings.task", info="settings.task_info")
         said = phrases(_said(found), elem_id="workspace-settings-said")
+    backend = localized(
+        made(gr.Dropdown, "backend", "backend", filterable=False, render=False),
+        label="settings.backend",
+        info="settings.backend_info",
+    )
     known = gr.State(Known(split(services.first_model).name, found))
     weighed = (weights, dense, sparse, colbert)
-    return Controls(box, layer, compression, ratio, at, *weighed, label, prompt, task, said, known)
+    return Controls(box, layer, compression, ratio, at, *weighed, label, prompt, task, backend, said, known)
 
 
 class Drawn(NamedTuple):
@@ -132,6 +141,7 @@ class Drawn(NamedTuple):
     label: Any
     prompt: Any
     task: Any
+    backend: Any
     said: Any
     known: Any
 
@@ -207,7 +217,10 @@ def _has_controls_of(known: Known, found: ModelSettings | None) -> bool:
     before = known.settings
     if before is None or found is None or before.name != found.name:
         return False
-    parts = ((each.layers, each.labels, each.prompts, each.tasks, bool(each.weights)) for each in (before, found))
+    parts = (
+        (each.layers, each.labels, each.prompts, each.tasks, each.backends, bool(each.weights))
+        for each in (before, found)
+    )
     return next(parts) == next(parts)
 
 
@@ -253,12 +266,13 @@ def _drawn(found: ModelSettings | None, said: list[Phrase]) -> Drawn:
         label=_choice(found.labels, found.label),
         prompt=_choice(found.prompts, found.prompt, {key: kind.title for key, kind in prompts.PROMPTS.items()}),
         task=_choice(found.tasks, found.task or next(iter(found.tasks), "")),
+        backend=_choice(found.backends, found.backend, backends.TITLES),
         said=said or _said(found),
         known=Known(found.name, found),
     )
 
 
-def _choice(values: tuple[str, ...], value: str, titles: dict[str, str] | None = None) -> Any:
+def _choice(values: tuple[str, ...], value: str, titles: Mapping[str, str] | None = None) -> Any:
     named = [((titles or {}).get(each, each), each) for each in values]
     return gr.update(visible=bool(values), choices=named, value=value or None)
 
@@ -275,7 +289,10 @@ def _options(found: ModelSettings, wanted: Wanted) -> dict[str, str]:
         return {"mode": mode_text(tuple(round(weight or 0.0, 9) for weight in wanted[3:6]))}
     chosen = {"label": (found.labels, wanted.label), "prompt": (found.prompts, wanted.prompt)}
     chosen["task"] = (found.tasks, wanted.task)
-    return {key: value for key, (values, value) in chosen.items() if values and value}
+    options = {key: value for key, (values, value) in chosen.items() if values and value}
+    if found.backends:
+        options["backend"] = "" if wanted.backend in (None, backends.PLAIN) else str(wanted.backend)
+    return options
 
 
 def _said(found: ModelSettings | None) -> list[Phrase]:

@@ -223,6 +223,7 @@ def _build_model(services: Services, localized: Localized) -> _Model:
             info="model.truncation_info",
             choices=truncation_choices,
         )
+        cast("Any", controls.backend).render()
     lengths = (max_length, truncation, batch_tokens)
     return _Model(model, line, controls, device, precision, *lengths, instruction, place)
 

@@ -15,6 +15,7 @@ from playground.ui.components.model_choices import (
     any_choices,
     described,
     group_of,
+    model_name,
     reranker_choices,
     size_in_words,
 )
@@ -58,3 +59,9 @@ def test_the_list_follows_language_precision_and_room(services: Services, caller
     assert on_room(small, caller, "cpu", "fp32", offered=shown) == gr.skip()
     chinese = Caller("page", "visitor-one", "zh")
     assert any(label.endswith("放不下") for label, _ in on_room(small, chinese, "cpu", "fp32")["choices"])
+
+
+def test_a_built_in_model_is_told_apart_by_what_runs_it() -> None:
+    plain = model_name("built-in/mini-reranker")
+    assert model_name("built-in/mini-reranker#backend=onnx") == f"{plain} · ONNX Runtime"
+    assert model_name(f"{BASE}#backend=onnx") == f"{BASE}#backend=onnx"

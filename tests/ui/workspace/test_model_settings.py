@@ -19,7 +19,7 @@ LAYERWISE = "BAAI/bge-reranker-v2-minicpm-layerwise"
 LIGHTWEIGHT = "BAAI/bge-reranker-v2.5-gemma2-lightweight"
 SUM = "BAAI/bge-m3#mode=0.4dense+0.2sparse+0.4colbert"
 QWEN = "Qwen/Qwen3-Reranker-0.6B"
-EMPTY = Wanted(None, None, None, None, None, None, None, None, None)
+EMPTY = Wanted(*(None for _ in Wanted._fields))
 
 
 def seen(services: Services, caller: Caller, model: str) -> tuple[dict[str, Any], Known]:
@@ -106,6 +106,20 @@ def test_a_label_is_chosen_by_name_and_an_unclear_one_is_asked_for(
     assert ([value for _, value in label["choices"]], label["value"]) == (["sport", "art", "war"], None)
     written = on_write(services, caller, str(tmp_path), "", *EMPTY._replace(label="art"))
     assert (written.model, written.said) == (f"{tmp_path}#label=art", [])
+
+
+def test_what_runs_a_cross_encoder_is_read_from_its_id_and_written_into_it(services: Services, caller: Caller) -> None:
+    base, onnx = "BAAI/bge-reranker-base", "BAAI/bge-reranker-base#backend=onnx"
+    box = on_read(services, caller, Known(), onnx, "").controls.backend
+    assert (box["visible"], box["value"]) == (True, "onnx")
+    assert box["choices"] == [("PyTorch", "torch"), ("ONNX Runtime", "onnx")]
+    assert on_read(services, caller, Known(), base, "").controls.backend["value"] == "torch"
+    assert on_write(services, caller, base, "", *EMPTY._replace(backend="onnx")).model == onnx
+    assert on_write(services, caller, onnx, "", *EMPTY._replace(backend="torch")).model == base
+    assert not on_read(services, caller, Known(), QWEN, "").controls.backend["visible"]
+    said = on_read(services, caller, Known(), f"{QWEN}#backend=onnx", "").controls.said[0]
+    assert "ONNX Runtime is for rerankers" in str(said["en"])
+    assert "带分类头" in str(said["zh"])
 
 
 def test_the_instruction_is_in_sight_only_for_models_that_are_told_their_task(
