@@ -30,7 +30,7 @@ MOST_PARAMETERS = 1_000_000_000
 # drift of a score as a share of the range of all.
 LEAST_TAU, TOP, MOST_DRIFT = 0.98, 10, 0.05
 # How much faster the layers must be before an order is risked for it.
-LEAST_GAIN = 1.3
+LEAST_GAIN = 1.15
 # Narrower layers gain less than their quantising costs (MiniLM, 384 wide, is faster in bf16).
 LEAST_WIDTH = 512
 # Passages of the canary; the shortest ones, since the verdict is waited for.
