@@ -53,6 +53,10 @@ class BiEncoder(LocalModel[Encoder]):
         return super().load(resolved, choice, device, precision, replaced)
 
     @classmethod
+    def _reads_first_token(cls, resolved: Resolved) -> bool:
+        return (resolved.pooling or "cls") == "cls"
+
+    @classmethod
     def _opened(cls, resolved: Resolved, dtype: torch.dtype) -> torch.nn.Module:
         return pretrained.load_weights(transformers.AutoModel, resolved, dtype)
 

@@ -30,6 +30,10 @@ class CrossEncoder(LocalModel[Encoder]):
         self.scale = scale_of(resolved)
 
     @classmethod
+    def _reads_first_token(cls, resolved: Resolved) -> bool:
+        return True
+
+    @classmethod
     def _opened(cls, resolved: Resolved, dtype: torch.dtype) -> torch.nn.Module:
         config = pretrained.config_of(resolved)
         kind: Any = transformers.MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING.get(type(config), None)

@@ -11,7 +11,7 @@ import torch
 
 from playground.core.errors import ModelBroken
 from playground.core.types import Check, EncodedPair, ModelChoice, ModelSpec, PrecisionName
-from playground.models import linears, pretrained
+from playground.models import first_token, linears, pretrained
 from playground.models.encoding import Encoder
 from playground.models.named import split
 from playground.models.prompted import PromptEncoder
@@ -55,7 +55,14 @@ class LocalModel(Generic[E]):
         with pretrained.out_of_memory_named(0):
             model = cls._opened(resolved, pretrained.DTYPES[precision]).to(device)
             linears.pack(model, device, precision)
+            if cls._reads_first_token(resolved):
+                first_token.shorten(model)
         return cls(model, encoder, as_run(resolved, choice, device, precision, encoder.max_length, replaced), resolved)
+
+    @classmethod
+    def _reads_first_token(cls, resolved: Resolved) -> bool:
+        """Whether nothing after the last layer reads another token."""
+        return False
 
     @classmethod
     def _opened(cls, resolved: Resolved, dtype: torch.dtype) -> torch.nn.Module:
