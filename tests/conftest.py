@@ -18,7 +18,7 @@ import pytest
 from hypothesis import settings
 
 from playground.bench.environments import Interpreter, python_with
-from playground.models import measured
+from playground.models import measured, onnx_cache
 from playground.paths import BUILT_IN_MODELS
 
 # No deadline: no test asserts a wall-clock time, and the first example may import scipy.
@@ -54,9 +54,10 @@ def _no_silent_skip(report: Any, id: str) -> Any:
 
 @pytest.fixture(scope="session", autouse=True)
 def measured_here(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What the tests measure of this machine stays out of the user's cache."""
+    """What the tests measure and make on this machine stays out of the user's cache."""
     folder = tmp_path_factory.mktemp("measured")
     measured.folder = lambda: folder
+    onnx_cache.folder = lambda: folder
 
 
 @pytest.fixture(scope="session")

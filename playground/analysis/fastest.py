@@ -9,12 +9,9 @@ from statistics import mean
 import numpy as np
 
 from playground.core.errors import PlaygroundError
-from playground.core.speeds import Speeds, TimedRun
+from playground.core.speeds import LEAST_TAU, TOP, Speeds, TimedRun
 from playground.core.types import ModelChoice
 
-# What counts as the same order.
-LEAST_TAU = 0.98
-TOP = 10
 # Of the rounds, in which it must be ahead of fp32 to be called faster.
 LEAST_AHEAD = 0.9
 

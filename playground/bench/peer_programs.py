@@ -84,12 +84,14 @@ def ours(folder: str, precision: str, threads: int) -> Score:
 
 def roofline(folder: str, precision: str, threads: int) -> Score:
     """Seconds of our forward passes, and of the bare matrix products of the same shapes: the linear layers of the
-    encoder, for the real tokens of the same batches, with weights of their own."""
+    encoder, for the real tokens of the same batches, laid out as ours are, and one token of each text where that is
+    all that the last layer computes."""
     import torch
     from transformers import AutoConfig
 
     from playground.core.types import ModelChoice
     from playground.engine.budget import default_budget
+    from playground.models import linears
     from playground.models.batching import plan
     from playground.models.loading import load_scorer
 
@@ -98,14 +100,22 @@ def roofline(folder: str, precision: str, threads: int) -> Score:
     config = AutoConfig.from_pretrained(folder)
     hidden, inter = config.hidden_size, config.intermediate_size
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    sizes = [(hidden, hidden)] * 4 + [(inter, hidden), (hidden, inter)]
-    layers = [[torch.randn(size).to(dtype) for size in sizes] for _ in range(config.num_hidden_layers)]
+    # Key and value, then query, output and the feed-forward part.
+    sizes = [(hidden, hidden)] * 4 + [(hidden, inter), (inter, hidden)]
+    layers = [
+        torch.nn.ModuleList([torch.nn.Linear(*size, dtype=dtype) for size in sizes])
+        for _ in range(config.num_hidden_layers)
+    ]
+    for layer in layers:
+        linears.pack(layer, "cpu", "bf16" if precision == "bf16" else "fp32")
 
-    def products(n_tokens: int) -> None:
-        narrow, wide = torch.randn(n_tokens, hidden).to(dtype), torch.randn(n_tokens, inter).to(dtype)
+    def products(n_tokens: int, n_texts: int) -> None:
+        narrow, wide = torch.randn(n_tokens, hidden, dtype=dtype), torch.randn(n_tokens, inter, dtype=dtype)
         for layer in layers:
-            for weight in layer:
-                torch.nn.functional.linear(wide if weight.shape[1] == inter else narrow, weight)
+            n = n_texts if layer is layers[-1] else n_tokens
+            for place, linear in enumerate(layer):
+                given = wide if place == len(sizes) - 1 else narrow
+                linear(given if place < 2 else given[:n])
 
     def score(query: str, passages: Sequence[str]) -> list[float]:
         encoded = scorer.encode(query, passages)
@@ -117,7 +127,7 @@ def roofline(folder: str, precision: str, threads: int) -> Score:
         between = time.perf_counter()
         with torch.inference_mode():
             for batch in batches:
-                products(sum(lengths[place] for place in batch))
+                products(sum(lengths[place] for place in batch), len(batch))
         return [between - start, time.perf_counter() - between]
 
     return score
@@ -152,19 +162,24 @@ def sentence_transformers(folder: str, precision: str, threads: int) -> Score:
     return _cross_encoder(folder, "torch", {"torch_dtype": dtype})
 
 
+def beside(folder: str) -> Path:
+    """Where peers export to: in the folder itself, a file of theirs would be taken for one that came with the model."""
+    path = Path(folder)
+    return path.with_name(f"{path.name}-exported")
+
+
 def sentence_transformers_onnx(folder: str, precision: str, threads: int) -> Score:
     """Its own export, made once; in int8 its own dynamic quantisation of it."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    exported = Path(folder, EXPORTED)
-    if not exported.exists():
+    whole_folder, folder = folder, str(beside(folder))
+    if not Path(folder, EXPORTED).exists():
         from sentence_transformers import CrossEncoder
 
-        made = CrossEncoder(folder, backend="onnx", device="cpu", model_kwargs={"export": True})
-        made.save_pretrained(str(Path(folder, "exported")))
-        Path(folder, "exported", "onnx").rename(exported.parent)
+        made = CrossEncoder(whole_folder, backend="onnx", device="cpu", model_kwargs={"export": True})
+        made.save_pretrained(folder)
     name = EXPORTED
     if precision == "int8":
         name = "onnx/model_qint8_avx512_vnni.onnx"
@@ -211,7 +226,7 @@ def flash_rank(folder: str, precision: str, threads: int) -> Score:
     from flashrank import Ranker, RerankRequest
     from flashrank.Config import model_file_map
 
-    path = Path(folder)
+    path = beside(folder)
     if not (path / EXPORTED).exists():
         raise FileNotFoundError("no ONNX file: it is made by the export of sentence-transformers, which did not run")
     marks = path / "special_tokens_map.json"

@@ -7,9 +7,9 @@ import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, TypeVar
 
+from playground.models.devices import processor
 from playground.models.memory import memory_mib
 
 Row = TypeVar("Row")
@@ -37,7 +37,7 @@ def machine() -> dict[str, object]:
     import transformers
 
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "cores": os.cpu_count(),
         "threads": threads(),
         "memory_mib": round(memory_mib("cpu")),
@@ -52,11 +52,3 @@ def threads() -> int:
     import torch
 
     return torch.get_num_threads()
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

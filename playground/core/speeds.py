@@ -8,6 +8,10 @@ from statistics import median
 from playground.core.errors import PlaygroundError
 from playground.core.types import ModelChoice, ModelSpec
 
+# What counts as the order of fp32: Kendall's tau at least, and the passages at the top that must be the same.
+LEAST_TAU = 0.98
+TOP = 10
+
 
 @dataclass(frozen=True, slots=True)
 class TimedRun:

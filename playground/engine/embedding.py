@@ -148,6 +148,9 @@ class EmbedRun:
         for part in chain(({QUERY: self._query},), self._ahead.groups()):
             for _ in self._vectors.make(part, self._passage_id):
                 yield self._progress("score", len(self._vectors.known.keys() - {QUERY}))
+            if QUERY not in self._vectors.known:
+                # Stopped while it waited for its turn.
+                return
 
     def result(self) -> RerankResult:
         """The passages that have a vector, by their cosine with the query."""

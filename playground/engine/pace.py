@@ -14,7 +14,9 @@ from importlib.metadata import version
 
 from playground.core.types import ModelSpec
 from playground.models import measured
+from playground.models.backends import PLAIN
 from playground.models.devices import name_of
+from playground.models.named import split
 
 TOPIC = "batch-tokens-1"
 # The smallest budget within this share of the best is taken: Stop, progress and other requests come between batches.
@@ -97,5 +99,6 @@ def best(rates: dict[int, list[float]], most: int) -> int | None:
 
 def key_of(spec: ModelSpec) -> str:
     """All that the pace of a model depends on."""
-    kind = f"{spec.architecture}, {spec.n_parameters} parameters, {spec.precision}"
+    backend = split(spec.model_id).backend or PLAIN
+    kind = f"{spec.architecture}, {spec.n_parameters} parameters, {spec.precision}, {backend}"
     return f"{name_of(spec.device)}, {spec.device}, torch {version('torch')}, {kind}"

@@ -68,7 +68,7 @@ class Lease:
         self.choice = choice
         self.budgets = pool.budgets
         self.n_tokens = 0
-        self._ticket = Ticket(stop=stop or threading.Event())
+        self.ticket = Ticket(stop=stop or threading.Event())
         try:
             self.model = limited(gpu_worker.view(view.entry.worker_key, as_read(choice)), choice)
         except BaseException:
@@ -115,15 +115,15 @@ class Lease:
         entry = self._entry
         if entry is None:
             raise RuntimeError("this lease was released")
-        before = self._ticket.seconds
-        with entry.turns.turn(self._ticket):
+        before = self.ticket.seconds
+        with entry.turns.turn(self.ticket):
             answer, n_tokens = gpu_worker.forward(
                 entry.worker_key, as_read(self.choice), self._pool.offline, encoded, task
             )
         self.n_tokens += n_tokens
         if task == "scored" and gpu_worker.runs_here(self.spec.device):
             lengths = [len(each.input_ids) for each in encoded]
-            self.budgets.paces.note(self.spec, lengths, n_tokens, self._ticket.seconds - before)
+            self.budgets.paces.note(self.spec, lengths, n_tokens, self.ticket.seconds - before)
         return answer
 
     def make_room(self) -> None:

@@ -115,6 +115,9 @@ class EmbeddedPairs(_Places):
     def score(self) -> Iterator[Mapping[int, float]]:
         for _ in self._vectors.make(self._queries, self._id):
             yield {}
+        if self._queries.keys() - self._vectors.known.keys():
+            # Stopped while it waited for its turn.
+            return
         cosine_of: dict[int, float] = {}
         n_seen = 0
         for group in self._pieces.groups(at_once(self._lease)):

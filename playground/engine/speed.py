@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -140,14 +139,15 @@ class _Side:
         return sum(len(self._encoded[key].input_ids) for key in self._keys(n))
 
     def round(self, n: int, stop: threading.Event, at: Step[Speeds], *, warm: bool) -> Iterator[Step[Speeds]]:
-        """All forward passes over the first `n` passages of each request; what is between two batches is not timed.
+        """All forward passes over the first `n` passages of each request; the time between two of them is not counted.
 
         Args:
             warm: whether it counts.
         """
         encoded = {key: self._encoded[key] for key in self._keys(n)}
         forward = self._lease.vectors if self._embeds else self._lease.logits
-        spent, start = 0.0, time.perf_counter()
+        # What the device was held for: others may have had their turns between.
+        before = self._lease.ticket.seconds
         try:
             for keys, outputs in in_batches(
                 encoded,
@@ -155,17 +155,18 @@ class _Side:
                 lease=self._lease,
                 passage_id=self._passage_id,
             ):
-                spent += time.perf_counter() - start
                 self._made.update(zip(keys, cast("Sequence[object]", outputs), strict=True))
                 yield at
                 if stop.is_set():
                     return
-                start = time.perf_counter()
+            if stop.is_set():
+                # It ended while it waited for its turn.
+                return
             self._check(n)
         except PlaygroundError as error:
             self.error = error
         if warm:
-            self.seconds.append(spent)
+            self.seconds.append(self._lease.ticket.seconds - before)
 
     def timed(self, n: int) -> TimedRun:
         """What became of this side."""

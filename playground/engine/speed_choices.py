@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib.util import find_spec
 
 from playground.core.types import ModelChoice
+from playground.models import backends
 from playground.models.devices import choosable
 from playground.models.named import split
-
-ONNX = "backend=onnx"
 
 
 def choices_of(choice: ModelChoice) -> tuple[ModelChoice, ...]:
@@ -21,10 +19,8 @@ def choices_of(choice: ModelChoice) -> tuple[ModelChoice, ...]:
     """
     precisions = choosable(choice.device)
     found = [replace(choice, precision=precision) for precision in precisions]
-    by_onnx = f"{choice.model_id}{',' if '#' in choice.model_id else '#'}{ONNX}"
-    # An id that is not read as one with an option would be taken for another model, or for this one as it is.
-    understood = split(by_onnx).name == split(choice.model_id).name
-    if understood and find_spec("onnxruntime") is not None and choice.kind == "reranker":
+    if choice.kind == "reranker" and backends.installed():
+        by_onnx = split(choice.model_id)._replace(backend="onnx").text
         both = [precision for precision in precisions if precision in ("fp32", "int8")]
         found += [replace(choice, model_id=by_onnx, precision=precision) for precision in both]
     return tuple(found)
@@ -32,4 +28,4 @@ def choices_of(choice: ModelChoice) -> tuple[ModelChoice, ...]:
 
 def name_of(choice: ModelChoice) -> str:
     """What tells it from the others: the precision, and the runtime where it is not torch."""
-    return f"ONNX {choice.precision}" if ONNX in choice.model_id else choice.precision
+    return f"ONNX {choice.precision}" if split(choice.model_id).backend else choice.precision

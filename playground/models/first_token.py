@@ -51,7 +51,7 @@ def shorten(model: Any) -> None:
     layers[-1] = FirstToken(last)
     try:
         apart = float((_output(model) - exact).abs().max())
-    except (AttributeError, RuntimeError, TypeError, ValueError):
+    except (AttributeError, IndexError, RuntimeError, TypeError, ValueError):
         # A release of transformers with other names.
         apart = float("inf")
     if not apart <= _TOLERANCE.get(model.dtype, _HALF_TOLERANCE) * max(1.0, float(exact.abs().max())):

@@ -59,8 +59,15 @@ class Levels:
             step = ((high - low) / (2 * _LEVELS)).clamp(min=torch.finfo(torch.float32).tiny)
             middle = (high + low) / 2
             levels = torch.sub(rows, middle).div_(step).round_().to(torch.int8)
-            self._of, self._made = weakref.ref(x), (levels, step, middle)
+            made = (levels, step, middle)
+            # What is of tokens that are gone is let go with them.
+            self._of, self._made = weakref.ref(x, self._forget), made
+            return made
         return self._made
+
+    def _forget(self, of: weakref.ref[torch.Tensor]) -> None:
+        if self._of is of:
+            self._of = self._made = None
 
 
 class Int8Linear(nn.Module):
@@ -122,6 +129,16 @@ def packs(precision: PrecisionName) -> bool:
         with torch.inference_mode():
             x = torch.ones(2, 8, dtype=dtype)
             return torch.allclose(PackedLinear(linear)(x), linear(x), rtol=1e-2, atol=1e-2)
+    except (RuntimeError, AttributeError, NotImplementedError, TypeError):
+        return False
+
+
+@cache
+def multiplies_int8() -> bool:
+    """Whether torch has the product of int8 that `Int8Linear` calls; its name is private too."""
+    try:
+        with torch.inference_mode():
+            return bool(torch.isfinite(Int8Linear(nn.Linear(32, 32))(torch.ones(32, 32))).all())
     except (RuntimeError, AttributeError, NotImplementedError, TypeError):
         return False
 

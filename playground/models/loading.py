@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any, cast
 
 from playground.core.protocols import Embedder, Scorer
-from playground.core.types import ModelChoice
+from playground.core.types import ModelChoice, PrecisionName
 from playground.models import BACKENDS, FAMILIES, auto, backends, checks, hub, memory, room
 from playground.models.devices import settle
 from playground.models.named import split
@@ -79,7 +79,8 @@ def _load(choice: ModelChoice, offline: bool, on_progress: OnProgress | None, fr
 
     def fits(n_parameters: int, n_bytes: int = 0) -> None:
         # int8 is made of fp32.
-        room.require_memory(choice.model_id, choice.kind, n_parameters, device, "fp32" if backend else precision, free)
+        loaded: PrecisionName = "fp32" if backend or precision == "int8" else precision
+        room.require_memory(choice.model_id, choice.kind, n_parameters, device, loaded, free)
         room.require_disk(choice.model_id, choice.kind, n_bytes, hub.cache_folder())
 
     resolved = resolve(choice, offline=offline, on_progress=on_progress, before_download=fits)
@@ -90,11 +91,11 @@ def _load(choice: ModelChoice, offline: bool, on_progress: OnProgress | None, fr
             resolved, choice, device, precision, replaced, on_progress=on_progress, free=free
         )
     make = partial(family(resolved.family).load, resolved, choice, device, replaced=replaced)
-    if choice.precision != "auto" or device != "cpu":
+    exact = room.Room(device, "fp32", free(device))
+    if choice.precision != "auto" or device != "cpu" or exact.fit(resolved.n_parameters) == "no":
         return make(precision)
-    # What is scored to find the precision takes turns with other requests, as the check does.
-    before_scoring = partial(_tell, on_progress, "check")
-    model, why = auto.chosen(resolved, precision, make, before_scoring, keeps=None if check is not None else True)
+    tell = partial(_tell, on_progress)
+    model, why = auto.chosen(resolved, precision, make, tell, keeps=None if check is not None else True)
     model.checks = (why,)
     return model
 

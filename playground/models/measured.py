@@ -33,15 +33,19 @@ def put(topic: str, key: str, value: Any) -> None:
     """
     path = _path(topic)
     with _lock:
+        written: Path | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(
                 "w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8"
             ) as file:
+                written = Path(file.name)
                 json.dump(_read(path) | {key: value}, file)
-            Path(file.name).replace(path)
+            written.replace(path)
         except OSError as error:
             log.warning("%s is not kept on disk: %s", topic, error)
+            if written is not None:
+                written.unlink(missing_ok=True)
 
 
 def _path(topic: str) -> Path:

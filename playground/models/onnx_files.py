@@ -6,6 +6,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import os
+import shutil
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -156,9 +158,12 @@ def _quantize(source: Path, file: Path) -> None:
     # Not before it is needed: it imports much.
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    # It writes beside the file that it reads.
+    read = file.with_name("read") / source.name
+    shutil.copytree(source.parent, read.parent, copy_function=_linked)
     with _exporting, _unadvised():
         quantize_dynamic(
-            source,
+            read,
             file,
             op_types_to_quantize=["MatMul", "Gemm"],
             weight_type=QuantType.QInt8,
@@ -168,6 +173,15 @@ def _quantize(source: Path, file: Path) -> None:
             nodes_to_exclude=[name for name in _nodes(source) if any(head in f"{name}/" for head in HEAD)],
             use_external_data_format=onnx_cache.bytes_of(source) > LARGE_BYTES,
         )
+    shutil.rmtree(read.parent)
+
+
+def _linked(source: str, target: str) -> None:
+    """A file under another name, without its bytes where the disk allows that."""
+    try:
+        os.link(Path(source).resolve(), target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 @contextlib.contextmanager
@@ -205,8 +219,9 @@ def _check_shipped(
     """
     key = _key(resolved, "fp32")
     if measured.get("onnx", key) is None:
+        model = weights()
         told("check", 0, 0)
-        measured.put("onnx", key, _refuse_drift(resolved, weights(), file, asked, "fp32"))
+        measured.put("onnx", key, _refuse_drift(resolved, model, file, asked, "fp32"))
 
 
 def _refuse_drift(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
+from playground.core.labels import LabelledQuery, LabelledSet
 from playground.core.types import ModelChoice, Progress
 from playground.engine.engine import Engine
 from playground.engine.turns import Stopped, Ticket, Turns
 from tests.engine.doubles import CHOICE, Shelf, numbered, request_of
+from tests.engine.embedders import EMBED, EmbedderShelf
 
 BIG, SMALL = 1000, 10
 SECONDS = 20
@@ -102,6 +105,33 @@ def test_stop_lets_go_of_a_request_that_waits_for_the_device() -> None:
     forwards.go_on.set()
     assert first.wait().phase == "done"
     assert shelf.scorer.batches == [1]
+
+
+@pytest.mark.parametrize("what", ["timed", "embedded", "set"])
+def test_stop_while_waiting_ends_every_kind_of_work_though_much_is_known(what: str) -> None:
+    shelf, embedders = Shelf(), EmbedderShelf()
+    engine = Engine(load_scorer=shelf, load_embedder=embedders)
+    embedder = replace(EMBED, device="cpu")
+    known = request_of("first", "red panda", "blue whale")
+    asked = request_of("second", "red panda", "blue whale")
+    labelled = LabelledSet("s", "a set", (LabelledQuery("q", asked.query, asked.passages, (None, None)),))
+    *_, before = engine.embed(known, embedder)
+    assert before.phase == "done"
+    stop = threading.Event()
+    last: list[Any] = []
+    work: Callable[[], Iterator[Any]] = {
+        "timed": lambda: engine.speed([asked], [CHOICE, replace(CHOICE, precision="bf16")], stop=stop),
+        "embedded": lambda: engine.rerank(asked, embedder, stop=stop),
+        "set": lambda: engine.score_set(labelled, embedder, stop=stop),
+    }[what]
+    turns = engine._pool._turns["cpu"]
+    with turns.turn(Ticket()):
+        thread = threading.Thread(target=lambda: last.extend(work()), daemon=True)
+        thread.start()
+        until_true(lambda: turns.n_waiting == 1)
+        stop.set()
+        thread.join(SECONDS)
+    assert last[-1].phase == "stopped"
 
 
 class Line:

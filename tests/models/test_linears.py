@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from playground.core.types import ModelChoice
-from playground.models import linears
+from playground.models import devices, linears
 from playground.models.loading import load_embedder, load_scorer
-from tests.environments import ROOT
+from playground.paths import BUILT_IN_MODELS
 
 SCORER, EMBEDDER = "built-in/mini-reranker", "built-in/mini-embedder"
 TEXTS = [
@@ -85,6 +85,8 @@ def test_layers_that_read_the_same_tokens_share_what_is_made_of_them() -> None:
     assert close(one(y), layer()(y)) < 0.02
     assert torch.equal(one(x), first)
     assert made == [True, False, True, True]
+    del x
+    assert levels._made is None
 
 
 def test_only_the_layers_of_the_repeated_blocks_are_replaced() -> None:
@@ -115,8 +117,11 @@ def test_a_large_table_is_kept_in_half_precision_beside_int8_layers(monkeypatch:
 
 
 @pytest.mark.parametrize(("precision", "bound"), [("bf16", 0.02), ("int8", 0.05)])
-def test_the_built_in_models_stay_near_fp32_in_every_precision(precision, bound: float) -> None:  # type: ignore[no-untyped-def]
+def test_the_built_in_models_stay_near_fp32_in_every_precision(  # type: ignore[no-untyped-def]
+    precision, bound: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The bound is a share of the range of the scores; a cosine's range is 2."""
+    monkeypatch.setattr(devices, "cpu_has_int8", lambda: True)
     exact = load_scorer(ModelChoice(SCORER, device="cpu", precision="fp32"))
     coarse = load_scorer(ModelChoice(SCORER, device="cpu", precision=precision))
     assert coarse.spec.precision == precision
@@ -135,6 +140,6 @@ def test_the_built_in_models_stay_near_fp32_in_every_precision(precision, bound:
 
 def test_packed_weights_count_as_memory() -> None:
     model = load_scorer(ModelChoice(SCORER, device="cpu", precision="fp32"))
-    size = (ROOT / "assets/models/mini-reranker/model.safetensors").stat().st_size
+    size = (BUILT_IN_MODELS / "mini-reranker" / "model.safetensors").stat().st_size
     # The file holds fp16.
     assert model.memory_mib == pytest.approx(2 * size / 2**20, rel=0.02)

@@ -21,6 +21,8 @@ def step_of(progress: Progress | Step[Any]) -> Phrase:
         return said | {"bar": {"done": n, "total": all_windows}}
     if progress.phase in ("score", "done"):
         return step("run.score", progress.done, progress.total)
+    if progress.phase == "export":
+        return step("run.export", progress.done, progress.total)
     return step("run.stopping" if progress.phase == "stopped" else f"run.{progress.phase}")
 
 

@@ -65,6 +65,9 @@ def is_at_hand(services: Services, model: str, device: DeviceName, precision: Pr
     strangers would have the machine load whatever they look at.
     """
     size, room = size_of(model), services.room(device, precision)
+    if split(model).backend:
+        # Its file may have to be made first, which takes minutes.
+        return False
     if services.settings.public or size is None or size.download_mib or room is None:
         return False
     return room.fit(size.n_parameters) == "fits"

@@ -174,8 +174,9 @@ def wire(page: Page, w: Widgets) -> Any:
         outputs=w.shown,
         on_error=failed,
         trigger_mode="once",
-        concurrency_id="rerank",
-        concurrency_limit=4,
+        # It keeps the device busy for long, and nobody waits for a ranking behind it.
+        concurrency_id="fastest",
+        concurrency_limit=2,
     )
     stop: dict[str, Any] = {"concurrency_limit": None, "concurrency_id": "stop"}
     listen(w.table.halted, partial(on_halt, services), me=me, outputs=[w.table], **stop)

@@ -22,7 +22,7 @@ from playground.ui.components.progress_line import step, step_of
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
-from playground.ui.wiring import Caller, listen
+from playground.ui.wiring import MAX_RUNS, Caller, listen
 
 
 class Looked(NamedTuple):
@@ -122,7 +122,8 @@ def wire(page: Page, depth: gr.HTML, visit: gr.State) -> None:
     """Listeners of the fold."""
     panel, me = page.workspace, page.me
     outputs = [depth, visit, panel.status, panel.run, panel.stop]
-    options: dict[str, Any] = {"concurrency_id": "rerank", "trigger_mode": "once", "on_error": failed}
+    options: dict[str, Any] = {"concurrency_id": "rerank", "concurrency_limit": MAX_RUNS}
+    options |= {"trigger_mode": "once", "on_error": failed}
     listen(depth.deepened, partial(on_look, page.services), me=me, inputs=[visit], outputs=outputs, **options)
     listen(depth.layered, partial(on_choose, page.services), me=me, inputs=[panel.model], outputs=[panel.model])
 
