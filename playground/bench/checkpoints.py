@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ import transformers
 from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
+from playground import paths
 from playground.bench.shapes import Shape
 from playground.models.apart_files import STANFORD
 from playground.models.layers import layers_of
@@ -47,6 +49,18 @@ def empty(shape: Shape) -> Any:
         config.num_labels = 1
     with torch.device("meta"):
         return model_class(config)
+
+
+def kept(shape: Shape, dtype: torch.dtype = torch.bfloat16) -> Path:
+    """The folder of random weights in this shape, made once; half a folder is never taken for a whole one."""
+    name = f"{shape.model.rpartition('/')[2]}-{str(dtype).removeprefix('torch.')}"
+    folder = paths.cache_folder() / "bench" / name
+    if not folder.is_dir():
+        made = folder.with_name(f"{name}.tmp")
+        shutil.rmtree(made, ignore_errors=True)
+        write(shape, made, dtype)
+        made.rename(folder)
+    return folder
 
 
 def write(shape: Shape, folder: Path, dtype: torch.dtype = torch.bfloat16) -> None:

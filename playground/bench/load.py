@@ -8,11 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -24,7 +20,9 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
+from urllib.parse import urlsplit
 
+from playground.bench.served import page
 from playground.core.errors import InvalidInput
 from playground.core.types import ModelChoice, Passage, RerankRequest
 from playground.engine.engine import Engine
@@ -224,28 +222,16 @@ class Page:
 
 @contextmanager
 def served() -> Iterator[Page]:
-    """The page as `launch.py` serves it, with a history of its own and no network.
+    """The page with a history of its own.
 
     Raises:
         InvalidInput: it did not start.
     """
-    launch = ASSETS.parent / "launch.py"
-    with tempfile.TemporaryDirectory() as folder:
-        options = ["--no-browser", "--offline", "--precision", PRECISION, "--db", str(Path(folder) / "history.db")]
-        # Its temporary files go with the folder.
-        environment = os.environ | {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False"}
-        command = [sys.executable, str(launch), *options]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)  # noqa: S603 - our own page
-        try:
-            assert process.stdout is not None
-            said = process.stdout.readline()
-            if "://" not in said:
-                raise InvalidInput("The page did not start. Run {command} and see why.", command="python launch.py")
-            address = said.partition("://")[2].split()[0].rstrip("/")
-            yield Page(address.rpartition(":")[0], int(address.rpartition(":")[2]))
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
+    with tempfile.TemporaryDirectory() as folder, page(Path(folder), "--precision", PRECISION) as url:
+        address = urlsplit(url)
+        assert address.hostname is not None
+        assert address.port is not None
+        yield Page(address.hostname, address.port)
 
 
 def _request(visitor: int, turn: int, n: int) -> Asked:

@@ -12,7 +12,6 @@ from statistics import median
 from types import MappingProxyType
 from typing import Any, Final
 
-from playground import paths
 from playground.bench import mixes
 from playground.bench.environments import Interpreter, python_with
 from playground.bench.mixes import Texts
@@ -206,14 +205,7 @@ def model_of(shape: Shape) -> Path:
 
     from playground.bench import checkpoints
 
-    folder = paths.cache_folder() / "bench" / f"{shape.model.rpartition('/')[2]}-fp32"
-    if not (folder / "complete").exists():
-        import shutil
-
-        shutil.rmtree(folder, ignore_errors=True)
-        checkpoints.write(shape, folder, torch.float32)
-        (folder / "complete").touch()
-    return folder
+    return checkpoints.kept(shape, torch.float32)
 
 
 def reason_of(error: Exception) -> str:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -19,14 +16,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from playground import paths
+from playground.bench import served
 from playground.core.errors import InvalidInput
 from playground.paths import ASSETS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, CDPSession, Page
 
-LAUNCH = ASSETS.parent / "launch.py"
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 # No sandbox: in a container Chromium's own cannot be had. The page is ours.
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
@@ -165,20 +161,15 @@ def shaped(name: str) -> str:
 
     if name not in BY_MODEL:
         raise InvalidInput("No shape is called {name}. Known are {known}.", name=name, known=", ".join(BY_MODEL))
-    shape, folder = BY_MODEL[name], paths.cache_folder() / "bench" / "ui" / name.rpartition("/")[2]
-    if not folder.is_dir():
-        made = folder.with_name(f"{folder.name}.tmp")
-        shutil.rmtree(made, ignore_errors=True)
-        checkpoints.write(shape, made)
-        made.rename(folder)
-    return f"{folder}{shape.option}"
+    shape = BY_MODEL[name]
+    return f"{checkpoints.kept(shape)}{shape.option}"
 
 
 def _round(
     figures: Figures, browser: Browser, folder: Path, model: str | None, repeats: int, chance: random.Random
 ) -> None:
     begun = time.perf_counter()
-    with _started(folder, model) as url:
+    with served.page(folder, *(["--model", model] if model else [])) as url:
         figures.add("process start: page is served", "ms", (time.perf_counter() - begun) * 1000)
         context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US")
         context.set_default_timeout(TIMEOUT_MS)
@@ -298,37 +289,6 @@ def _chromium() -> Iterator[Browser]:
         browser = play.chromium.launch(executable_path=found, args=list(ARGUMENTS))
         yield browser
         browser.close()
-
-
-@contextmanager
-def _started(folder: Path, model: str | None) -> Iterator[str]:
-    """The address of a page that was started now, over an empty history in `folder`; ended afterwards.
-
-    Raises:
-        InvalidInput: there is no `launch.py`, or it ended with an error.
-    """
-    if not LAUNCH.exists():
-        raise InvalidInput("There is no launch.py at {path}. Start this from a copy of the project.", path=LAUNCH)
-    argv = [sys.executable, str(LAUNCH), "--offline", "--no-browser", "--db", str(folder / "history.db")]
-    argv += ["--model", model] if model else []
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(("PLAYGROUND_", "GRADIO_"))}
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own program
-            argv, cwd=LAUNCH.parent, env=plain, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, text=True
-        )
-    assert process.stdout is not None
-    try:
-        url = next(
-            (found[1] for line in process.stdout if (found := re.match(r"Rerank playground: (\S+)", line))), None
-        )
-        if url is None:
-            said = (folder / "log").read_text(encoding="utf-8").strip().splitlines() or ["no word of why"]
-            raise InvalidInput("launch.py ended before there was a page: {said}", said=said[-1])
-        yield url
-    finally:
-        process.terminate()
-        process.wait(60)
-        process.stdout.close()
 
 
 def as_json(figures: list[Figure]) -> str:

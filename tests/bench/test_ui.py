@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from playground.bench import ui
+from playground.bench import served, ui
 from playground.bench.tables import markdown
 from playground.core.errors import InvalidInput
 
@@ -37,7 +37,7 @@ def test_passages_are_all_different_and_none_breaks_a_line() -> None:
 
 def test_a_start_without_a_page_says_why(tmp_path: Path) -> None:
     said = r"launch\.py ended before there was a page: .*there is no folder"
-    with pytest.raises(InvalidInput, match=said), ui._started(tmp_path, "./not-there"):
+    with pytest.raises(InvalidInput, match=said), served.page(tmp_path, "--model", "./not-there"):
         pass
 
 
