@@ -80,12 +80,13 @@ def on_fastest(services: Services, caller: Caller, *values: Any) -> Iterator[Sho
     """
     yield Shown(_payload(True, step("run.start")), gr.update(visible=False))
     (choice,) = chosen(services, Asked(*values), ())
-    bounds = PUBLIC if services.settings.public else OWN
+    public = services.settings.public
+    bounds, ways = (PUBLIC if public else OWN), choices_of(choice, made=not public)
     stop = services.stops.start(caller.session)
     try:
         said = None
         for last in services.engine.speed(
-            requests(bounds.passages), choices_of(choice), rounds=bounds.rounds, seconds=bounds.seconds, stop=stop
+            requests(bounds.passages), ways, rounds=bounds.rounds, seconds=bounds.seconds, stop=stop
         ):
             if last.result is not None:
                 yield _ended(last.result, caller.language)
