@@ -34,7 +34,7 @@ def test_labels_by_key_become_a_threshold_that_is_kept_and_that_another_model_re
     page = visit().page
     write(page, QUERY, TEN)
     open_flow(page)
-    page.locator("#labelling-begin").dispatch_event("click")
+    page.locator("#labelling-begin").click()
     page.wait_for_function("() => document.querySelector('.lf-query').textContent === 'red panda'")
     page.locator(".lf-passage").focus()
     relevant: dict[str, bool] = {}
