@@ -15,6 +15,8 @@ CHROMIUM = Path("/usr/bin/chromium")
 ARGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 # Generous: a machine that trains beside the tests is ten times slower.
 TIMEOUT_MS = 120_000
+# Open for as long as gradio answers.
+EVENTS = "/gradio_api/queue/"
 
 if not CHROMIUM.exists():
     collect_ignore_glob = ["test_*.py"]
@@ -42,6 +44,16 @@ else:
         page: Page
         complaints: list[str] = field(default_factory=list)
         requests: list[str] = field(default_factory=list)
+        events: set[Request] = field(default_factory=set)
+
+        def reload(self) -> None:
+            """Reload once no event is under way: gradio writes what a reload cuts off to the console as an error."""
+            quiet = 0
+            while quiet < 10:  # one event's answer starts the next
+                self.page.wait_for_timeout(50)
+                quiet = 0 if self.events else quiet + 1
+            self.page.reload()
+            self.page.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")
 
     @contextmanager
     def served(settings: Settings, engine: Engine, gate: doubles.Gate) -> Iterator[Server]:
@@ -96,10 +108,17 @@ else:
 
             def asked(request: Request) -> None:
                 visitor.requests.append(request.url)
+                if EVENTS in request.url:
+                    visitor.events.add(request)
+
+            def answered(request: Request) -> None:
+                visitor.events.discard(request)
 
             visitor.page.on("console", said)
             visitor.page.on("pageerror", lambda error: visitor.complaints.append(str(error)))
             visitor.page.on("request", asked)
+            visitor.page.on("requestfinished", answered)
+            visitor.page.on("requestfailed", answered)
             visitor.page.goto(server.url + path, timeout=TIMEOUT_MS)
             # The header is given the language only once the load event was answered.
             visitor.page.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")

@@ -60,7 +60,8 @@ def full(*args: object, **options: object) -> Any:
 def test_a_row_is_labelled_by_key_and_nothing_else_is_drawn_anew(
     visit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = visit().page
+    visitor = visit()
+    page = visitor.page
     rerank(page, QUERY)
     page.evaluate(
         "() => { window.KEPT = ['.pg-row', '#ranking-bars .main-svg'].map((each) => document.querySelector(each)); }"
@@ -97,8 +98,7 @@ def test_a_row_is_labelled_by_key_and_nothing_else_is_drawn_anew(
     page.keyboard.press("3")
     page.wait_for_function(STORED)
     assert names(page)[:2] == ["Label of passage 5: grade 3", "Label of passage 2: grade 0"]
-    page.reload()
-    page.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")
+    visitor.reload()
     rerank(page, QUERY)
     stood = ["Label of passage 5: grade 3", "Label of passage 2: grade 0"]
     assert names(page)[:2] == stood
@@ -135,11 +135,12 @@ def test_rows_are_labelled_while_the_run_streams_on(
 
 
 def test_ten_pairs_are_labelled_blind_by_key_and_show_everywhere(visit: Callable[..., Any]) -> None:
-    page = visit().page
+    visitor = visit()
+    page = visitor.page
     write(page, QUERY, TEN)
     open_flow(page)
     assert serious(page) == []
-    page.locator("#labelling-begin").dispatch_event("click")
+    page.locator("#labelling-begin").click()
     page.wait_for_function("() => document.querySelector('.lf-query').textContent === 'red panda'")
     assert serious(page) == []
     # What is typed, and what is held with Ctrl or composed, is no answer.
@@ -216,8 +217,7 @@ def test_ten_pairs_are_labelled_blind_by_key_and_show_everywhere(visit: Callable
     assert list(labelled(page).values()).count("") == 1
     assert serious(page) == []
 
-    page.reload()
-    page.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")
+    visitor.reload()
     rerank(page, QUERY, TEN)
     again = labelled(page)
     assert sum(again[text] == said[text] for text in said) == 9
@@ -229,7 +229,7 @@ def test_a_phone_labels_by_touch(visit: Callable[..., Any]) -> None:
     page = visit(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True, locale="zh-CN").page
     write(page, QUERY, TEN)
     open_flow(page)
-    page.locator("#labelling-begin").dispatch_event("click")
+    page.locator("#labelling-begin").click()
     page.wait_for_function("() => document.querySelector('.lf-query').textContent === 'red panda'")
     box = page.locator(".lf-answer").first.bounding_box()
     assert box["height"] >= 44

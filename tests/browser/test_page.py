@@ -298,14 +298,14 @@ def test_two_visitors_do_not_see_each_others_runs(visit: Callable[..., Any]) -> 
 
 
 def test_the_page_is_dark_on_demand_stays_so_and_is_accessible_in_both_themes(visit: Callable[..., Any]) -> None:
-    page = visit().page
+    visitor = visit()
+    page = visitor.page
     rerank(page, passages=(*PASSAGES, "red " * 80))
     assert serious(page) == []
     page.locator("#header-theme").click()
     assert "dark" in page.evaluate("() => document.body.className")
     assert serious(page) == []
-    page.reload()
-    page.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")
+    visitor.reload()
     assert "dark" in page.evaluate("() => document.body.className")
 
 
@@ -331,7 +331,8 @@ def test_a_phone_scrolls_in_one_direction_and_has_the_threshold_above_the_list(v
 
 
 def test_the_language_switch_changes_every_text_without_losing_the_result(visit: Callable[..., Any]) -> None:
-    page = visit().page
+    visitor = visit()
+    page = visitor.page
     rerank(page)
     page.locator("#header-zh").click()
     page.get_by_role("tab", name="排序").wait_for()
@@ -341,7 +342,7 @@ def test_the_language_switch_changes_every_text_without_losing_the_result(visit:
     assert page.locator("#workspace-status").inner_text() == "完成：已排 6 个段落"
     assert page.evaluate("() => document.documentElement.lang") == "zh-CN"
     assert page.locator(".pg-rows .pg-row").count() == 6
-    page.reload()
+    visitor.reload()
     page.wait_for_function("() => document.documentElement.lang === 'zh-CN'")
 
 
