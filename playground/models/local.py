@@ -11,7 +11,7 @@ import torch
 
 from playground.core.errors import ModelBroken
 from playground.core.types import Check, EncodedPair, ModelChoice, ModelSpec, PrecisionName
-from playground.models import first_token, linears, pretrained
+from playground.models import linears, pretrained, unpadded
 from playground.models.encoding import Encoder
 from playground.models.named import split
 from playground.models.prompted import PromptEncoder
@@ -54,9 +54,8 @@ class LocalModel(Generic[E]):
         encoder: Any = pretrained.load_encoder(resolved, choice)
         with pretrained.out_of_memory_named(0):
             model = cls._opened(resolved, pretrained.DTYPES[precision]).to(device)
+            unpadded.unpad(model, cls._reads_first_token(resolved))
             linears.pack(model, device, precision)
-            if cls._reads_first_token(resolved):
-                first_token.shorten(model)
         return cls(model, encoder, as_run(resolved, choice, device, precision, encoder.max_length, replaced), resolved)
 
     @classmethod

@@ -67,6 +67,14 @@ def test_an_int8_layer_stays_within_two_percent_also_beside_an_outlier(bias: boo
 
 
 @torch.inference_mode()
+@pytest.mark.parametrize("value", [0.0, 3.0, -1e4, 1e-20])
+def test_an_int8_layer_reads_a_token_whose_values_are_all_the_same(value: float) -> None:
+    own = layer(bias=False)
+    x = torch.full((2, 96), value)
+    assert torch.allclose(linears.Int8Linear(own)(x), own(x), atol=abs(value) * 0.05, rtol=0)
+
+
+@torch.inference_mode()
 def test_layers_that_read_the_same_tokens_share_what_is_made_of_them() -> None:
     made: list[int] = []
 
