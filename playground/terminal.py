@@ -130,9 +130,9 @@ def run(app: typer.Typer, name: str, argv: Sequence[str] | None = None) -> int:
         return _said(name, str(error), WRONG_USAGE)
     except _UsageError as error:
         usage = cast(Any, error)
-        command = name if usage.ctx is None else usage.ctx.command_path
+        asked = name if usage.ctx is None else usage.ctx.command_path
         said = usage.format_message().rstrip(".")
-        return _said(name, f"{said}. `{command} --help` lists the options.", WRONG_USAGE)
+        return _said(name, f"{said}. `{asked} --help` lists the options.", WRONG_USAGE)
     except KeyboardInterrupt:
         return _said(name, "Stopped.", INTERRUPTED)
     except BrokenPipeError:

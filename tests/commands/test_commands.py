@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from playground import embed, rerank, terminal
+from playground import embed, rerank, start, terminal
 from playground.commands.app import app
 from playground.core.thresholds import Threshold
 from playground.core.types import RerankResult
@@ -31,7 +31,9 @@ TEXTS = ["hi", "The giant panda is a bear.", "Trains run on time."]
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(os, "environ", os.environ.copy())
+    # What a command sets for its own process goes with the test.
+    for name in (*start.ENVIRONMENT, "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
     monkeypatch.setenv("PLAYGROUND_DB", str(tmp_path / "history.db"))
     (tmp_path / "texts.txt").write_text("\n".join(TEXTS), encoding="utf-8")
 

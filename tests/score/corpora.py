@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -23,7 +22,7 @@ def corpus(n: int) -> pd.DataFrame:
         {
             "id": [f"row-{row}" for row in rows],
             "query": [QUERIES[row % 2] for row in rows],
-            "passage": [f"{TEXTS[row % 4]} {'Again. ' * (row // 4)}" for row in rows],
+            "passage": [f"{TEXTS[row % 4]} {'Again. ' * (row % 9 * 2)}{row}" for row in rows],
             "label": [int(row % 4 == row % 2) for row in rows],
         }
     )
@@ -34,7 +33,7 @@ def begun(folder: Path, *argv: str, n_blocks: int) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [sys.executable, "-m", "playground.score", "corpus.parquet", "--out", "scores.parquet", *argv],
         cwd=folder,
-        env=environment(folder, {"PYTHONPATH": os.pathsep.join([str(ROOT)])}),
+        env=environment(folder, {"PYTHONPATH": str(ROOT)}),
         stderr=subprocess.PIPE,
         text=True,
     )
