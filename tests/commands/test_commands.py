@@ -32,7 +32,9 @@ TEXTS = ["hi", "The giant panda is a bear.", "Trains run on time."]
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     # What a command sets for its own process goes with the test.
-    for name in (*start.ENVIRONMENT, "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "NO_PROXY", "no_proxy"):
+    for name, value in start.ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, os.environ.get(name, ""))
     monkeypatch.setenv("PLAYGROUND_DB", str(tmp_path / "history.db"))
     (tmp_path / "texts.txt").write_text("\n".join(TEXTS), encoding="utf-8")
@@ -181,7 +183,7 @@ def test_embed_gives_the_vectors_of_the_python_function(capsys: pytest.CaptureFi
 def test_a_table_fits_the_terminal_and_carries_no_commands_to_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "70")
+    monkeypatch.setenv("COLUMNS", "90")
     Path("bad.txt").write_text("\x1b[31m[bold]a panda[/bold] " + "panda " * 60, encoding="utf-8")
 
     out, _ = said(capsys, "rerank", "panda", "bad.txt")
@@ -189,7 +191,7 @@ def test_a_table_fits_the_terminal_and_carries_no_commands_to_it(
     assert "\x1b" not in out
     assert "[bold]a panda[/bold]" in out
     table, caption = out.rstrip().rsplit("\n", 1)
-    assert max(map(len, table.splitlines())) <= 70
+    assert max(map(len, table.splitlines())) <= 90
     assert "built-in/mini-reranker (" in caption
     assert ", logit; 1 passages" in caption
 

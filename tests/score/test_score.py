@@ -31,7 +31,9 @@ FP32 = ("--precision", "fp32", "--device", "cpu")
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     # What a command sets for its own process goes with the test.
-    for name in (*start.ENVIRONMENT, "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "NO_PROXY", "no_proxy"):
+    for name, value in start.ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, os.environ.get(name, ""))
 
 
