@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from playground import start
 from playground.core.errors import InvalidInput, PlaygroundError
 from playground.score.corpus import Block
 from playground.score.worker import Finished, Job, Worker
@@ -16,10 +17,16 @@ STORE_BYTES = 100 * 2**20
 
 
 def here(job: Job, blocks: Sequence[Block]) -> Iterator[Finished]:
-    """Each block as it is finished, in this process."""
-    worker = Worker(job)
-    for block in blocks:
-        yield worker.score(block)
+    """Each block as it is finished, in this process.
+
+    Raises:
+        KeyboardInterrupt: Ctrl+C was pressed, or the process was asked to end; a second time ends it at once.
+    """
+    # Asked for, and not raised anywhere: a library's callback would swallow it.
+    with start.stop_signals() as stop:
+        worker = Worker(job, stop)
+        for block in blocks:
+            yield worker.score(block)
 
 
 class Actor:

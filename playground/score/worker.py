@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -71,13 +72,18 @@ class Finished:
 
 
 class Worker:
-    """Scores blocks, one after another, with a model that it loads at the first."""
+    """Scores blocks, one after another, with a model that it loads at the first.
 
-    def __init__(self, job: Job) -> None:
+    Args:
+        stop: ends it within a batch.
+    """
+
+    def __init__(self, job: Job, stop: threading.Event | None = None) -> None:
         os.environ.update(start.ENVIRONMENT)
         from playground.engine.engine import Engine
 
         self._job = job
+        self._stop = stop or threading.Event()
         self._engine = Engine(offline=job.offline, limits=LIMITS)
 
     def score(self, block: Block) -> Finished:
@@ -85,6 +91,7 @@ class Worker:
 
         Raises:
             PlaygroundError: a sentence that says what happened and what to try. The block has no file then.
+            KeyboardInterrupt: it was stopped; as well.
         """
         began = time.perf_counter()
         rows = corpus.read(block, self._job.columns)
@@ -93,13 +100,16 @@ class Worker:
         last: SetStep | None = None
         labelled = _as_set([pair for pair in pairs if isinstance(pair, tuple)], block)
         if labelled.queries:
-            for last in self._engine.score_set(labelled, self._job.choice, instruction=self._job.instruction):
+            choice, instruction = self._job.choice, self._job.instruction
+            for last in self._engine.score_set(labelled, choice, instruction=instruction, stop=self._stop):
                 if last.spec is None:
                     began = time.perf_counter()
                     continue
                 self._check(last.spec)
                 for (query, text, logit), read in zip(last.scored, last.read, strict=True):
                     found[query, text] = logit, read
+        if self._stop.is_set():
+            raise KeyboardInterrupt
         ran = None
         if last is not None and last.spec is not None and last.scale is not None:
             ran = SetScores(last.spec, last.scale, last.instruction, ())

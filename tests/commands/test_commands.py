@@ -256,7 +256,7 @@ def test_ctrl_c_ends_it_with_one_sentence() -> None:
     # It opens once the program does.
     with Path("slow.txt").open("w", encoding="utf-8"):
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=60)
 
     assert (process.returncode, err) == (terminal.INTERRUPTED, b"playground: Stopped.\n")
 
