@@ -60,13 +60,11 @@ class Finished:
     """A block whose file is on the disk.
 
     Attributes:
-        n_unscored: pairs without a query or a passage that could be read.
         seconds: of scoring and writing, without loading the model.
     """
 
     number: int
     n_pairs: int
-    n_unscored: int
     seconds: float
     warnings: tuple[str, ...] = ()
 
@@ -91,7 +89,7 @@ class Worker:
 
         Raises:
             PlaygroundError: a sentence that says what happened and what to try. The block has no file then.
-            KeyboardInterrupt: it was stopped; as well.
+            KeyboardInterrupt: it was stopped; then, too.
         """
         began = time.perf_counter()
         rows = corpus.read(block, self._job.columns)
@@ -115,9 +113,8 @@ class Worker:
             ran = SetScores(last.spec, last.scale, last.instruction, ())
         table = _with_scores(rows, pairs, found, ran)
         output.write(output.part(self._job.folder, block.number), [table], table.schema)
-        n_unscored = sum(isinstance(pair, str) for pair in pairs)
         seconds = time.perf_counter() - began
-        return Finished(block.number, len(pairs), n_unscored, seconds, () if last is None else last.warnings)
+        return Finished(block.number, len(pairs), seconds, () if last is None else last.warnings)
 
     def _check(self, spec: ModelSpec) -> None:
         if spec.fingerprint != self._job.fingerprint:
