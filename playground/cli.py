@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NoReturn, get_args, get_origin
+from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -17,6 +17,10 @@ from pydantic_core import ErrorDetails
 
 import playground
 from playground.settings import ENV_PREFIX, Settings
+
+
+class WrongValueError(Exception):
+    """What is wrong with a flag or a variable, in a sentence for the terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +121,22 @@ def read_settings(argv: Sequence[str] | None = None) -> Settings:
     Raises:
         SystemExit: a value cannot be used (2, after one sentence on stderr), or `--help` or `--version` answered (0).
     """
-    given = vars(build_parser().parse_args(argv))
+    try:
+        return settings_of(vars(build_parser().parse_args(argv)))
+    except WrongValueError as error:
+        fail(str(error))
+
+
+def settings_of(given: Mapping[str, Any]) -> Settings:
+    """The settings of these flags, by field; variables and defaults fill what is not among them.
+
+    Raises:
+        WrongValueError: a value cannot be used.
+    """
     try:
         return Settings(**given)
     except ValidationError as error:
-        fail(" ".join(_sentence(detail, given) for detail in error.errors()))
+        raise WrongValueError(" ".join(_sentence(detail, given) for detail in error.errors())) from error
 
 
 def _sentence(detail: ErrorDetails, given: Collection[str]) -> str:

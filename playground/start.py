@@ -97,7 +97,10 @@ def spare_editor_hints() -> None:
 
 def start_log() -> None:
     """Our warnings from INFO on, those of libraries from WARNING on, all to stderr."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    # bm25s sets its own level to DEBUG when it is imported.
+    handler.setLevel(logging.INFO)
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     log.setLevel(logging.INFO)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

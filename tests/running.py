@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,12 +37,12 @@ def environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def running(folder: Path, *argv: str, **extra: str) -> Iterator[Page]:
+def running(folder: Path, *argv: str, program: Sequence[str] = ("launch.py",), **extra: str) -> Iterator[Page]:
     """The page, up; ended afterwards if the test did not."""
     log = folder / "log"
     with log.open("w") as errors:
         process = subprocess.Popen(
-            [sys.executable, "launch.py", *argv],
+            [sys.executable, *program, *argv],
             cwd=ROOT,
             env=environment(folder, extra),
             stdout=subprocess.PIPE,

@@ -9,12 +9,13 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from types import MappingProxyType
+from typing import Any
 
 from playground.core.errors import InvalidInput, PlaygroundError
 from playground.core.labels import LabelledQuery, LabelledSet, SetScores
 from playground.core.limits import Limits, validate
 from playground.core.scales import Scale
-from playground.core.types import ModelSpec, Passage, Phase, RerankRequest
+from playground.core.types import ModelSpec, Passage, Phase, RerankRequest, TextRead
 from playground.engine.run import Stopwatch, until
 from playground.engine.set_runs import SetRun
 from playground.models import bm25
@@ -39,6 +40,7 @@ class SetStep:
         spec, scale: None while the model is loading.
         instruction: what goes before the queries; empty where nothing does.
         scored: (query, passage, raw output) of pairs that are new in this step, each once, in the texts of the set.
+        read: how much of each passage in `scored` the model read.
         warnings: lasting warnings on the model in plain sentences (a replaced device, a check at load that is off).
     """
 
@@ -50,6 +52,7 @@ class SetStep:
     scale: Scale | None = None
     instruction: str = ""
     scored: tuple[tuple[str, str, float], ...] = ()
+    read: tuple[TextRead, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -153,9 +156,10 @@ def steps(
     n_done = total - sum(len(each.indexes) for each in waiting)
     watch, n_ran = Stopwatch(), 0
 
-    def step(phase: Phase, scored: tuple[tuple[str, str, float], ...] = ()) -> SetStep:
+    def step(phase: Phase, **new: Any) -> SetStep:
         left = 0.0 if n_done == total else (total - n_done) * watch.seconds / n_ran if n_ran else None
-        return SetStep(phase, n_done, total, left, ready.spec, ready.scale, ready.instruction, scored, ready.warnings)
+        said = SetStep(phase, n_done, total, left, ready.spec, ready.scale, ready.instruction, warnings=ready.warnings)
+        return replace(said, **new)
 
     watch.pause()
     yield step("score")
@@ -169,7 +173,9 @@ def steps(
                 n_done += len(fresh)
                 n_ran = n_before + run.n_ran
                 watch.pause()
-                yield step("score", _each_once(own, fresh))
+                each_once = _each_once(own, fresh)
+                scored = tuple((*pair, fresh[place]) for pair, place in each_once.items())
+                yield step("score", scored=scored, read=tuple(map(run.read, each_once.values())))
                 watch.go_on()
         except PlaygroundError as error:
             raise error if run.failed_at is None else about(group[run.failed_at].part.own, error) from error
@@ -226,7 +232,6 @@ def _unscored(part: Part, logits: Sequence[float | None]) -> tuple[int, ...]:
     return tuple(index for index, logit in enumerate(logits) if logit is None)
 
 
-def _each_once(own: Sequence[Pair], fresh: Mapping[int, float]) -> tuple[tuple[str, str, float], ...]:
-    """New scores with the texts of their pairs, in the order of the set."""
-    by_pair = {own[place]: fresh[place] for place in sorted(fresh)}
-    return tuple((*pair, logit) for pair, logit in by_pair.items())
+def _each_once(own: Sequence[Pair], fresh: Mapping[int, float]) -> dict[Pair, int]:
+    """A place with a new score for each pair, in the order of the set."""
+    return {own[place]: place for place in sorted(fresh)}

@@ -75,6 +75,17 @@ def test_steps_tell_the_load_then_count_pairs_and_bring_the_new_scores_after_eac
     assert (rest[-1].phase, rest[-1].done, rest[-1].scored) == ("done", 5, ())
 
 
+@pytest.mark.parametrize(("choice", "n_tokens"), [(CHOICE, 4), (EMBED, 4), (KEYWORDS, 3)])
+def test_every_score_comes_with_how_much_of_its_passage_was_read(choice: ModelChoice, n_tokens: int) -> None:
+    steps = list(Engine(load_scorer=Shelf(), load_embedder=EmbedderShelf()).score_set(ANIMALS, choice))
+    read = {
+        text: (read.n_tokens, read.n_cut)
+        for step in steps
+        for (_, text, _), read in zip(step.scored, step.read, strict=True)
+    }
+    assert read == {"a red panda eats": (n_tokens, 0), "blue sky": (2, 0), "red": (1, 0), "blue": (1, 0)}
+
+
 def test_the_time_left_comes_from_the_pairs_that_really_ran() -> None:
     shelf = Shelf(change={"before_forward": lambda: time.sleep(0.02)})
     engine = Engine(load_scorer=shelf)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
@@ -41,21 +41,26 @@ class LabelFile:
             for all of it where no pair has one. Nothing is known of them but that more is better.
         notes: sentences for the user about what was merged, left out or understood in one of several ways.
         kind: the format that was found.
+        scored_by: what gave the scores, without them; None where that is not known.
     """
 
     labelled: LabelledSet
     scores: tuple[tuple[float | None, ...], ...] | None
     notes: tuple[Note, ...]
     kind: Kind
+    scored_by: SetScores | None = None
 
 
 def scores_of(file: LabelFile) -> SetScores | None:
-    """The scores that came with a file as those of a model named like its set, on the scale `FILE`; None without any.
+    """The scores that came with a file; None without any.
 
-    Its fingerprint is the digest of the scored pairs, so that two files are two scorers.
+    Where nothing is known of them they are those of a model named like its set, on the scale `FILE`, whose fingerprint
+    is the digest of the scored pairs, so that two files are two scorers.
     """
     if file.scores is None:
         return None
+    if file.scored_by is not None:
+        return replace(file.scored_by, logits=file.scores)
     said = [
         (query.query, passage.text, score)
         for query, row in zip(file.labelled.queries, file.scores, strict=True)

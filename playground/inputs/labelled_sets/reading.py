@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from playground.core.errors import InvalidInput
@@ -47,7 +48,10 @@ def read(paths: Sequence[Path], *, name: str | None = None, limits: Limits = LOC
         kind = kinds[0]
         unused = [_add(gathering, source, own) for source, own in zip(sources, kinds, strict=True)]
         gathering.notes += _about_unused(set().union(*unused))
-    return gathering.finish(name or _stem(paths[0]), kind)
+    # Files that were scored by one model in one way; else nothing is known of the scores together.
+    first, *others = (source.scored_by for source in sources)
+    found = gathering.finish(name or _stem(paths[0]), kind)
+    return found if any(other != first for other in others) else replace(found, scored_by=first)
 
 
 def _kind(source: Source, judged: bool) -> Kind:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -11,13 +12,20 @@ from pathlib import Path
 from typing import IO
 
 from playground.core.errors import InvalidInput, Problems
+from playground.core.labels import SetScores
 from playground.core.limits import Limits
 from playground.inputs.encodings import decode
 from playground.inputs.keyed_items import Note, is_blank
+from playground.inputs.passage_files import parquet_table
 from playground.inputs.tables import sniff_delimiter
 
 GZIP_MAGIC = b"\x1f\x8b"
 ZIP_MAGIC = b"PK\x03\x04"
+PARQUET_MAGIC = b"PAR1"
+# In the metadata of a file of `playground.score`: what ran, as JSON of a `SetScores` without its scores. Its raw output
+# is the score, and what has none is left out.
+RAN = b"rerank-playground ran"
+TAKEN = ("query_id", "query", "passage_id", "passage", "label")
 OFFICE_PART = "[Content_Types].xml"
 MOST_IN_ZIP = 20
 
@@ -34,11 +42,13 @@ class Source:
     Attributes:
         name: of the file, without its folder.
         tabs: its name says that tabs stand between its columns.
+        scored_by: what gave its scores, as yet without them; None where the file does not say it.
     """
 
     name: str
     text: str
     tabs: bool = False
+    scored_by: SetScores | None = None
 
     @property
     def is_json(self) -> bool:
@@ -65,7 +75,8 @@ def load(paths: Sequence[Path], limits: Limits) -> tuple[list[Source], list[Note
     for path in paths:
         for name, data in _unpacked(path, room):
             text, warnings = _text(name, data)
-            sources.append(Source(name, text, name.lower().removesuffix(".gz").endswith(".tsv")))
+            tabs = name.lower().removesuffix(".gz").endswith(".tsv")
+            sources.append(Source(name, text, tabs, _scored_by(data)))
             notes += warnings
     return sources, notes
 
@@ -136,12 +147,40 @@ def _text(name: str, data: bytes) -> tuple[str, tuple[Note, ...]]:
     if not data.strip(b"\0 \t\r\n\xef\xbb\xbf"):
         raise _empty(name)
     try:
-        text, warnings = decode(data)
+        text, warnings = _json_lines(name, data) if data.startswith(PARQUET_MAGIC) else decode(data)
     except InvalidInput as error:
         raise InvalidInput("{file} cannot be read. {problems}", file=name, problems=Problems((error,))) from error
     if is_blank(text):
         raise _empty(name)
     return text, warnings
+
+
+def _json_lines(name: str, data: bytes) -> tuple[str, tuple[Note, ...]]:
+    """The rows of a Parquet file, each as a line."""
+    table = parquet_table(data)
+    if _scored_by(data) is None:
+        return "\n".join(json.dumps(row, default=str) for row in table.rows), ()
+    rows = [row for row in table.rows if row["logit"] is not None]
+    taken = [name for name in TAKEN if name in table.columns]
+    text = "\n".join(json.dumps({name: row[name] for name in taken} | {"score": row["logit"]}) for row in rows)
+    n_left_out = len(table.rows) - len(rows)
+    return text, (Note("{file}: pairs without a score, left out: {n}.", file=name, n=n_left_out),) if n_left_out else ()
+
+
+def _scored_by(data: bytes) -> SetScores | None:
+    """What `playground.score` says of the scores in a file of its own."""
+    if not data.startswith(PARQUET_MAGIC):
+        return None
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from pydantic import TypeAdapter, ValidationError
+
+    schema = pq.read_schema(pa.BufferReader(data))
+    said = (schema.metadata or {}).get(RAN)
+    try:
+        return TypeAdapter(SetScores).validate_json(said) if said and "logit" in schema.names else None
+    except (ValidationError, InvalidInput):
+        return None
 
 
 def _empty(name: str) -> InvalidInput:

@@ -214,7 +214,7 @@ def on_import(services: Services, caller: Caller, paths: list[str] | str | None)
     set_id = sets.save(caller.owner, read.labelled, scores)
     said = [phrase("labelled_set.imported", "good", name=read.labelled.name, n=read.labelled.n_pairs)]
     if scores is not None:
-        key = sets.scorer_key(scores.spec, scores.scale, "")
+        key = sets.scorer_key(scores.spec, scores.scale, scores.instruction)
         said.append(phrase("labelled_set.scores_came"))
     return Chosen(Selection(set_id, scorer=key), [*said, *map(note_phrase, read.notes)])
 

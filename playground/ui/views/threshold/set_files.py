@@ -15,7 +15,7 @@ from playground.core.types import Passage
 from playground.ui.components.asked import Asked
 from playground.ui.views.threshold.labelled_set_in_view import MINE, PAGE, READY
 
-SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".txt", ".trec", ".qrels", ".run", ".gz", ".zip")
+SUFFIXES = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt", ".trec", ".qrels", ".run", ".gz", ".zip")
 MIMES = {".csv": "text/csv;charset=utf-8", ".json": "application/json", ".jsonl": "application/x-ndjson"}
 NAMES = {id: id for id in READY} | {MINE: "my-labels"}
 MAX_NAME_CHARS = 60

@@ -1,0 +1,195 @@
+"""The commands of `playground`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import playground
+from playground import terminal
+from playground.core.errors import PlaygroundError
+from playground.core.types import EmbeddingResult, Kind, ModelChoice, RerankRequest
+from playground.models.catalog import BUILT_IN_EMBEDDER, BUILT_IN_RERANKER
+from playground.models.named import parse_choice
+from playground.settings import Settings
+from playground.terminal import Asked
+
+HELP = (playground.__doc__ or "").split("\n")[0]
+
+app = typer.Typer(add_completion=False, help=HELP, pretty_exceptions_enable=False)
+
+EMBEDDERS = ("table", "jsonl")
+# Vectors are made beside a query; where nobody gave one, this goes through the model and nowhere else.
+NO_QUERY = "."
+
+Query = Annotated[str, typer.Argument(help="What is looked for; - takes the query that the input names.")]
+Files = Annotated[
+    list[Path] | None,
+    typer.Argument(help="TXT, CSV, TSV, JSON, JSONL or Parquet; a pipe where there are none.", show_default=False),
+]
+Column = Annotated[str | None, typer.Option(metavar="NAME", help="Of the passages, in files with several columns.")]
+As = Annotated[
+    str | None, typer.Option("--as", metavar="csv|tsv|...", help="What the pipe holds, if not text or JSON.")
+]
+Format = Annotated[str, typer.Option("--format", metavar="table|jsonl|json|csv", help="What is written.")]
+Json = Annotated[bool, typer.Option("--json", help="Short for --format jsonl.")]
+TopN = Annotated[int | None, typer.Option("--top-n", min=1, metavar="N", help="Only the best N.")]
+Db = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The history that holds saved thresholds.", show_default="the page's"),
+]
+
+
+@app.command()
+def rerank(
+    query: Query,
+    files: Files = None,
+    model: Annotated[str, typer.Option(help="Hub id, folder or catalogue id.")] = BUILT_IN_RERANKER,
+    top_n: TopN = None,
+    threshold: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help="A saved threshold: says of each passage if it is kept.")
+    ] = None,
+    only_kept: Annotated[bool, typer.Option("--only-kept", help="Leave out what the threshold does not keep.")] = False,
+    db: Db = None,
+    format: Format = "table",
+    json: Json = False,
+    column: Column = None,
+    as_: As = None,
+    device: terminal.Device = None,
+    precision: terminal.Precision = None,
+    max_length: terminal.MaxLength = None,
+    instruction: terminal.Instruction = None,
+    windows: terminal.InWindows = None,
+    overlap: terminal.Overlap = None,
+    windows_by: terminal.WindowsBy = "max",
+    offline: terminal.Offline = False,
+) -> None:
+    """Rank passages for a query, best first."""
+    from playground.commands import reading, writing
+    from playground.engine import threshold_files
+    from playground.engine.python_api import engine
+
+    asked = Asked(device, precision, max_length, instruction, windows, overlap, windows_by, offline)
+    settings = asked.settings(db=db)
+    form = writing.chosen(format, json)
+    line = None if threshold is None else reading.threshold(threshold, settings.db)
+    request = _request(query, files, as_, column, instruction)
+    choice = asked.choice(model, engine().kind_of(*parse_choice(model)), settings)
+    result = writing.watched(engine().rerank(request, choice)).result
+    assert result is not None
+    _note(result.warnings)
+    if line is not None:
+        refused = threshold_files.refusal(line, result.spec, result.scale)
+        if refused is not None:
+            raise refused
+        _note(threshold_files.warnings(line, result.spec, result.instruction))
+        if only_kept:
+            result = replace(result, scored=tuple(one for one in result if one.logit >= line.value), missing=())
+    writing.ranking(replace(result, scored=result.scored[:top_n]), choice, form, line)
+
+
+@app.command()
+def compare(
+    query: Query,
+    files: Files = None,
+    model: Annotated[list[str] | None, typer.Option(help="As in rerank, or bm25; give it several times.")] = None,
+    top_n: TopN = None,
+    format: Format = "table",
+    json: Json = False,
+    column: Column = None,
+    as_: As = None,
+    device: terminal.Device = None,
+    precision: terminal.Precision = None,
+    max_length: terminal.MaxLength = None,
+    instruction: terminal.Instruction = None,
+    windows: terminal.InWindows = None,
+    overlap: terminal.Overlap = None,
+    windows_by: terminal.WindowsBy = "max",
+    offline: terminal.Offline = False,
+) -> None:
+    """Rank the same passages with several models: the built-in ones and BM25, unless you name others."""
+    from playground.commands import writing
+    from playground.engine.python_api import engine
+
+    asked = Asked(device, precision, max_length, instruction, windows, overlap, windows_by, offline)
+    settings = asked.settings()
+    form = writing.chosen(format, json)
+    request = _request(query, files, as_, column, instruction)
+    names = model or [BUILT_IN_RERANKER, BUILT_IN_EMBEDDER, "bm25"]
+    found = writing.watched(engine().compare(request, [_choice(asked, name, settings) for name in names])).comparison
+    for result in found.results:
+        _note(f"{result.spec.model_id}: {warning}" for warning in result.warnings)
+    writing.comparison(found, form, top_n)
+    failed = [run.error for run in found.runs if run.error is not None]
+    if failed:
+        raise PlaygroundError("{problems}", problems=" ".join(map(str, failed)))
+
+
+@app.command()
+def embed(
+    files: Files = None,
+    query: Annotated[str | None, typer.Option(help="Embedded first, with the model's instruction before it.")] = None,
+    model: Annotated[str, typer.Option(help="Hub id, folder or catalogue id.")] = BUILT_IN_EMBEDDER,
+    format: Annotated[str, typer.Option("--format", metavar="table|jsonl", help="What is written.")] = "jsonl",
+    json: Json = False,
+    column: Column = None,
+    as_: As = None,
+    device: terminal.Device = None,
+    precision: terminal.Precision = None,
+    max_length: terminal.MaxLength = None,
+    instruction: terminal.Instruction = None,
+    offline: terminal.Offline = False,
+) -> None:
+    """Turn passages into vectors."""
+    from playground.commands import writing
+    from playground.engine.python_api import engine
+
+    asked = Asked(device, precision, max_length, instruction, None, None, "max", offline)
+    settings = asked.settings()
+    form = writing.chosen(format, json, EMBEDDERS)
+    request = _request(query or NO_QUERY, files, as_, column, None)
+    choice = asked.choice(model, "embedder", settings)
+    result: EmbeddingResult | None = writing.watched(engine().embed(request, choice, instruction=instruction)).result
+    assert result is not None
+    _note(result.warnings)
+    writing.vectors(result, form, with_query=query is not None)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    add_help_option=False,
+)
+def serve(context: typer.Context) -> None:
+    """Open the page and answer programs; its flags are those of launch.py: --help lists them."""
+    import launch
+
+    raise typer.Exit(launch.main(["--api", *context.args] if "api" in Settings.model_fields else context.args))
+
+
+def _request(
+    query: str, files: Sequence[Path] | None, suffix: str | None, column: str | None, instruction: str | None
+) -> RerankRequest:
+    from playground.commands import reading
+
+    parsed = reading.passages(files or (), suffix, column)
+    return RerankRequest(reading.query(query, parsed), parsed.passages, instruction)
+
+
+def _choice(asked: Asked, model: str, settings: Settings) -> ModelChoice:
+    """A model of a comparison, which says what is wrong with it in its own column."""
+    from playground.engine.python_api import engine
+
+    try:
+        kind: Kind = engine().kind_of(*parse_choice(model))
+    except PlaygroundError:
+        kind = "reranker"
+    return asked.choice(model, kind, settings)
+
+
+def _note(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        terminal.note(sentence)

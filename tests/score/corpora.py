@@ -1,0 +1,43 @@
+"""Small corpora, and the command over them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+
+from tests.running import ROOT, environment
+
+QUERIES = ("what is panda?", "where is Berlin?")
+TEXTS = ("The giant panda is a bear.", "Berlin is in Germany.", "hi", "Pandas eat bamboo in the zoo of Berlin.")
+
+
+def corpus(n: int) -> pd.DataFrame:
+    """Rows of a query, a passage of its own, an id and a label."""
+    rows = range(n)
+    return pd.DataFrame(
+        {
+            "id": [f"row-{row}" for row in rows],
+            "query": [QUERIES[row % 2] for row in rows],
+            "passage": [f"{TEXTS[row % 4]} {'Again. ' * (row % 9 * 2)}{row}" for row in rows],
+            "label": [int(row % 4 == row % 2) for row in rows],
+        }
+    )
+
+
+def begun(folder: Path, *argv: str, n_blocks: int) -> subprocess.Popen[str]:
+    """The command in a process of its own, that many blocks of which are on the disk."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "playground.score", "corpus.parquet", "--out", "scores.parquet", *argv],
+        cwd=folder,
+        env=environment(folder, {"PYTHONPATH": str(ROOT)}),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while len(list((folder / "scores.parquet.parts").glob("*.parquet"))) < n_blocks:
+        assert process.poll() is None, process.stderr.read() if process.stderr else ""
+        time.sleep(0.01)
+    return process
