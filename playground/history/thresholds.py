@@ -62,6 +62,14 @@ class ThresholdStore:
             bodies = [str(row[0]) for row in db.execute(sql, [owned(owner)])]
         return [found for found in map(domain.sound_threshold, bodies) if found is not None]
 
+    def named(self, name: str) -> tuple[Threshold, ...]:
+        """Newest first, of any owner; for use on this machine. Damaged ones are left out."""
+        sql = "SELECT body FROM thresholds WHERE deleted_at IS NULL ORDER BY saved_at DESC, number DESC"
+        with self._file.reading() as db:
+            bodies = [str(row[0]) for row in db.execute(sql)]
+        found = (domain.sound_threshold(body) for body in bodies)
+        return tuple(each for each in found if each is not None and each.name == name)
+
     def _bin(self, owner: str, threshold_id: str, moment: str | None) -> None:
         with self._file.writing() as db:
             number, _ = _found(db, owned(owner), threshold_id)
