@@ -101,7 +101,7 @@ def embeddings(served: Served, body: EmbeddingsBody, stop: threading.Event) -> E
     choice = served.choice(body.model, served.embedder(), body.max_length)
     made = served.embed(texts, choice, "query" if body.input_type == "query" else "passage", stop)
     n_dimensions = made.vectors.shape[1]
-    if body.dimensions not in (None, n_dimensions):
+    if body.dimensions not in (None, 0, n_dimensions):
         raise Refused(400, f"{made.spec.model_id} gives vectors of {n_dimensions} numbers. Leave `dimensions` out.")
     return EmbeddingsAnswer(
         **_of_spec(made.spec, body, made.warnings),
@@ -193,5 +193,4 @@ def _model(served: Served, model_id: str, *, loaded: bool) -> ServedModel:
     except PlaygroundError:
         kind = "unknown"
     owner = model_id.split("/")[0] if "/" in model_id else "rerank-playground"
-    capabilities = {"embedder": ["embed"], "reranker": ["rerank"]}.get(kind, [])
-    return ServedModel(id=model_id, owned_by=owner, kind=kind, loaded=loaded, capabilities=capabilities)
+    return ServedModel(id=model_id, owned_by=owner, kind=kind, loaded=loaded)

@@ -13,7 +13,7 @@ from playground.serve.served import Served
 
 # Whole trees are ours, so that a wrong path in them is answered as a client expects.
 TREES = ("/v1/", "/v2/")
-PATHS = ("/rerank", "/embeddings", "/models", "/info", "/health", "/docs", "/openapi.json", "/mcp")
+PATHS = ("/rerank", "/embeddings", "/info", "/health", "/docs", "/openapi.json", "/mcp")
 
 
 class Beside:

@@ -19,7 +19,7 @@ from playground.core.errors import (
 # "rerank" is Cohere's and Jina's, "any" is all of them: for what is refused before anything tells the client apart.
 Shape = Literal["openai", "rerank", "tei", "any"]
 
-OPENAI_PATHS = ("/v1/embeddings", "/embeddings", "/v1/models", "/models")
+OPENAI_PATHS = ("/v1/embeddings", "/embeddings", "/v1/models")
 RERANK_PATHS = ("/v1/rerank", "/v2/rerank")
 
 # SDKs ask again after 5xx, 408 and 429, so what asking again cannot change is a 4xx.

@@ -109,8 +109,7 @@ def _add_gets(api: FastAPI, served: Served, workers: Workers) -> None:
         endpoint = _endpoint(workers, lambda _, stop: work(stop))
         api.add_api_route(path, endpoint, methods=["GET"], summary=about, response_model=answers_with)
 
-    for path in ("/v1/models", "/models"):
-        add(path, "Models that can be named without a download", schemas.Models, lambda _: answers.models(served))
+    add("/v1/models", "Models that can be named without a download", schemas.Models, lambda _: answers.models(served))
     add("/info", "The model that ranks, as TEI says it", schemas.TeiInfo, partial(answers.tei_info, served))
 
     async def health() -> schemas.Health:

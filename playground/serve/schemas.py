@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveInt, WithJsonSchema
 
 
 def _text_of(document: Any) -> Any:
@@ -86,7 +86,7 @@ class EmbeddingsBody(Body):
         description="One text, or several; token ids are not taken."
     )
     encoding_format: Literal["float", "base64"] = Field("float", description="base64: float32, little-endian.")
-    dimensions: PositiveInt | None = Field(None, description="Only the number that the model gives.")
+    dimensions: NonNegativeInt | None = Field(None, description="Only what the model gives; 0 leaves it open.")
     user: str | None = None
     input_type: Literal["query", "document"] = Field(
         "document", description="Which of the model's prompts goes before each text."
@@ -188,10 +188,6 @@ class ServedModel(BaseModel):
     owned_by: str
     kind: str
     loaded: bool
-    # Infinity's client needs these.
-    backend: Literal["torch"] = "torch"
-    capabilities: list[str]
-    stats: dict[str, Any] = {}
 
 
 class Models(BaseModel):
