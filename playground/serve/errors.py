@@ -49,6 +49,11 @@ class Refused(Exception):
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
 
 
+def busy() -> Refused:
+    """For now; SDKs ask again by themselves."""
+    return Refused(429, "Too many requests are under way. Try again in a moment.", Retry_After="1")
+
+
 def refusal_of(error: PlaygroundError) -> Refused:
     """The error as an answer."""
     status = next((status for kind, status in STATUSES if isinstance(error, kind)), 500)

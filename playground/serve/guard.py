@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import hmac
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from playground.core.limits import Limits
-from playground.serve.errors import Refused, answer, shape_of
+from playground.serve.errors import Refused, answer, busy, shape_of
 
 # Of no use to a foreign site, and asked for by monitors and browsers.
 OPEN = ("/health", "/docs", "/openapi.json")
@@ -24,8 +25,8 @@ OTHER_BYTES = 1_000_000
 # Between two pieces of a body, and for all of it.
 IDLE_SECONDS = 20.0
 BODY_SECONDS = 300.0
-# A client that is refused while it still sends would never read why.
-DRAIN_SECONDS = 30.0
+# Of all requests together, as a multiple of the largest body.
+MOST_BODIES = 4
 
 # Set when the client of the request under way has gone.
 gone: ContextVar[threading.Event] = ContextVar("gone")
@@ -58,73 +59,82 @@ class Guard:
         self._most_bytes = limits.total_chars * BYTES_OF_A_CHARACTER + OTHER_BYTES
         self._idle_seconds = idle_seconds
         self._body_seconds = body_seconds
+        self._n_held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuses, or answers through the app and sets `gone` where the client leaves before that."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        refused, parts, n_bytes = self._refusal(scope), list[bytes](), 0
         try:
-            self._check(scope)
-            body = await self._body(scope, receive)
-        except Refused as refused:
-            await answer(refused, shape_of(scope["path"]))(scope, receive, send)
+            async for part in self._pieces(receive):
+                parts.append(part)
+                self._n_held += len(part)
+                n_bytes += len(part)
+                refused = refused or self._too_much(n_bytes)
+                if refused is not None:
+                    # A client that is cut off while it still sends would never read why: the rest comes and is dropped.
+                    self._drop(parts)
+            if refused is None:
+                parts[:] = [b"".join(parts)]
+                await _watched(self._app, scope, receive, send, parts[0])
+            else:
+                await answer(refused, shape_of(scope["path"]))(scope, receive, send)
+        except Refused as late:
+            await answer(refused or late, shape_of(scope["path"]))(scope, receive, send)
+        except ClientDisconnect:
             return
-        if body is not None:
-            await _watched(self._app, scope, receive, send, body)
+        finally:
+            self._drop(parts)
 
-    def _check(self, scope: Scope) -> None:
-        if scope["path"].rstrip("/") in OPEN and scope["method"] in ("GET", "HEAD"):
-            return
+    def _refusal(self, scope: Scope) -> Refused | None:
+        """What the head of the request is refused for."""
         headers = Headers(scope=scope)
-        if self._key is not None:
-            if not _same(_sent_key(headers), self._key):
-                raise Refused(
-                    401,
-                    "The API key is missing or wrong. Send it as `Authorization: Bearer KEY`.",
-                    "invalid_api_key",
-                    WWW_Authenticate="Bearer",
-                )
-        elif _from_foreign_page(headers):
+        if scope["path"].rstrip("/") in OPEN and scope["method"] in ("GET", "HEAD"):
+            return None
+        if self._key is not None and not _same(_sent_key(headers), self._key):
+            sentence = "The API key is missing or wrong. Send it as `Authorization: Bearer KEY`."
+            return Refused(401, sentence, "invalid_api_key", WWW_Authenticate="Bearer")
+        if self._key is None and _from_foreign_page(headers):
             # A page of another site can make a browser send requests here, but it cannot know a key.
-            raise Refused(
-                403, "Web pages of other sites may not use this server without a key. Start it with --api-key."
-            )
+            sentence = "Web pages of other sites may not use this server without a key. Start it with --api-key."
+            return Refused(403, sentence)
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if scope["method"] == "POST" and kind != "application/json":
-            raise Refused(415, "Send the body as JSON, with `Content-Type: application/json`.")
+            return Refused(415, "Send the body as JSON, with `Content-Type: application/json`.")
+        declared = headers.get("content-length", "")
+        return self._too_much(int(declared)) if declared.isdecimal() else None
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes | None:
-        """The whole body; None where the client has gone."""
-        declared = Headers(scope=scope).get("content-length", "0")
+    def _too_much(self, n_bytes: int) -> Refused | None:
+        if n_bytes > self._most_bytes:
+            return Refused(413, f"The body is larger than {self._most_bytes / 1e6:,.0f} MB. Send the texts in parts.")
+        if self._n_held > MOST_BODIES * self._most_bytes:
+            return busy()
+        return None
+
+    async def _pieces(self, receive: Receive) -> AsyncIterator[bytes]:
+        """The body as it comes.
+
+        Raises:
+            Refused: it comes too slowly.
+            ClientDisconnect: the client has gone.
+        """
         clock = asyncio.get_running_loop().time
-        declared = Headers(scope=scope).get("content-length", "")
-        n_bytes, too_large = 0, declared.isdecimal() and int(declared) > self._most_bytes
-        parts: list[bytes] = []
-        ends = clock() + (DRAIN_SECONDS if too_large else self._body_seconds)
-        more = True
+        ends, more = clock() + self._body_seconds, True
         while more:
             try:
                 message = await asyncio.wait_for(receive(), min(ends - clock(), self._idle_seconds))
             except TimeoutError:
-                if too_large:
-                    break
                 raise Refused(408, "The body came too slowly. Send it again.", Connection="close") from None
             if message["type"] == "http.disconnect":
-                return None
-            part, more = message.get("body", b""), message.get("more_body", False)
-            n_bytes += len(part)
-            if n_bytes > self._most_bytes and not too_large:
-                too_large, ends = True, clock() + DRAIN_SECONDS
-                parts.clear()
-            if not too_large:
-                parts.append(part)
-        if too_large:
-            megabytes = self._most_bytes / 1e6
-            raise Refused(
-                413, f"The body is larger than {megabytes:,.0f} MB. Send the texts in parts.", Connection="close"
-            )
-        return b"".join(parts)
+                raise ClientDisconnect
+            more = message.get("more_body", False)
+            yield message.get("body", b"")
+
+    def _drop(self, parts: list[bytes]) -> None:
+        self._n_held -= sum(map(len, parts))
+        parts.clear()
 
 
 def _sent_key(headers: Headers) -> str:

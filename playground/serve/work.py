@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 import anyio
 import anyio.to_thread
 
-from playground.serve.errors import Refused
+from playground.serve.errors import busy
 from playground.serve.guard import gone
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class Workers:
             Refused: too many requests wait already.
         """
         if self.n_running >= MOST_AT_ONCE + MOST_WAITING:
-            raise Refused(429, "Too many requests are under way. Try again in a moment.", Retry_After="1")
+            raise busy()
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(MOST_AT_ONCE)
         stop = gone.get()

@@ -101,6 +101,27 @@ def test_a_public_server_takes_smaller_bodies(tmp_path: Path) -> None:
     assert answer.json()["message"] == "The body is larger than 13 MB. Send the texts in parts."
 
 
+def test_a_refused_client_hears_why_after_a_large_body(engine: Engine, tmp_path: Path) -> None:
+    with serving(served(tmp_path, engine, api_key="right-key")) as url:
+        answer = httpx.post(f"{url}/v1/rerank", content=megabytes(50), headers=JSON, trust_env=False, timeout=60)
+
+    assert answer.status_code == 401
+
+
+def test_bodies_of_all_requests_together_are_bounded(tmp_path: Path) -> None:
+    what = served(tmp_path, Engine(load_scorer=Shelf()))
+    head = b"POST /v1/rerank HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n"
+    with serving(what, most_bytes=1000) as url, contextlib.ExitStack() as others:
+        for _ in range(5):
+            others.enter_context(sent(url, head + b" " * 899))
+        answers = [post(url, b" " * 899) for _ in range(2)]
+        while answers[-1].status_code != 429:
+            answers.append(post(url, b" " * 899))
+
+    assert answers[-1].headers["retry-after"] == "1"
+    assert answers[-1].json()["message"] == "Too many requests are under way. Try again in a moment."
+
+
 def test_a_slow_client_is_let_go_and_others_are_answered_meanwhile(tmp_path: Path) -> None:
     with serving(served(tmp_path, Engine(load_scorer=Shelf())), idle_seconds=0.5) as url:
         head = (
