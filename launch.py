@@ -13,6 +13,8 @@ from playground.settings import Settings
 if TYPE_CHECKING:
     import gradio as gr
 
+    from playground.ui.services import Services
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serves the page until Ctrl+C or SIGTERM.
@@ -47,14 +49,14 @@ def serve(settings: Settings) -> None:
         services = Services.from_settings(settings)
         app = build_app(services)
         try:
-            launch(app, settings, port)
+            launch(app, services, port)
             start.wait(stop)
         finally:
             app.close(verbose=False)
             services.close()
 
 
-def launch(app: gr.Blocks, settings: Settings, port: int) -> None:
+def launch(app: gr.Blocks, services: Services, port: int) -> None:
     """Starts the server in the background, says where, and opens the browser.
 
     Raises:
@@ -62,13 +64,21 @@ def launch(app: gr.Blocks, settings: Settings, port: int) -> None:
     """
     from playground.ui.app import launch_options
 
+    settings = services.settings
+    options = launch_options(settings)
+    if settings.api:
+        from playground.serve.beside import with_api
+        from playground.serve.served import Served
+
+        options = with_api(options, Served(settings, services.engine, services.history))
     address = {"server_name": settings.host, "server_port": port, "share": settings.share}
     try:
-        app.launch(**launch_options(settings) | address, inbrowser=False, prevent_thread_lock=True, quiet=True)
+        app.launch(**options | address, inbrowser=False, prevent_thread_lock=True, quiet=True)
     except OSError as error:
         raise start.StartError(f"Port {port} was taken in the meantime. Start again.") from error
     url = start.page_url(settings.host, port)
-    print(f"Rerank playground: {url}  History: {settings.db}  Ctrl+C ends it.", flush=True)
+    api = f"  API: {url}/docs" if settings.api else ""
+    print(f"Rerank playground: {url}  History: {settings.db}{api}  Ctrl+C ends it.", flush=True)
     if settings.browser:
         start.open_browser(url)
 

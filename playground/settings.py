@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import platformdirs
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from playground.core.types import DeviceName, PrecisionName
@@ -94,6 +94,17 @@ class Settings(BaseSettings):
         "folder of this machine can be opened as a model.",
         json_schema_extra={"shown_default": "off; on for a Space"},
     )
+    api: bool = Field(
+        default=False,
+        description="Answer programs too, on the same port: REST in the shapes of Cohere, Jina, TEI and OpenAI, and "
+        "MCP. `/docs` lists the endpoints.",
+    )
+    api_key: SecretStr | None = Field(
+        default=None,
+        description="What programs must send as a bearer token. Better in the variable: other users of this machine "
+        "can read flags.",
+        json_schema_extra={"metavar": "KEY", "shown_default": "none: no key is asked for"},
+    )
 
     @field_validator("models", mode="before")
     @classmethod
@@ -131,6 +142,14 @@ class Settings(BaseSettings):
         if not host or "/" in host or any(letter.isspace() for letter in host):
             raise ValueError(f"{value!r} is not an address; give one such as 127.0.0.1, without http:// or a port")
         return host
+
+    @field_validator("api_key")
+    @classmethod
+    def _key_can_be_sent(cls, value: SecretStr | None) -> SecretStr | None:
+        key = None if value is None else value.get_secret_value()
+        if key is not None and (not key or not key.isascii() or not key.isprintable() or " " in key):
+            raise ValueError("a key is letters, digits and signs without spaces, so that a header can carry it")
+        return value
 
     @property
     def browser(self) -> bool:

@@ -119,6 +119,11 @@ def warn_about_reach(settings: Settings) -> None:
             "this machine. Add --public where visitors are strangers.",
             settings.host,
         )
+    if settings.api and settings.api_key is None and not settings.local:
+        log.warning(
+            "--api without a key: every program that reaches this address can use it. Set PLAYGROUND_API_KEY to ask "
+            "for one."
+        )
 
 
 def free_port(host: str, port: int | None) -> int:

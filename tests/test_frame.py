@@ -64,6 +64,12 @@ def test_the_page_is_served_on_this_machine(page: Page) -> None:
     assert (plain.text == answer.text, "content-encoding" in plain.headers) == (True, False)
 
 
+def test_programs_are_answered_only_where_asked_for(page: Page) -> None:
+    answers = [httpx.get(f"{page.url}/{path}", trust_env=False) for path in ("v1/models", "health", "docs", "mcp")]
+
+    assert [answer.status_code for answer in answers] == [404] * 4
+
+
 def test_a_foreign_host_header_is_refused(page: Page) -> None:
     # A web site that rebinds its own name to 127.0.0.1 sends that name.
     answer = httpx.get(page.url, headers={"Host": "evil.example"}, trust_env=False)

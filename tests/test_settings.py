@@ -63,6 +63,8 @@ def test_every_flag_is_also_a_variable(monkeypatch: pytest.MonkeyPatch, tmp_path
         "NO_BROWSER": "1",
         "OFFLINE": "yes",
         "PUBLIC": "on",
+        "API": "on",
+        "API_KEY": "key",
     }
     assert {flag.variable for flag in flags()} == {f"PLAYGROUND_{name}" for name in values}
     for name, value in values.items():
@@ -155,6 +157,21 @@ def test_a_local_page_answers_to_its_own_names_only() -> None:
     assert Settings(host="0.0.0.0").allowed_hosts == ["*"]
     assert "192.168.0.7" in Settings(host="192.168.0.7").allowed_hosts
     assert "*.gradio.live" in Settings(share=True).allowed_hosts
+
+
+def test_a_key_is_kept_from_sight_and_must_fit_in_a_header(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PLAYGROUND_API_KEY", "secret-key")
+    settings = read_settings(["--api"])
+    said = refusal(capsys, "--api-key", "two words")
+
+    assert settings.api
+    assert settings.api_key is not None
+    assert settings.api_key.get_secret_value() == "secret-key"
+    assert "secret" not in repr(settings)
+    assert said.startswith("launch.py: --api-key: a key is letters, digits and signs without spaces")
+    assert "two words" not in said
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,16 @@ def test_an_open_address_warns_unless_public(caplog: pytest.LogCaptureFixture) -
     assert "Add --public where visitors are strangers." in caplog.text
 
 
+def test_an_api_that_others_reach_without_a_key_warns(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, "playground"):
+        start.warn_about_reach(Settings(api=True))
+        start.warn_about_reach(Settings(api=True, host="0.0.0.0", public=True, api_key="key"))
+        assert not caplog.records
+        start.warn_about_reach(Settings(api=True, host="0.0.0.0", public=True))
+
+    assert "Set PLAYGROUND_API_KEY to ask for one." in caplog.text
+
+
 def test_no_text_browser_is_started_in_the_terminal(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
         monkeypatch.delenv(name, raising=False)

@@ -184,14 +184,14 @@ class EmbedRun:
         query = self._query
         if query is None or len(self._vectors.known) < n + 1:
             return None
-        read = [_read(self._pieces.reports[index]) for index in range(n)]
+        read = [read_of(self._pieces.reports[index]) for index in range(n)]
         return EmbeddingResult(
             request=self.request,
             spec=self._lease.spec,
             instruction=self.instruction,
             query_vector=self._vectors.known[QUERY],
             passage_vectors=np.stack([self._vectors.known[index] for index in range(n)]),
-            query_read=_read(query),
+            query_read=read_of(query),
             passages_read=tuple(read),
             seconds=self.watch.seconds,
             n_tokens=self._vectors.n_tokens,
@@ -232,5 +232,6 @@ def _not_finite(model_id: str, id: str | None) -> ModelBroken:
     )
 
 
-def _read(pair: EncodedPair) -> TextRead:
+def read_of(pair: EncodedPair) -> TextRead:
+    """How much of a text the model reads."""
     return TextRead(pair.n_tokens, pair.n_cut, pair.n_chars_read)

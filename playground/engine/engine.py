@@ -10,7 +10,6 @@ from pathlib import Path
 
 # First of all, because it imports `spaces`, which must come before torch.
 from playground.engine import gpu_worker  # isort: skip
-from playground.core.errors import InvalidInput
 from playground.core.labels import LabelledSet
 from playground.core.limits import LOCAL, Limits, clean, validate
 from playground.core.protocols import Embedder, Scorer
@@ -39,6 +38,7 @@ from playground.engine.pool import Lease, ModelPool
 from playground.engine.run import Run, steps_of
 from playground.engine.set_runs import EmbeddedPairs, KeywordPairs, RerankedPairs, SetRun
 from playground.engine.set_scoring import Known, Ready, SetStep
+from playground.engine.texts import EmbeddingTexts, refuse_vectors_of_bm25
 from playground.engine.warnings import WINDOWS_LEFT_OUT, about_request
 from playground.engine.windows import Reader
 from playground.models import bm25, catalog, memory
@@ -47,7 +47,7 @@ from playground.models.room import Free
 AnyRun = Run | EmbedRun | KeywordRun
 
 
-class Engine(Explaining):
+class Engine(Explaining, EmbeddingTexts):
     """Loaded models, known scores and vectors, and the runs over them. One per process; safe from any thread.
 
     Args:
@@ -106,7 +106,7 @@ class Engine(Explaining):
             InvalidInput: at the call, before anything is loaded.
             PlaygroundError: while iterating, where the model cannot be found, loaded or run.
         """
-        _refuse_vectors_of_bm25(choice)
+        refuse_vectors_of_bm25(choice)
         checked = validate(request, self.limits)
         return self._rank(checked.request, checked.notes, choice, stop or threading.Event())
 
@@ -132,7 +132,7 @@ class Engine(Explaining):
         """
         # One vector per passage: an average of windows would be another model's.
         choice = replace(choice, kind="embedder", windows=None)
-        _refuse_vectors_of_bm25(choice)
+        refuse_vectors_of_bm25(choice)
         checked = validate(replace(request, instruction=instruction), self.limits)
         return self._embed(checked.request, checked.notes, choice, stop or threading.Event())
 
@@ -172,7 +172,7 @@ class Engine(Explaining):
             InvalidInput: at the call: the set is empty, or one of its queries cannot be run; the sentence names it.
             PlaygroundError: while iterating; steps before hold what was scored.
         """
-        _refuse_vectors_of_bm25(choice)
+        refuse_vectors_of_bm25(choice)
         parts = set_scoring.parts(labelled, instruction, self.limits)
         return self._score_set(parts, choice, instruction, known, stop or threading.Event())
 
@@ -223,7 +223,7 @@ class Engine(Explaining):
             PlaygroundError: while iterating, where the model cannot be found, loaded or run.
         """
         choice = replace(choice, kind="embedder", windows=None)
-        _refuse_vectors_of_bm25(choice)
+        refuse_vectors_of_bm25(choice)
         return self._background(choice, language, instruction, stop or threading.Event())
 
     def count(self, query: str, passages: Sequence[str], choice: ModelChoice) -> TokenCount | None:
@@ -381,8 +381,3 @@ def _scoring(run: AnyRun, stop: threading.Event) -> Generator[Progress, None, Pr
     yield from steps_of(run, run.score(), stop)
     result = run.result()
     return Progress("done" if result.complete else "stopped", len(result), len(run.request.passages), result)
-
-
-def _refuse_vectors_of_bm25(choice: ModelChoice) -> None:
-    if choice.model_id == bm25.MODEL_ID and choice.kind == "embedder":
-        raise InvalidInput("BM25 compares words and makes no vectors. Choose an embedding model.")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from playground.core.limits import LOCAL, PUBLIC, PUBLIC_MAX_KEPT_BYTES
+from playground.assembly import engine_of, history_of
 from playground.core.types import DeviceName, ModelChoice, PrecisionName
 from playground.engine.budget import idle_mib
 from playground.engine.engine import Engine
@@ -76,10 +75,7 @@ class Services:
     @classmethod
     def from_settings(cls, settings: Settings) -> Services:
         """The services of a real start. Opens no model and no database yet."""
-        limits = PUBLIC if settings.public else LOCAL
-        engine = Engine(offline=settings.offline, limits=limits, folders=not settings.public)
-        most_bytes = PUBLIC_MAX_KEPT_BYTES if settings.public else None
-        return cls(settings, engine, HistoryStore(Path(settings.db), public=settings.public, most_bytes=most_bytes))
+        return cls(settings, engine_of(settings), history_of(settings))
 
     @property
     def first_model(self) -> str:

@@ -57,6 +57,19 @@ def test_thresholds_are_listed_newest_first(store: HistoryStore) -> None:
     assert names == ["newest, saved later", "newest", "middle", "oldest"]
 
 
+def test_a_name_finds_thresholds_of_anybody_on_this_machine(store: HistoryStore) -> None:
+    for owner, hours in (("ann", 1), ("bob", 2)):
+        store.thresholds.save(owner, replace(THRESHOLD, name="careful", saved_at=NOON + timedelta(hours=hours)))
+    gone = store.thresholds.save("ann", replace(THRESHOLD, name="careful", saved_at=NOON + timedelta(hours=3)))
+    store.thresholds.delete("ann", gone)
+    store.thresholds.save("ann", replace(THRESHOLD, name="careless"))
+
+    found = store.thresholds.named("careful")
+
+    assert [threshold.saved_at for threshold in found] == [NOON + timedelta(hours=hours) for hours in (2, 1)]
+    assert store.thresholds.named("nobody's") == ()
+
+
 def test_a_saved_copy_is_another_threshold(store: HistoryStore) -> None:
     first = store.thresholds.save("ann", THRESHOLD)
     second = store.thresholds.save("ann", store.thresholds.get("ann", first))

@@ -1,0 +1,20 @@
+"""The engine and the history that a start asked for, with or without a page."""
+
+from __future__ import annotations
+
+from playground.core.limits import LOCAL, PUBLIC, PUBLIC_MAX_KEPT_BYTES
+from playground.engine.engine import Engine
+from playground.history.store import HistoryStore
+from playground.settings import Settings
+
+
+def engine_of(settings: Settings) -> Engine:
+    """Loads no model yet."""
+    limits = PUBLIC if settings.public else LOCAL
+    return Engine(offline=settings.offline, limits=limits, folders=not settings.public)
+
+
+def history_of(settings: Settings) -> HistoryStore:
+    """Opens no database yet."""
+    most_bytes = PUBLIC_MAX_KEPT_BYTES if settings.public else None
+    return HistoryStore(settings.db, public=settings.public, most_bytes=most_bytes)
