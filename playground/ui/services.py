@@ -15,6 +15,7 @@ from playground.history.store import HistoryStore
 from playground.models import catalog, devices
 from playground.models.named import parse_choice
 from playground.models.room import Room
+from playground.remote.connect import Remotes
 from playground.settings import Settings
 from playground.ui.page_turns import LruCache, Turns
 from playground.ui.scoring_jobs import ScoringJobs
@@ -77,7 +78,8 @@ class Services:
     def from_settings(cls, settings: Settings) -> Services:
         """The services of a real start. Opens no model and no database yet."""
         limits = PUBLIC if settings.public else LOCAL
-        engine = Engine(offline=settings.offline, limits=limits, folders=not settings.public)
+        remotes = Remotes(settings.models if settings.public else None, offline=settings.offline)
+        engine = Engine(offline=settings.offline, limits=limits, folders=not settings.public, remotes=remotes)
         most_bytes = PUBLIC_MAX_KEPT_BYTES if settings.public else None
         return cls(settings, engine, HistoryStore(Path(settings.db), public=settings.public, most_bytes=most_bytes))
 
