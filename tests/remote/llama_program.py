@@ -58,7 +58,11 @@ def write(folder: Path, file: Path) -> None:
     writer.add_token_type_count(config["type_vocab_size"])
     # What begins a word has a mark there, in place of the ## of what goes on with one.
     tokens = [
-        word[2:] if word.startswith("##") else word if word.startswith("[") and word.endswith("]") and len(word) > 2 else f"▁{word}"
+        word[2:]
+        if word.startswith("##")
+        else word
+        if word.startswith("[") and word.endswith("]") and len(word) > 2
+        else f"▁{word}"
         for word, _ in sorted(vocabulary.items(), key=lambda item: item[1])
     ]
     writer.add_token_list(tokens)

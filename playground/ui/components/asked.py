@@ -121,6 +121,7 @@ class Restored(NamedTuple):
     window_by: str
     window_top_k: int
 
+
 def restored(request: RerankRequest, choice: ModelChoice) -> Restored:
     """The workspace that gives this run again."""
     windows = choice.windows or Windows()
