@@ -124,7 +124,8 @@ class Transport:
         if status in (401, 403):
             raise BackendError("It refuses the key ({status}). Check it.", status=status)
         if status >= 400:
-            error = BackendError("It answered {status}: {said}", status=status, said=self._quoted(text))
+            said = self._quoted(_reason(content) or text)
+            error = BackendError("It answered {status}: {said}", status=status, said=said)
             if status in TRANSIENT:
                 raise _MayPass(error, _seconds(response.headers.get("retry-after", "")))
             raise error
@@ -147,6 +148,18 @@ async def _bounded(response: httpx.Response) -> bytes:
         if len(content) > MAX_ANSWER_BYTES:
             raise BackendError("Its answer is larger than {n} MiB.", n=MAX_ANSWER_BYTES // 1024**2)
     return bytes(content)
+
+
+def _reason(content: bytes) -> str:
+    """The sentence of an error, where it stands under one of the names that are usual for it; else nothing."""
+    try:
+        found = json.loads(content)
+        for name in ("error", "message", "detail"):
+            if isinstance(found, dict) and found.get(name):
+                found = found[name]
+    except (ValueError, RecursionError):
+        return ""
+    return found if isinstance(found, str) else ""
 
 
 def _seconds(text: str) -> float:
