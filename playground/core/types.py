@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 Kind = Literal["reranker", "embedder"]
 DeviceName = Literal["auto", "cuda", "mps", "cpu"]
-# The last is that of a server which does not say it; nobody can ask for it.
-PrecisionName = Literal["auto", "fp32", "fp16", "bf16", "int8", "unknown"]
+PrecisionName = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 # Finest first, behind the one that leaves it open.
-PRECISIONS: tuple[PrecisionName, ...] = get_args(PrecisionName)[:-1]
+PRECISIONS: tuple[PrecisionName, ...] = get_args(PrecisionName)
+# Of a server that does not say it.
+RanIn = PrecisionName | Literal["unknown"]
 Truncation = Literal["only_second", "longest_first"]
 Phase = Literal["resolve", "download", "load", "export", "check", "encode", "score", "done", "stopped"]
 Language = Literal["en", "zh"]
@@ -106,7 +107,7 @@ class ModelSpec:
     family: str
     architecture: str
     device: str
-    precision: PrecisionName
+    precision: RanIn
     max_length: int
     truncation: Truncation
     n_parameters: int
@@ -331,7 +332,7 @@ class Background:
 
     model_id: str
     fingerprint: str
-    precision: PrecisionName
+    precision: RanIn
     language: Language
     instruction: str
     query_passage: tuple[float, ...]

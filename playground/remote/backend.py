@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from playground.core.errors import BackendError
 from playground.core.scales import UNKNOWN, Scale
-from playground.core.types import PrecisionName
+from playground.core.types import RanIn
 from playground.remote import BACKENDS
 
 NOTHING: Mapping[str, float] = MappingProxyType({})
-PRECISION_OF: dict[str, PrecisionName] = {
+PRECISION_OF: dict[str, RanIn] = {
     **{"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"},
     **{"fp32": "fp32", "fp16": "fp16", "bf16": "bf16", "int8": "int8"},
 }
@@ -36,7 +36,7 @@ class Told:
     model: str = ""
     revision: str = ""
     fingerprint: str = ""
-    precision: PrecisionName = "unknown"
+    precision: RanIn = "unknown"
     max_length: int = 0
     most: int | None = None
     scale: Scale | None = None

@@ -96,7 +96,10 @@ async def _all(
 
     async def worker(server: str) -> None:
         nonlocal n_left
-        while server in alive and (job := await waiting.get()) is not None:
+        while (job := await waiting.get()) is not None:
+            if server not in alive:
+                waiting.put_nowait(job)
+                return
             try:
                 answer = await work(client, server, job)
             except BackendError as error:

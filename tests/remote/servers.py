@@ -182,7 +182,7 @@ def cohere(asked: Asked) -> Said:
 def jina(asked: Asked) -> Said:
     """Recorded from api.jina.ai."""
     usage = {"total_tokens": 3 * len(asked.body["documents"])}
-    return reranked(asked, model="jina-reranker-v2-base-multilingual", usage=usage)
+    return reranked(asked, model=asked.body["model"], usage=usage)
 
 
 def voyage(asked: Asked) -> Said:

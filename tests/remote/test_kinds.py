@@ -64,8 +64,17 @@ def test_a_server_that_serves_one_model_is_asked_for_it(kind: str, path: str, wa
 def test_what_a_service_bills_is_said() -> None:
     with serving(servers.cohere) as server:
         result = ranked(f"cohere://{server.host}/rerank-v3.5", passages=[f"passage {n}" for n in range(150)])
-        assert [len(asked.body["documents"]) for asked in server.posts()] == [100, 50]
+        assert sorted(len(asked.body["documents"]) for asked in server.posts()) == [50, 100]
     assert f"{server.host} bills for this: 2 search units." in result.warnings
+
+
+def test_a_model_that_reads_passages_together_is_said_to() -> None:
+    with serving(servers.jina) as server:
+        found = [ranked(f"jina://{server.host}/jina-reranker-{each}").warnings for each in ("v2-base", "v3")]
+    assert [any("depends on those that were sent beside it" in said for said in each) for each in found] == [
+        False,
+        True,
+    ]
 
 
 def test_an_instruction_goes_where_one_is_taken_and_is_said_to_be_left_out_elsewhere() -> None:

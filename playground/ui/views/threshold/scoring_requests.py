@@ -77,7 +77,7 @@ def on_continue(services: Services, caller: Caller, selection: Selection, *value
             *parse_choice(name),
             kind=spec.kind,
             device=_device(spec.device),
-            precision="auto" if is_remote(name) else spec.precision,
+            precision="auto" if spec.precision == "unknown" else spec.precision,
             max_length=None if is_remote(name) else spec.max_length or None,
             truncation=spec.truncation,
             windows=spec.windows,
