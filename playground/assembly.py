@@ -5,13 +5,15 @@ from __future__ import annotations
 from playground.core.limits import LOCAL, PUBLIC, PUBLIC_MAX_KEPT_BYTES
 from playground.engine.engine import Engine
 from playground.history.store import HistoryStore
+from playground.remote.connect import Remotes
 from playground.settings import Settings
 
 
 def engine_of(settings: Settings) -> Engine:
     """Loads no model yet."""
     limits = PUBLIC if settings.public else LOCAL
-    return Engine(offline=settings.offline, limits=limits, folders=not settings.public)
+    remotes = Remotes(settings.models if settings.public else None, offline=settings.offline)
+    return Engine(offline=settings.offline, limits=limits, folders=not settings.public, remotes=remotes)
 
 
 def history_of(settings: Settings) -> HistoryStore:

@@ -13,8 +13,10 @@ import platformdirs
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from playground.core.errors import InvalidInput
 from playground.core.types import DeviceName, PrecisionName
 from playground.models.named import split
+from playground.remote.address import is_remote, parse
 
 ENV_PREFIX = "PLAYGROUND_"
 FIRST_PORT = 7860
@@ -50,8 +52,8 @@ class Settings(BaseSettings):
     models: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         validation_alias="PLAYGROUND_MODEL",
-        description="Hub id (`owner/name`, or `owner/name@revision`) or local folder to offer first; may be given "
-        "several times. In the variable, put commas between them.",
+        description="Hub id (`owner/name`, or `owner/name@revision`), local folder or address of a server "
+        "(`tei://host:8080`) to offer first; may be given several times. In the variable, put commas between them.",
         json_schema_extra={"flag": "model", "metavar": "ID", "shown_default": "the built-in reranker"},
     )
     device: DeviceName = Field(
@@ -120,6 +122,11 @@ class Settings(BaseSettings):
         for model in value:
             if not model.strip():
                 raise ValueError("a model needs a name: a Hub id such as BAAI/bge-reranker-base, or a folder")
+            if is_remote(model):
+                try:
+                    parse(model)
+                except InvalidInput as error:
+                    raise ValueError(str(error)) from error
             is_path = model.startswith((".", "~", "/", "\\")) or Path(model).is_absolute()
             if is_path and not Path(split(model).name).expanduser().is_dir():
                 raise ValueError(f"there is no folder {model}; check the path, or give a Hub id")

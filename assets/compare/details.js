@@ -98,7 +98,7 @@ function drawCosts() {
     ["compare.time_taken", seconds],
     ["compare.rate", (model) => (model.passages_per_second === null ? "–" : model.passages_per_second < 10 ? pg.number(model.passages_per_second, 1) : pg.number(Math.round(model.passages_per_second)))],
     ["compare.memory", (model) => (model.keyword ? pg.say("compare.none_needed") : model.memory_mib === null ? unknown() : `${pg.number(Math.round(model.memory_mib))} MiB`)],
-    ["compare.ran_on", (model) => (model.device ? [model.device.toUpperCase(), model.precision].filter(Boolean).join(" ") : "–")],
+    ["compare.ran_on", (model) => (model.device ? pg.ranOn(model.device, model.precision) : "–")],
     ["models.parameters", (model) => (model.keyword ? pg.say("compare.none_needed") : model.parameters ? millions(model.parameters) : unknown())],
     ["compare.longest", (model) => (model.max_length === 0 ? pg.say("compare.no_limit") : model.max_length === null ? unknown() : pg.number(model.max_length))],
     ["compare.tokens", (model) => (model.n_tokens === null ? "–" : `${pg.number(model.n_tokens)}${model.n_cut ? ` · ${pg.say("compare.n_cut", { n: model.n_cut })}` : ""}`)],

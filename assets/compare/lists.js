@@ -49,7 +49,7 @@ function baselineName() {
 }
 
 function drawItem(column, row, at, moves) {
-  const title = `${rawOf(column, row)} · ${pg.say("plot.at_percentile", { percentile: Math.round(row.percentile) })} · ${pg.say("ranking.tokens_read", { n: row.tokens })}${row.cut ? ` · ${pg.say("ranking.cut", { n: row.cut })}` : ""}`;
+  const title = `${rawOf(column, row)} · ${pg.say("plot.at_percentile", { percentile: Math.round(row.percentile) })} · ${row.tokens === null ? pg.say("ranking.tokens_unknown") : pg.say("ranking.tokens_read", { n: row.tokens })}${row.cut ? ` · ${pg.say("ranking.cut", { n: row.cut })}` : ""}`;
   return pg.el("li", { class: `pg-item${lit === row.place ? " pg-lit" : ""}`, title, "aria-setsize": column.rows.length, "aria-posinset": at + 1, data: { place: row.place } },
     pg.el("span", { class: "pg-item-rank" }, pg.el("span", { text: rankText(row), title: row.tied ? pg.say("ranking.tied") : null }),
       moves ? badge(moves.get(row.place), baselineName()) : null),
@@ -59,7 +59,7 @@ function drawItem(column, row, at, moves) {
 
 function under(column) {
   const scale = column.scale && column.scale !== "bm25" ? pg.say(`ranking.raw_${column.scale}`).toLowerCase() : "";
-  const parts = [pg.say(`compare.kind_${column.kind}`), scale, [column.device.toUpperCase(), column.precision].filter(Boolean).join(" ")];
+  const parts = [pg.say(`compare.kind_${column.kind}`), scale, pg.ranOn(column.device, column.precision)];
   return parts.filter(Boolean).join(" · ");
 }
 

@@ -137,7 +137,7 @@ function drawOne() {
   const close = pg.el("button", { type: "button", class: "pg-button pg-icon-only", "aria-label": pg.say("compare.close"), title: pg.say("compare.close"), on: { click: () => unpin() } }, pg.svg("M6 6l12 12M18 6L6 18", 15));
   const rows = data.columns.map((column) => {
     const row = column.byPlace.get(place);
-    const cells = row ? [rankText(row), rawOf(column, row), String(Math.round(row.percentile)), `${pg.number(row.tokens)}${row.cut ? ` (${pg.say("ranking.cut", { n: row.cut })})` : ""}`] : ["–", pg.say("plot.not_scored"), "–", "–"];
+    const cells = row ? [rankText(row), rawOf(column, row), String(Math.round(row.percentile)), `${row.tokens === null ? "–" : pg.number(row.tokens)}${row.cut ? ` (${pg.say("ranking.cut", { n: row.cut })})` : ""}`] : ["–", pg.say("plot.not_scored"), "–", "–"];
     return pg.el("tr", {}, pg.el("th", { scope: "row" }, symbol(column), pg.el("span", { text: ` ${column.name}` })), ...cells.map((text) => pg.el("td", { text })));
   });
   const heads = ["compare.model", "compare.rank", "compare.raw", "compare.percentile", "ranking.tokens"];

@@ -43,9 +43,11 @@ const splitAt = (text, n) => {
 
 function whole(row) {
   if (row.windows) return inWindows(row);
-  const [read, cut] = row.cut > 0 ? splitAt(row.text, row.read) : [row.text, ""];
+  // A server that counts what it cut does not say where.
+  const known = row.cut > 0 && row.read !== null;
+  const [read, cut] = known ? splitAt(row.text, row.read) : [row.text, ""];
   const parts = [pg.el("span", { class: "pg-read" }, ...marked(read, data.terms))];
-  if (row.cut > 0) {
+  if (known) {
     parts.push(
       pg.el("span", { class: "pg-cut-line", text: pg.say("ranking.cut_here", { n: row.cut }) }),
       pg.el("s", { class: "pg-unread", text: cut }));

@@ -23,7 +23,7 @@ function drawFacts() {
   const facts = [
     pg.el("strong", { text: run.model, title: run.model_id }),
     run.revision ? pg.el("code", { text: `@${run.revision.slice(0, 10)}`, title: run.revision }) : null,
-    pg.el("span", { text: `${run.device.toUpperCase()} ${run.precision}` }),
+    pg.el("span", { text: pg.ranOn(run.device, run.precision) }),
     pg.el("span", { text: run.seconds < 0.1 ? pg.say("result.milliseconds", { n: Math.round(run.seconds * 1000) || "<1" }) : pg.say("result.seconds", { seconds: pg.number(run.seconds, run.seconds < 10 ? 2 : 1) }) }),
     run.passages_per_second !== null ? pg.el("span", { text: pg.say("result.passages_per_second", { n: Math.round(run.passages_per_second) || pg.number(run.passages_per_second, 1) }) }) : null,
     run.tokens_per_second !== null ? pg.el("span", { text: pg.say("result.tokens_per_second", { n: Math.round(run.tokens_per_second) }) }) : null,

@@ -55,7 +55,9 @@ function passage(row) {
 
 function tokens(row) {
   return [
-    pg.el("span", { text: pg.number(row.tokens), data: { unit: pg.say("ranking.tokens").toLowerCase() }, title: pg.say("ranking.tokens_read", { n: row.tokens }) }),
+    row.tokens === null
+      ? pg.el("span", { text: "–", data: { unit: pg.say("ranking.tokens").toLowerCase() }, title: pg.say("ranking.tokens_unknown") })
+      : pg.el("span", { text: pg.number(row.tokens), data: { unit: pg.say("ranking.tokens").toLowerCase() }, title: pg.say("ranking.tokens_read", { n: row.tokens }) }),
     row.windows ? windowsBadge(row) : null,
     row.cut > 0 ? pg.el("span", { class: "pg-badge pg-cut", text: pg.say("ranking.cut", { n: row.cut }), title: pg.say("ranking.cut_title", { n: row.cut }) }) : null,
   ];

@@ -36,6 +36,8 @@ window.playground = (() => {
     return formats.get(key).format(value);
   }
 
+  /** The device and the number format; of a server no more than is known. */
+  const ranOn = (device, precision) => [device === "remote" ? say("model.ran_elsewhere") : device.toUpperCase(), precision === "unknown" ? "" : precision].filter(Boolean).join(" ");
   const signed = (value, digits) => {
     const text = Math.abs(value).toFixed(digits);
     return value < 0 && Number(text) !== 0 ? `\u2212${text}` : text;
@@ -175,7 +177,7 @@ window.playground = (() => {
 
   return {
     bar, setName, isReadySet: (id) => READY_SETS.includes(id),
-    say, phrase, number, signed, el, svg, redrawOnSwitch, hear, setLanguage, toggleTheme, isDark, restoreTheme, copy, download, flash,
+    say, phrase, number, signed, ranOn, el, svg, redrawOnSwitch, hear, setLanguage, toggleTheme, isDark, restoreTheme, copy, download, flash,
     get language() { return language; },
   };
 })();

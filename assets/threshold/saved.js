@@ -25,7 +25,7 @@ function when(iso) {
 function facts(one) {
   const counts = say("counts", { queries: one.n_queries, pairs: one.n_pairs, relevant: one.n_relevant });
   const rows = [
-    ["model", [one.model, one.revision ? `@${one.revision.slice(0, 10)}` : "", `${one.device.toUpperCase()} ${one.precision_name}`, one.windows ? pg.phrase(one.windows) : ""].filter(Boolean).join(" · "), one.model_id],
+    ["model", [one.model, one.revision ? `@${one.revision.slice(0, 10)}` : "", pg.ranOn(one.device, one.precision_name), one.windows ? pg.phrase(one.windows) : ""].filter(Boolean).join(" · "), one.model_id],
     ["weights", one.fingerprint.slice(0, 12), one.fingerprint],
     ["chosen", [panel().how(one), one.set ? say("on", { set: one.set }) : "", counts].filter(Boolean).join(" · ")],
     ["band", one.interval ? say("from_to", { low: short(one.interval[0]), high: short(one.interval[1]) }) : say("no_band"), one.interval ? one.interval.map(whole).join(" … ") : null],

@@ -80,7 +80,7 @@ function drawFacts() {
 
 function scorerName(each) {
   const name = each.file ? pg.say("labelled_set.in_file", { name: each.name }) : each.name;
-  const details = [each.device && !each.file ? each.device.toUpperCase() : "", each.precision, each.max_length ? pg.say("labelled_set.tokens", { n: each.max_length }) : "", each.windows ? pg.phrase(each.windows) : "",
+  const details = [each.device && !each.file ? pg.ranOn(each.device, each.precision) : "", each.max_length ? pg.say("labelled_set.tokens", { n: each.max_length }) : "", each.windows ? pg.phrase(each.windows) : "",
     each.instruction ? `“${each.instruction.slice(0, 40)}”` : ""];
   const part = each.n < value().facts.pairs ? pg.say("labelled_set.n_of", { n: each.n, total: value().facts.pairs }) : "";
   return [name, ...details, part].filter(Boolean).join(" · ");

@@ -10,6 +10,7 @@ from playground.core.types import ModelChoice, ModelRun, ModelSpec, RerankResult
 from playground.core.windows import Windows
 from playground.models import bm25
 from playground.models.named import Named, split
+from playground.remote.address import is_remote
 
 
 class _Named(NamedTuple):
@@ -85,6 +86,9 @@ def _reading(windows: Windows | None) -> tuple[str, str]:
 def _end(model_id: str) -> str:
     if model_id == bm25.MODEL_ID:
         return "BM25"
+    if is_remote(model_id):
+        # Where it runs is what tells it from the same model here.
+        return model_id
     return model_id.rstrip("/").rsplit("/", 1)[-1] or model_id
 
 

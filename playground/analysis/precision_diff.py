@@ -8,7 +8,7 @@ import numpy as np
 
 from playground.analysis.alignment import align
 from playground.core.errors import InvalidInput
-from playground.core.types import Passage, PrecisionName, RerankResult
+from playground.core.types import Passage, RanIn, RerankResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class PrecisionDiff:
         top_kept: the same passages share rank 1.
     """
 
-    reference: PrecisionName
-    other: PrecisionName
+    reference: RanIn
+    other: RanIn
     n_passages: int
     n_left_out: int
     largest: float

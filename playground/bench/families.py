@@ -139,6 +139,7 @@ def measure(folder: str, kind: Kind, precision: PrecisionName) -> Measured:
     ranked(asked[:6], passages[:2])
     result = ranked(asked, passages)
     (model,) = engine.loaded()
+    assert result.n_tokens is not None
     return Measured(
         precision=result.spec.precision,
         memory_mib=model.memory_mib,

@@ -41,6 +41,10 @@ class ModelBroken(ModelError):
     """Weights that are damaged or half there, non-finite output, or a failed check at load."""
 
 
+class BackendError(ModelError):
+    """A server that runs a model did not answer, or not as it should."""
+
+
 class DeviceUnavailable(ModelError):
     """The device or precision asked for does not exist on this machine."""
 

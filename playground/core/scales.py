@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-ScaleName = Literal["logit", "log-odds", "cosine", "dot", "mean-maxsim", "maxsim", "sum", "bm25", "sigmoid", "file"]
+ScaleName = Literal[
+    "logit", "log-odds", "cosine", "dot", "mean-maxsim", "maxsim", "sum", "bm25", "sigmoid", "unknown", "file"
+]
 Activation = Literal["sigmoid", "identity"]
 
 
@@ -51,5 +53,9 @@ COSINE = Scale("cosine", -1.0, 1.0, level=False, activation="identity")
 DOT = Scale("dot", 0.0, math.inf, level=False, activation="identity")
 MEAN_MAXSIM = Scale("mean-maxsim", -1.0, 1.0, level=False, activation="identity")
 BM25 = Scale("bm25", 0.0, math.inf, level=False, activation="identity")
+# Of a server that gives nothing else: what is before it cannot be had back where it is rounded to 0 or 1.
+SIGMOID = Scale("sigmoid", 0.0, 1.0, level=False, activation="identity")
+# Of a server that does not say what its scores are.
+UNKNOWN = Scale("unknown", -math.inf, math.inf, level=False, activation="identity")
 # Scores that came with a file: nothing is known of them but that more is better.
 FILE = Scale("file", -math.inf, math.inf, level=False, activation="identity")

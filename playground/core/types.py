@@ -20,6 +20,8 @@ DeviceName = Literal["auto", "cuda", "mps", "cpu"]
 PrecisionName = Literal["auto", "fp32", "fp16", "bf16", "int8"]
 # Finest first, behind the one that leaves it open.
 PRECISIONS: tuple[PrecisionName, ...] = get_args(PrecisionName)
+# Of a server that does not say it.
+RanIn = PrecisionName | Literal["unknown"]
 Truncation = Literal["only_second", "longest_first"]
 Phase = Literal["resolve", "download", "load", "export", "check", "encode", "score", "done", "stopped"]
 Language = Literal["en", "zh"]
@@ -91,7 +93,8 @@ class ModelSpec:
         fingerprint: hex digest over config, tokenizer and weights; the same weights have the same fingerprint anywhere.
         family: key of `models.FAMILIES`.
         architecture: class name in the checkpoint's config.
-        max_length: tokens; 0 where there is no limit (BM25).
+        device: as torch names it; "remote" for a server.
+        max_length: tokens; 0 where there is no limit (BM25), or a server does not say it.
         replaced: what was asked for and could not run, in words ("fp16 does not run on this CPU; fp32 was
             used"), and what the check at load found off. It stands beside every number of this model.
         passage_instruction: what goes before every passage of an embedder; empty where nothing.
@@ -104,7 +107,7 @@ class ModelSpec:
     family: str
     architecture: str
     device: str
-    precision: PrecisionName
+    precision: RanIn
     max_length: int
     truncation: Truncation
     n_parameters: int
@@ -146,6 +149,7 @@ class ScoredPassage:
         tied: another passage has exactly this raw output.
         logit: raw model output in float32, on `RerankResult.scale`.
         score: `scale.display(logit)`, for display only.
+        n_tokens, n_cut, n_chars_read: as in `EncodedPair`; None where a server does not say how much it read.
         cached: this score came from the cache.
         windows: None where the passage was read in one piece.
     """
@@ -156,9 +160,9 @@ class ScoredPassage:
     tied: bool
     logit: float
     score: float
-    n_tokens: int
-    n_cut: int
-    n_chars_read: int
+    n_tokens: int | None
+    n_cut: int | None
+    n_chars_read: int | None
     cached: bool = False
     windows: WindowsRead | None = None
 
@@ -171,7 +175,8 @@ class RerankResult:
         scored: best first, ties in input order.
         missing: input indexes that have no score because the run was stopped. Missing is not zero.
         seconds: wall time of encoding and scoring, without loading the model.
-        n_tokens: tokens that went through the model in this run, special tokens included; cached pairs count 0.
+        n_tokens: tokens that went through the model in this run, special tokens included; cached pairs count 0. None
+            where a server does not count them.
         n_cached: how many scores came from the cache.
         warnings: lasting warnings in plain sentences (a check at load that is off, a cut query, a replaced device).
         instruction: what really went before the query; empty where nothing did.
@@ -183,7 +188,7 @@ class RerankResult:
     scored: tuple[ScoredPassage, ...]
     missing: tuple[int, ...]
     seconds: float
-    n_tokens: int
+    n_tokens: int | None
     n_cached: int
     warnings: tuple[str, ...] = ()
     instruction: str = ""
@@ -327,7 +332,7 @@ class Background:
 
     model_id: str
     fingerprint: str
-    precision: PrecisionName
+    precision: RanIn
     language: Language
     instruction: str
     query_passage: tuple[float, ...]

@@ -99,3 +99,12 @@ def score_key(spec: ModelSpec, pair: EncodedPair) -> bytes:
     digest.update(array("q", pair.input_ids).tobytes())
     digest.update(array("q", pair.token_type_ids or ()).tobytes())
     return digest.digest()
+
+
+def text_key(spec: ModelSpec, query: str, passage: str, instruction: str | None) -> bytes:
+    """As `score_key`, of a model whose tokens are not seen here."""
+    parts = (spec.fingerprint, spec.family, spec.device, spec.precision, query, passage, repr(instruction))
+    digest = blake2b(digest_size=16)
+    for part in parts:
+        digest.update(f"{len(part)}:{part}".encode())
+    return digest.digest()

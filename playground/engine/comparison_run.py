@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -16,14 +16,15 @@ from playground.engine.loaded import LoadedModel
 log = logging.getLogger(__name__)
 
 
-class Ranks(Protocol):
-    """What a comparison needs of an engine."""
+class Rank(Protocol):
+    """`Engine.rerank`."""
 
-    def rerank(
+    def __call__(
         self, request: RerankRequest, choice: ModelChoice, *, stop: threading.Event | None = None
     ) -> Iterator[Progress]: ...
 
-    def loaded(self) -> tuple[LoadedModel, ...]: ...
+
+Loaded = Callable[[], tuple[LoadedModel, ...]]
 
 
 def check(choices: Sequence[ModelChoice], limits: Limits) -> None:
@@ -48,7 +49,7 @@ def check(choices: Sequence[ModelChoice], limits: Limits) -> None:
 
 
 def steps(
-    engine: Ranks, request: RerankRequest, choices: Sequence[ModelChoice], stop: threading.Event
+    rank: Rank, loaded: Loaded, request: RerankRequest, choices: Sequence[ModelChoice], stop: threading.Event
 ) -> Iterator[CompareProgress]:
     """The progress of each model in turn, with everything so far; the last one says `done` or `stopped`."""
     comparison = Comparison(request, tuple(ModelRun(choice) for choice in choices))
@@ -56,8 +57,8 @@ def steps(
         if stop.is_set():
             break
         try:
-            for step in engine.rerank(request, choice, stop=stop):
-                run = ModelRun(choice, step.result, None, _memory_mib(engine, step))
+            for step in rank(request, choice, stop=stop):
+                run = ModelRun(choice, step.result, None, _memory_mib(loaded(), step))
                 comparison = _with(comparison, place, run)
                 yield CompareProgress(place, step, comparison)
         except PlaygroundError as error:
@@ -89,12 +90,12 @@ def _broken(choice: ModelChoice, error: Exception) -> ModelBroken:
     )
 
 
-def _memory_mib(engine: Ranks, step: Progress) -> float | None:
+def _memory_mib(loaded: Sequence[LoadedModel], step: Progress) -> float | None:
     """Of the weights that gave this result; None where another load has pushed them out since."""
     if step.result is None:
         return None
     wanted = step.result.spec
-    for model in engine.loaded():
+    for model in loaded:
         for have in (model.spec, *model.others):
             if (have.fingerprint, have.device, have.precision) == (wanted.fingerprint, wanted.device, wanted.precision):
                 return model.memory_mib

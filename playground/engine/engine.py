@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,24 +27,24 @@ from playground.core.types import (
     Step,
     TokenCount,
 )
-from playground.engine import background, comparison_run, set_scoring, speed
-from playground.engine.batches import chunks
+from playground.engine import background, comparison_run, counting, remote, set_scoring, speed
 from playground.engine.cache import ScoreCache, VectorCache
 from playground.engine.embedding import EmbedRun, Vectors
 from playground.engine.explain import Explaining
 from playground.engine.keyword import KeywordRun
 from playground.engine.loaded import Load, LoadedModel
 from playground.engine.pool import Lease, ModelPool
-from playground.engine.run import Run, steps_of
+from playground.engine.run import Run, scoring, steps_of
 from playground.engine.set_runs import EmbeddedPairs, KeywordPairs, RerankedPairs, SetRun
 from playground.engine.set_scoring import Known, Ready, SetStep
 from playground.engine.texts import EmbeddingTexts, refuse_vectors_of_bm25
 from playground.engine.warnings import WINDOWS_LEFT_OUT, about_request
-from playground.engine.windows import Reader
 from playground.models import bm25, catalog, memory
 from playground.models.room import Free
+from playground.remote.address import is_remote
+from playground.remote.connect import NO_KEYS, Keys, Remotes
 
-AnyRun = Run | EmbedRun | KeywordRun
+AnyRun = Run | EmbedRun
 
 
 class Engine(Explaining, EmbeddingTexts):
@@ -61,6 +61,7 @@ class Engine(Explaining, EmbeddingTexts):
         cache_folder: where backgrounds are kept; None takes the user's cache folder.
         free_mib: memory of a device that models may take now.
         folders: whether a model may be a folder of this machine.
+        remotes: models on other machines; None allows all, and none while offline.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Engine(Explaining, EmbeddingTexts):
         cache_folder: Path | None = None,
         free_mib: Free = memory.free_mib,
         folders: bool = True,
+        remotes: Remotes | None = None,
     ) -> None:
         self.limits = limits
         self._offline = offline
@@ -90,14 +92,23 @@ class Engine(Explaining, EmbeddingTexts):
         self._scores = ScoreCache(max_cached_scores)
         self._vectors = VectorCache(max_cached_vectors_mib)
         self._backgrounds = background.Store(cache_folder)
+        self._remotes = remotes or Remotes(offline=offline)
 
     def rerank(
-        self, request: RerankRequest, choice: ModelChoice, *, stop: threading.Event | None = None
+        self,
+        request: RerankRequest,
+        choice: ModelChoice,
+        *,
+        stop: threading.Event | None = None,
+        keys: Keys = NO_KEYS,
     ) -> Iterator[Progress]:
         """Loads the model if need be, then scores; the best so far after every batch.
 
         A choice of kind embedder ranks by cosine; then an instruction of None takes the model's own and an empty one
-        takes none. The model id `bm25` ranks by keywords.
+        takes none. The model id `bm25` ranks by keywords; one such as `tei://host` asks a server.
+
+        Args:
+            keys: of servers, by kind, before those of the environment. They stand in no result.
 
         The last Progress has the phase `done`, or `stopped` with what was scored until then (no result where the
         model was not loaded yet). `stop` takes effect within one batch, and while loading at once.
@@ -106,9 +117,9 @@ class Engine(Explaining, EmbeddingTexts):
             InvalidInput: at the call, before anything is loaded.
             PlaygroundError: while iterating, where the model cannot be found, loaded or run.
         """
-        refuse_vectors_of_bm25(choice)
+        self._check(choice)
         checked = validate(request, self.limits)
-        return self._rank(checked.request, checked.notes, choice, stop or threading.Event())
+        return self._rank(checked.request, checked.notes, choice, stop or threading.Event(), keys)
 
     def embed(
         self,
@@ -137,18 +148,25 @@ class Engine(Explaining, EmbeddingTexts):
         return self._embed(checked.request, checked.notes, choice, stop or threading.Event())
 
     def compare(
-        self, request: RerankRequest, choices: Sequence[ModelChoice], *, stop: threading.Event | None = None
+        self,
+        request: RerankRequest,
+        choices: Sequence[ModelChoice],
+        *,
+        stop: threading.Event | None = None,
+        keys: Keys = NO_KEYS,
     ) -> Iterator[CompareProgress]:
         """The request through one model after another. A model that fails keeps its error in its column.
 
-        `stop` ends the run under way and starts no other; what was scored until then stays.
+        `stop` ends the run under way and starts no other; what was scored until then stays. `keys` are as in `rerank`.
 
         Raises:
             InvalidInput: at the call: bad input, no model, too many, or one twice with the same settings.
         """
         comparison_run.check(choices, self.limits)
         checked = validate(request, self.limits)
-        return comparison_run.steps(self, checked.request, choices, stop or threading.Event())
+        return comparison_run.steps(
+            partial(self.rerank, keys=keys), self.loaded, checked.request, choices, stop or threading.Event()
+        )
 
     def score_set(
         self,
@@ -158,6 +176,7 @@ class Engine(Explaining, EmbeddingTexts):
         instruction: str | None = None,
         known: Known | None = None,
         stop: threading.Event | None = None,
+        keys: Keys = NO_KEYS,
     ) -> Iterator[SetStep]:
         """Loads the model if need be, then scores the set; the new scores after every batch.
 
@@ -165,6 +184,7 @@ class Engine(Explaining, EmbeddingTexts):
             instruction: what goes before the queries; None takes the model's own.
             known: asked once, when it is known what runs: scores of the set that need not be made again. BM25 takes
                 none: its scores depend on all passages of the query.
+            keys: as in `rerank`.
 
         `stop` takes effect within one batch, and while loading at once; what was scored until then is in the last step.
 
@@ -172,9 +192,9 @@ class Engine(Explaining, EmbeddingTexts):
             InvalidInput: at the call: the set is empty, or one of its queries cannot be run; the sentence names it.
             PlaygroundError: while iterating; steps before hold what was scored.
         """
-        refuse_vectors_of_bm25(choice)
+        self._check(choice)
         parts = set_scoring.parts(labelled, instruction, self.limits)
-        return self._score_set(parts, choice, instruction, known, stop or threading.Event())
+        return self._score_set(parts, choice, instruction, known, stop or threading.Event(), keys)
 
     def speed(
         self,
@@ -234,39 +254,25 @@ class Engine(Explaining, EmbeddingTexts):
         Raises:
             InvalidInput: a maximum length that the model does not allow, or windows that cannot be.
         """
-        if choice.model_id == bm25.MODEL_ID:
-            return TokenCount(len(passages), sum(len(bm25.words(passage)) for passage in passages), 0)
-        lease = self._pool.peek(choice)
-        if lease is None:
-            return None
-        with lease:
-            encode = partial(lease.encode, query, instruction=None)
-            if choice.kind == "embedder":
-                encode = partial(lease.encode_texts, instruction=lease.spec.passage_instruction)
-            encoded = [pair for start, end in chunks(passages) for pair in encode(passages[start:end])]
-            reader = Reader(lease, encode)
-            n_windowed = sum(reader.window_of(pair) is not None for pair in encoded)
-        return TokenCount(
-            n_passages=len(passages),
-            n_tokens=sum(pair.n_tokens + pair.n_cut for pair in encoded),
-            n_cut_passages=0 if choice.windows else sum(pair.n_cut > 0 for pair in encoded),
-            n_windowed=n_windowed,
-        )
+        return counting.count(self._pool, query, passages, choice)
 
     def preload(self, choice: ModelChoice) -> None:
         """Loads in the background while the user types. An error shows at the first run."""
-        if choice.model_id != bm25.MODEL_ID:
+        if choice.model_id != bm25.MODEL_ID and not is_remote(choice.model_id):
             self._pool.preload(choice)
 
     def kind_of(self, model_id: str, revision: str | None = None) -> Kind:
-        """Whether a model is a reranker or an embedder, before it is loaded; BM25 ranks, so it counts as a reranker.
+        """Whether a model is a reranker or an embedder, before it is loaded; BM25 counts as a reranker, as what runs
+        elsewhere does.
 
         Raises:
             PlaygroundError: it cannot be found or read, or is neither.
         """
         from playground.models import resolve
 
-        return "reranker" if model_id == bm25.MODEL_ID else resolve.kind_of(model_id, revision, offline=self._offline)
+        if model_id == bm25.MODEL_ID or is_remote(model_id):
+            return "reranker"
+        return resolve.kind_of(model_id, revision, offline=self._offline)
 
     def loaded(self) -> tuple[LoadedModel, ...]:
         """What is in memory, last used first."""
@@ -282,19 +288,27 @@ class Engine(Explaining, EmbeddingTexts):
         self._scores.clear()
         self._vectors.clear()
 
+    def _check(self, choice: ModelChoice) -> None:
+        refuse_vectors_of_bm25(choice)
+        if is_remote(choice.model_id):
+            self._remotes.check(choice.model_id)
+
     def _rank(
-        self, request: RerankRequest, notes: tuple[str, ...], choice: ModelChoice, stop: threading.Event
+        self, request: RerankRequest, notes: tuple[str, ...], choice: ModelChoice, stop: threading.Event, keys: Keys
     ) -> Iterator[Progress]:
         if choice.model_id == bm25.MODEL_ID:
             notes += (WINDOWS_LEFT_OUT,) if choice.windows else ()
-            yield (yield from _scoring(KeywordRun(request, notes), stop))
+            yield (yield from scoring(KeywordRun(request, notes), stop))
+            return
+        if is_remote(choice.model_id):
+            yield from remote.rank(self._remotes, self._scores, request, choice, notes, keys, stop)
             return
         lease = yield from self._pool.lease(choice, stop, Progress)
         if lease is None:
             yield Progress("stopped", 0, len(request.passages))
             return
         with lease:
-            last = yield from _scoring(self._run(request, lease, notes), stop)
+            last = yield from scoring(self._run(request, lease, notes), stop)
         yield last
 
     def _embed(
@@ -319,11 +333,15 @@ class Engine(Explaining, EmbeddingTexts):
         instruction: str | None,
         known: Known | None,
         stop: threading.Event,
+        keys: Keys,
     ) -> Iterator[SetStep]:
         if choice.model_id == bm25.MODEL_ID:
             said = (WINDOWS_LEFT_OUT,) if choice.windows else ()
             ready = Ready(set_scoring.keyword_spec(parts), BM25, "", KeywordPairs, whole=True, warnings=said)
             yield (yield from set_scoring.steps(parts, ready, None, stop))
+            return
+        if is_remote(choice.model_id):
+            yield from remote.score_set(self._remotes, self._scores, parts, choice, instruction, known, keys, stop)
             return
         lease = yield from self._pool.lease(choice, stop, SetStep)
         if lease is None:
@@ -374,10 +392,3 @@ class Engine(Explaining, EmbeddingTexts):
 def _known_of(request: RerankRequest, lease: Lease, notes: tuple[str, ...]) -> tuple[str, ...]:
     """What is known before the first score."""
     return (*notes, *lease.spec.replaced, *about_request(request, lease.choice.model_id))
-
-
-def _scoring(run: AnyRun, stop: threading.Event) -> Generator[Progress, None, Progress]:
-    """The steps of a run; returns the last one, to be said once the model is free."""
-    yield from steps_of(run, run.score(), stop)
-    result = run.result()
-    return Progress("done" if result.complete else "stopped", len(result), len(run.request.passages), result)

@@ -10,6 +10,7 @@ from playground.core.spreadsheet_cells import safe_cell
 from playground.core.types import ModelChoice, Passage, RerankResult, ScoredPassage
 from playground.core.windows import Windows
 from playground.engine.manifest import manifest
+from playground.remote.address import is_remote
 
 # How far two runs of one model may lie apart: batches differ, and with them the last bits of each number format.
 TOLERANCES = {"fp32": 1e-3, "fp16": 0.05, "bf16": 0.25, "int8": 0.5}
@@ -39,6 +40,7 @@ def to_json(result: RerankResult, choice: ModelChoice) -> str:
 def to_snippet(result: RerankResult, choice: ModelChoice) -> str:
     """Python that runs the same request, prints rank and raw output, and fails where they are not the page's."""
     spec = result.spec
+    remote = is_remote(spec.model_id)
     model = spec.model_id if spec.revision is None else f"{spec.model_id}@{spec.revision}"
     logits = {scored.index: scored.logit for scored in result.scored}
     tolerance = TOLERANCES.get(spec.precision, LOOSEST)
@@ -61,9 +63,9 @@ result = rerank(
     query,
     passages,
     model={model!r},
-    device={spec.device!r},
-    precision={spec.precision!r},
-    max_length={spec.max_length or None!r},
+    device={("auto" if remote else spec.device)!r},
+    precision={("auto" if remote else spec.precision)!r},
+    max_length={(None if remote else spec.max_length or None)!r},
     truncation={spec.truncation!r},
     instruction={result.request.instruction!r},{more}
 )
@@ -127,7 +129,7 @@ def _row(result: RerankResult, index: int, passage: Passage, scored: ScoredPassa
         str(index + 1),
         safe_cell(passage.id),
         *numbers,
-        *(["", ""] if scored is None else [str(scored.n_tokens), str(scored.n_cut)]),
+        *(["", ""] if scored is None else ["" if n is None else str(n) for n in (scored.n_tokens, scored.n_cut)]),
         *window_cells(scored),
         label,
         safe_cell(passage.text),

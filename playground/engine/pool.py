@@ -39,6 +39,7 @@ from playground.engine.warnings import of_checks
 from playground.models.devices import devices
 from playground.models.memory import memory_mib
 from playground.models.named import refuse_folder
+from playground.remote.address import refuse_remote
 
 if TYPE_CHECKING:
     import numpy as np
@@ -189,6 +190,7 @@ class ModelPool:
         """
         if not self._folders:
             refuse_folder(choice.model_id)
+        refuse_remote(choice.model_id)
         if stop.is_set():
             return None
         with self._lock:

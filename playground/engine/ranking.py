@@ -30,7 +30,7 @@ def ranked(
     """The passages that have a raw output, best first, ties in input order.
 
     Args:
-        pairs: as fed to the model, by input index.
+        pairs: as fed to the model, by input index; None where a server does not say how much it read.
         logits: raw float32 outputs by input index; finite.
         cached: input indexes whose score came from the cache.
         windows: of the passages that were read in some, by input index.
@@ -44,7 +44,6 @@ def ranked(
     scored = []
     for index in sorted(logits, key=lambda index: (-logits[index], index)):
         pair, logit = pairs[index], logits[index]
-        assert pair is not None
         scored.append(
             ScoredPassage(
                 passage=passages[index],
@@ -53,9 +52,9 @@ def ranked(
                 tied=copies[logit] > 1,
                 logit=logit,
                 score=scale.display(logit),
-                n_tokens=pair.n_tokens,
-                n_cut=pair.n_cut,
-                n_chars_read=pair.n_chars_read,
+                n_tokens=None if pair is None else pair.n_tokens,
+                n_cut=None if pair is None else pair.n_cut,
+                n_chars_read=None if pair is None else pair.n_chars_read,
                 cached=index in cached,
                 windows=windows.get(index),
             )

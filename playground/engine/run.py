@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Protocol, TypeVar
@@ -78,10 +78,26 @@ def until(stop: threading.Event, steps: Iterator[T]) -> Iterator[T]:
 class Watched(Protocol):
     """A run of any kind, as far as its steps go."""
 
-    @property
-    def watch(self) -> Stopwatch: ...
+    watch: Stopwatch
 
     def encode(self) -> Iterator[Progress]: ...
+
+
+class Ranks(Watched, Protocol):
+    """A run whose steps end in a ranking."""
+
+    request: RerankRequest
+
+    def score(self) -> Iterator[Progress]: ...
+
+    def result(self) -> RerankResult: ...
+
+
+def scoring(run: Ranks, stop: threading.Event) -> Generator[Progress, None, Progress]:
+    """The steps of a run; returns the last one, to be said once the model is free."""
+    yield from steps_of(run, run.score(), stop)
+    result = run.result()
+    return Progress("done" if result.complete else "stopped", len(result), len(run.request.passages), result)
 
 
 def steps_of(run: Watched, work: Iterator[Progress], stop: threading.Event) -> Iterator[Progress]:

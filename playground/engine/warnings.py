@@ -6,11 +6,13 @@ the template again to say it in another language.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from playground.core.errors import PlaygroundError
 from playground.core.types import Check, EncodedPair, RerankRequest, ScoredPassage
 from playground.models import catalog
 from playground.models.named import split
+from playground.remote.connect import Remote
 
 CHECK_WARNED = "The check {name!r} at load is off: {detail}"
 QUERY_CUT = "The query is longer than this model can read beside a passage: its last {n} tokens were cut."
@@ -25,6 +27,10 @@ NOT_ENGLISH = (
     "This model reads English, and {percent} % of the letters in the {where} are not Latin. Expect poor scores."
 )
 ALL_EQUAL = "All {n} scores are equal, so the order says nothing."
+UNSEEN = "Scored at {at}: which weights gave these numbers, and how much of each passage they read, is not known here."
+SETTINGS_LEFT_OUT = "{at} decides how its model reads: maximum length, windows and instruction were left out."
+SERVER_LEFT_OUT = "One server was left out, and others took over its passages. {reason}"
+BILLED = "{at} bills for this: {units}."
 
 # Above this share of letters outside the Latin script a text is hardly English with a name or a formula in it.
 FOREIGN_SHARE = 0.3
@@ -50,6 +56,14 @@ def about_scores(pairs: Sequence[EncodedPair | None], scored: Sequence[ScoredPas
     n_query_cut = max((pair.n_query_cut for pair in pairs if pair is not None), default=0)
     cut = (QUERY_CUT.format(n=n_query_cut),) if n_query_cut else ()
     return (*cut, *about_equal_scores(len(pairs), scored))
+
+
+def about_remote(remote: Remote, left_out: Sequence[PlaygroundError], billed: Mapping[str, float]) -> tuple[str, ...]:
+    """What is to be known of scores that came from elsewhere."""
+    seen = () if remote.spec.fingerprint == remote.told.fingerprint else (UNSEEN.format(at=remote.at),)
+    units = ", ".join(f"{n:g} {unit.replace('_', ' ')}" for unit, n in billed.items() if n)
+    paid = (BILLED.format(at=remote.at, units=units),) if units else ()
+    return (*seen, *(SERVER_LEFT_OUT.format(reason=error) for error in left_out), *paid)
 
 
 def about_query(encoded: EncodedPair | None) -> tuple[str, ...]:

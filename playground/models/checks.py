@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from playground.core.errors import ModelBroken
 from playground.core.protocols import Embedder, Scorer
 from playground.core.scales import sigmoid
-from playground.core.types import Check, PrecisionName
+from playground.core.types import Check, RanIn
 from playground.models.catalog import CatalogEntry, GoldenPair
 from playground.models.named import split
 
@@ -27,9 +27,9 @@ CANARY = {
 COMPANION = "The giant panda is a bear species endemic to China. 大熊猫是中国特有的熊科动物。" * 4
 # How far one passage alone may lie from the same passage in a padded batch, as a share of the largest score
 # (at least 1). Half precision adds in another order when the shape changes.
-ALONE_TOLERANCE: dict[PrecisionName, float] = {"fp32": 1e-4, "fp16": 5e-2, "bf16": 1.5e-1, "int8": 1.5e-1}
+ALONE_TOLERANCE: dict[RanIn, float] = {"fp32": 1e-4, "fp16": 5e-2, "bf16": 1.5e-1, "int8": 1.5e-1}
 # How far a golden score may lie off when this run has another precision than the published number.
-GOLDEN_TOLERANCE: dict[PrecisionName, float] = {"fp32": 1e-3, "fp16": 5e-2, "bf16": 2.5e-1, "int8": 5e-1}
+GOLDEN_TOLERANCE: dict[RanIn, float] = {"fp32": 1e-3, "fp16": 5e-2, "bf16": 2.5e-1, "int8": 5e-1}
 
 
 def check_scorer(scorer: Scorer, entry: CatalogEntry | None) -> tuple[Check, ...]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from playground.core.errors import InvalidInput
 from playground.models.catalog import find
+from playground.remote.address import is_remote
 
 # Only at the end and only these, because a folder may have a # in its name.
 _KEYS = "label|prompt|task|mode|layer|ratio|at|backend"
@@ -66,7 +67,7 @@ def split(model_id: str) -> Named:
 
 
 def parse_choice(text: str) -> tuple[str, str | None]:
-    """(model id or folder, with its option, revision) of what was typed.
+    """(model id, folder or address, with its option, revision) of what was typed.
 
     Raises:
         InvalidInput: nothing was typed.
@@ -74,7 +75,7 @@ def parse_choice(text: str) -> tuple[str, str | None]:
     text = text.strip()
     if not text:
         raise InvalidInput("Name a model: a Hub id such as BAAI/bge-reranker-base, or a folder.")
-    if is_folder(text):
+    if is_remote(text) or is_folder(text):
         return text, None
     name = split(text).name
     option = text[len(name) :]
@@ -89,6 +90,8 @@ def parse_choice(text: str) -> tuple[str, str | None]:
 
 def is_folder(model_id: str) -> bool:
     """Whether `model_id` names a folder: one that exists, or something only a path can look like."""
+    if is_remote(model_id):
+        return False
     name = split(model_id).name
     looks_like_path = name.startswith(("/", "./", "../", "~", ".\\", "..\\")) or "\\" in name
     return looks_like_path or (find(name) is None and Path(name).is_dir())

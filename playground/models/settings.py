@@ -20,6 +20,7 @@ from playground.models.resolve import with_option
 from playground.models.small_files import read_json, steps
 from playground.models.weights import INDEX, SINGLE, read_header, weight_files
 from playground.paths import BUILT_IN_MODELS
+from playground.remote.address import is_remote
 
 # How the query of an embedder begins that was taught to be told its task.
 TOLD = "Instruct:"
@@ -94,6 +95,8 @@ def settings_of(model: str, *, folders: bool = True) -> ModelSettings:
         PlaygroundError: files that cannot be read.
     """
     model_id, revision = parse_choice(model)
+    if is_remote(model_id):
+        return ModelSettings(model_id, model_id)
     named = split(model_id)
     known = _known(named, revision, folders)
     _refuse_foreign(known)
@@ -202,6 +205,8 @@ def _folder(named: Named, revision: str | None, entry: CatalogEntry | None, fold
         return BUILT_IN_MODELS / entry.path
     if is_folder(named.name):
         return Path(named.name).expanduser() if folders else None
+    if is_remote(named.name):
+        return None
     return hub.folder_here(named.name, revision or (entry.revision if entry is not None else None))
 
 

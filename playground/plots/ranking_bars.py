@@ -90,5 +90,6 @@ def _number(value: float, unit: Unit) -> str:
 def _hover(scored: ScoredPassage, unit: Unit, words: Words) -> str:
     cut = f" · {scored.n_cut:,} {words.cut}" if scored.n_cut else ""
     shown = f" · sigmoid {on_axis(scored.logit, unit):.4f}" if unit == "sigmoid" else ""
-    head = f"{words.rank} {scored.rank} · {scored.logit:.4f}{shown} · {scored.n_tokens:,} {words.tokens}{cut}"
+    read = "" if scored.n_tokens is None else f" · {scored.n_tokens:,} {words.tokens}{cut}"
+    head = f"{words.rank} {scored.rank} · {scored.logit:.4f}{shown}{read}"
     return "<br>".join([head, *map(safe, wrap(scored.passage.text, _HOVER_COLUMNS, _HOVER_LINES))])

@@ -16,6 +16,7 @@ class Words:
 
     raw: str = "{scale}"
     sigmoid: str = "sigmoid of the {scale} (not a probability)"
+    unknown_score: str = "score, as the server gives it"
     file_score: str = "score in the file"
     server_sigmoid: str = "sigmoid (as the server gave it, not a probability)"
     n_passages: str = "passages"
@@ -88,6 +89,6 @@ def axis_title(scale: Scale, unit: str, words: Words) -> str:
         if scale.name not in SIGMOID_OF:
             raise InvalidInput("A sigmoid of {scale} scores says nothing. Show them as they are.", scale=scale.name)
         return words.sigmoid.format(scale=scale.name)
-    if scale.name == "file":
-        return words.file_score
+    if scale.name in ("file", "unknown"):
+        return words.file_score if scale.name == "file" else words.unknown_score
     return words.server_sigmoid if scale.name == "sigmoid" else words.raw.format(scale=scale.name)

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from playground.core.errors import InvalidInput, PlaygroundError
@@ -17,6 +17,7 @@ from playground.core.types import ModelChoice, ModelSpec, Phase
 from playground.engine.engine import Engine
 from playground.engine.set_scoring import SetStep
 from playground.history.store import HistoryStore
+from playground.remote.connect import NO_KEYS, Keys
 
 State = Literal["waiting", "running", "done", "stopped", "failed"]
 
@@ -42,6 +43,7 @@ class Job:
         key: of the scores that it makes; empty before the model is loaded.
         warnings: lasting warnings on the model, in plain sentences.
         error: why it failed.
+        keys: of servers; dropped once it is over.
     """
 
     number: int
@@ -59,6 +61,7 @@ class Job:
     key: str = ""
     warnings: tuple[str, ...] = ()
     error: Exception | None = None
+    keys: Keys = field(default_factory=lambda: NO_KEYS, repr=False)
 
     @property
     def active(self) -> bool:
@@ -97,7 +100,12 @@ class ScoringJobs:
         self._closed = False
 
     def start(
-        self, owner: str, labelled: LabelledSet, choices: Sequence[ModelChoice], instruction: str | None = None
+        self,
+        owner: str,
+        labelled: LabelledSet,
+        choices: Sequence[ModelChoice],
+        instruction: str | None = None,
+        keys: Keys = NO_KEYS,
     ) -> tuple[Job, ...]:
         """Queue one job for each model; one that is under way already is not queued twice. Returns the new jobs.
 
@@ -116,7 +124,9 @@ class ScoringJobs:
         if not choices:
             raise InvalidInput("No model is chosen. Choose at least one to score the set with.")
         with self._changed:
-            wanted = [self._job(owner, labelled, choice, instruction) for choice in dict.fromkeys(choices)]
+            wanted = [
+                replace(self._job(owner, labelled, choice, instruction), keys=keys) for choice in dict.fromkeys(choices)
+            ]
             active = [job for job in self._jobs.values() if job.active]
             fresh = [job for job in wanted if not any(job.same_work(other) for other in active)]
             self._check_room(owner, active, len(fresh))
@@ -213,7 +223,9 @@ class ScoringJobs:
         def known(spec: ModelSpec, scale: Scale, instruction: str) -> SetScores | None:
             return self._history.sets.find_scores(job.owner, labelled, spec, scale, instruction)
 
-        return self._engine.score_set(labelled, job.choice, instruction=job.instruction, known=known, stop=flag)
+        return self._engine.score_set(
+            labelled, job.choice, instruction=job.instruction, known=known, stop=flag, keys=job.keys
+        )
 
     def _key(self, step: SetStep) -> str:
         if step.spec is None or step.scale is None:
@@ -231,8 +243,8 @@ class ScoringJobs:
         return job
 
     def _end(self, job: Job) -> None:
-        """The job is over; its texts are let go."""
-        self._put(job)
+        """The job is over; its texts and keys are let go."""
+        self._put(replace(job, keys=NO_KEYS))
         with suppress(KeyError):
             del self._sets[job.number], self._flags[job.number]
         over = [number for number, each in self._jobs.items() if not each.active]

@@ -52,3 +52,8 @@ def test_a_model_that_is_read_in_one_way_keeps_its_option() -> None:
     asked = ModelChoice("a/m3#mode=dense", precision="fp32")
     precisions = [ModelRun(asked), ModelRun(replace(asked, precision="bf16"))]
     assert run_names(precisions) == ("m3#mode=dense · fp32", "m3#mode=dense · bf16")
+
+
+def test_a_model_on_another_machine_goes_by_its_whole_address() -> None:
+    runs = [ModelRun(ModelChoice("maker/one")), ModelRun(ModelChoice("playground://host/maker/one"))]
+    assert run_names(runs) == ("one", "playground://host/maker/one")

@@ -17,11 +17,12 @@ from playground.ui import texts
 from tests.ui import text_keys
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("core", "inputs", "models", "engine", "analysis", "history", "plots", "ui")
+ROOMS = ("core", "inputs", "models", "remote", "engine", "analysis", "history", "plots", "ui")
 RAISED = {
     "InvalidInput",
     "ModelNotFound",
     "ModelUnsuitable",
+    "BackendError",
     "ModelBroken",
     "DeviceUnavailable",
     "OutOfMemory",

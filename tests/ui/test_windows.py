@@ -70,7 +70,7 @@ def test_a_row_says_which_windows_count_and_what_they_scored(services: Services,
 def test_the_history_brings_the_windows_back_and_a_replay_changes_nothing(services: Services, caller: Caller) -> None:
     run_id = ran(services, caller, READ).visit.run_id
     page = history.on_replay(services, replace(caller, event={"id": run_id}), Visit())
-    assert Asked(*page.workspace)[-5:] == ("windows", 40, "0", "mean", 2)
+    assert Asked(*page.workspace)[-6:-1] == ("windows", 40, "0", "mean", 2)
     assert rows(page.shown)[1]["windows"]["best"] == [2, 0]
     again = list(ranking.on_rerank(services, caller, page.shown.visit, *page.workspace))[-1]
     assert [said["key"] for said in again.shown.results["replay"]] == ["replay.nothing"]

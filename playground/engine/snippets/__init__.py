@@ -15,6 +15,7 @@ from playground.core.errors import InvalidInput
 from playground.core.thresholds import Threshold
 from playground.core.types import RerankResult
 from playground.engine.snippets.card import Card
+from playground.remote.address import is_remote
 
 Library = Literal[
     "transformers", "sentence-transformers", "flag-embedding", "pylate", "langchain", "llama-index", "haystack"
@@ -90,6 +91,11 @@ def _written(kind: str, card: Card) -> str:
         raise InvalidInput(
             "These scores came with a file: what made them is not known, so there is nothing to load. Choose a "
             "threshold on a model."
+        )
+    if is_remote(card.spec.model_id):
+        raise InvalidInput(
+            "{model} runs on another machine, so there is nothing to load. Take the playground's own Python call.",
+            model=card.spec.model_id,
         )
     if card.spec.windows is not None:
         raise InvalidInput(

@@ -10,6 +10,8 @@ from playground.core.windows import TOP_K, By, Windows
 from playground.inputs.keyed_items import Note
 from playground.inputs.pasted_text import Parsed, as_text, parse_passages, remember
 from playground.models.named import parse_choice, refuse_folder
+from playground.remote.address import is_remote, kind_of
+from playground.remote.connect import NO_KEYS, Keys
 from playground.ui import texts
 from playground.ui.services import Services
 from playground.ui.texts import Phrase
@@ -39,6 +41,13 @@ class Asked(NamedTuple):
     window_overlap: str = USUAL_OVERLAP
     window_by: By = "max"
     window_top_k: float | None = None
+    key: str = ""
+
+    @property
+    def keys(self) -> Keys:
+        """The key that was typed, for servers of this model's kind. It stays out of all that is kept."""
+        key, model = (self.key or "").strip(), self.model or ""
+        return {kind_of(model): key} if key and is_remote(model) else NO_KEYS
 
     def parsed(self) -> Parsed:
         """The passages, with ids and labels where the text is still that of a file or an example.
@@ -93,7 +102,7 @@ class Asked(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """The workspace as it was when a run was made, in the order of `Widgets.asked`."""
+    """The workspace as it was when a run was made, in the order of `Widgets.restored`."""
 
     query: str
     passages: str

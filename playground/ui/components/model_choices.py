@@ -9,6 +9,7 @@ from playground.models import bm25, catalog
 from playground.models.backends import TITLES
 from playground.models.named import parse_choice, split
 from playground.models.room import Room, gib
+from playground.remote.address import is_remote
 from playground.ui import texts
 from playground.ui.services import Services
 from playground.ui.texts import Language
@@ -77,7 +78,7 @@ def any_choices(services: Services) -> Choices:
 def kind_of(model: str) -> Kind | None:
     """What is known of a typed model without opening it; `Engine.kind_of` looks into its files."""
     model_id, _ = parse_choice(model)
-    if model_id == bm25.MODEL_ID:
+    if model_id == bm25.MODEL_ID or is_remote(model_id):
         return "reranker"
     entry = catalog.find(split(model_id).name)
     return None if entry is None else entry.kind

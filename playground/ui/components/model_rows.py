@@ -13,6 +13,7 @@ from playground.models import bm25
 from playground.models.named import is_folder, split
 from playground.models.readings import readings_of
 from playground.models.settings import own_instruction
+from playground.remote.address import is_remote
 from playground.ui import texts
 from playground.ui.components.asked import CUT, IN_WINDOWS, Asked
 from playground.ui.components.model_choices import GROUPS, any_choices, group_of, kind_of, model_name, size_in_words
@@ -130,6 +131,8 @@ def _choice(services: Services, asked: Asked, kind: object) -> ModelChoice:
     choice = asked.choice(services)
     if choice.model_id == bm25.MODEL_ID:
         return ModelChoice(bm25.MODEL_ID)
+    if is_remote(choice.model_id):
+        return ModelChoice(choice.model_id, max_length=choice.max_length, windows=choice.windows)
     return replace(choice, kind=_kind(services, choice, kind))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from functools import cache
 
+from playground.core.errors import PlaygroundError
 from playground.core.types import PRECISIONS, DeviceName, PrecisionName
 from playground.inputs.pasted_text import MODES
 from playground.inputs.scenarios import Scenario, load_all
@@ -12,6 +14,8 @@ from playground.models import catalog
 from playground.models.named import split
 from playground.models.room import gib, largest, need_of
 from playground.models.settings import size_of
+from playground.remote.address import is_remote, parse
+from playground.remote.backend import backend
 from playground.ui import texts
 from playground.ui.components.model_choices import described, in_words, reranker_choices
 from playground.ui.services import Services
@@ -30,6 +34,8 @@ def model_facts(model: str) -> list[Phrase]:
 
 def model_line(services: Services, model: str, device: DeviceName, precision: PrecisionName) -> list[Phrase]:
     """The line under the model box: what is known of the model, what it needs, and whether it fits here."""
+    if is_remote(model):
+        return elsewhere(model)
     folders = not services.settings.public
     entry = catalog.find(split(model.split("@")[0]).name)
     said = [_facts(entry) if entry is not None else phrase("model.own", "muted")]
@@ -58,6 +64,20 @@ def model_line(services: Services, model: str, device: DeviceName, precision: Pr
     kind = "reranker" if entry is None or split(model).mode else entry.kind
     instead = largest(kind, lambda known: room.fit(known.n_parameters) == "fits")
     return [*said, phrase("model.too_large", "bad", free=gib(room.free_mib), instead=instead)]
+
+
+def elsewhere(model: str) -> list[Phrase]:
+    """The line of a model on another machine. Asks nobody."""
+    try:
+        address = parse(model)
+    except PlaygroundError as error:
+        return [texts.of_error(error)]
+    kind = backend(address.kind)
+    if address.servers:
+        return [phrase("model.elsewhere", "muted", title=kind.title, at=address.at)]
+    has_key = bool(os.environ.get(kind.key_variable))
+    known = phrase("model.has_key" if has_key else "model.no_key", "muted", variable=kind.key_variable)
+    return [phrase("model.service", "muted", title=kind.title), known]
 
 
 def is_at_hand(services: Services, model: str, device: DeviceName, precision: PrecisionName) -> bool:

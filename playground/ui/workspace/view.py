@@ -15,6 +15,7 @@ from playground.core.types import DeviceName, ModelChoice, PrecisionName
 from playground.inputs.passage_files import SUFFIXES, read_file
 from playground.inputs.pasted_text import as_text
 from playground.models.named import parse_choice
+from playground.remote.address import is_remote
 from playground.ui import texts
 from playground.ui.components.asked import Asked, note_phrase
 from playground.ui.components.html_parts import phrases
@@ -51,6 +52,7 @@ class Widgets:
     live: gr.HTML
     model: gr.Dropdown
     model_line: gr.HTML
+    key: gr.Textbox
     controls: model_settings.Controls
     device: gr.Dropdown
     precision: gr.Dropdown
@@ -82,7 +84,13 @@ class Widgets:
             self.instruction,
             self.known,
             *self.windows.asked,
+            self.key,
         ]
+
+    @property
+    def restored(self) -> list[Any]:
+        """The components of a `Restored`: all that a run is made of but the key, which stays as it is."""
+        return self.asked[:-1]
 
     @property
     def filled(self) -> list[Any]:
@@ -112,6 +120,7 @@ class Modelled(NamedTuple):
     """What stands around the model box, and in it."""
 
     line: Any
+    key: Any
     read: model_settings.Read
 
 
@@ -169,6 +178,7 @@ def _dropdown(
 class _Model(NamedTuple):
     model: gr.Dropdown
     model_line: gr.HTML
+    key: gr.Textbox
     controls: model_settings.Controls
     device: gr.Dropdown
     precision: gr.Dropdown
@@ -192,6 +202,11 @@ def _build_model(services: Services, localized: Localized) -> _Model:
         info="model.model_info",
     )
     line = phrases(model_line(services, services.first_model, *runs), elem_id="workspace-model-line")
+    key = localized(
+        gr.Textbox(type="password", elem_id="workspace-key", visible=is_remote(services.first_model)),
+        label="model.key",
+        info="model.key_info",
+    )
     controls = model_settings.build(services, localized)
     found = controls.known.value.settings
     with gr.Column(
@@ -225,7 +240,7 @@ def _build_model(services: Services, localized: Localized) -> _Model:
         )
         cast("Any", controls.backend).render()
     lengths = (max_length, truncation, batch_tokens)
-    return _Model(model, line, controls, device, precision, *lengths, instruction, place)
+    return _Model(model, line, key, controls, device, precision, *lengths, instruction, place)
 
 
 def on_count(services: Services, caller: Caller, *values: Any) -> Counted:
@@ -237,6 +252,8 @@ def on_count(services: Services, caller: Caller, *values: Any) -> Counted:
             return Counted([phrase("live.none", "muted")], gr.update(active=False))
         line = [phrase("live.passages", n=len(passages))]
         choice = asked.choice(services)
+        if is_remote(choice.model_id):
+            return Counted([*line, phrase("live.elsewhere", "muted")], gr.update(active=False))
         found = services.engine.count(asked.query or "", [passage.text for passage in passages], choice)
     except PlaygroundError as error:
         return Counted([texts.of_error(error)], gr.update(active=False))
@@ -291,14 +308,15 @@ def on_model(
     if not typed and model and is_at_hand(services, model, device, precision):
         services.engine.preload(ModelChoice(*parse_choice(model), device=device, precision=precision))
     line = model_line(services, model or "", device, precision)
-    return Modelled(line, model_settings.on_read(services, caller, known, model, instruction, typed=typed))
+    read = model_settings.on_read(services, caller, known, model, instruction, typed=typed)
+    return Modelled(line, gr.update(visible=is_remote(model or "")), read)
 
 
 def on_tick(
     services: Services, caller: Caller, known: model_settings.Known, model: str | None, instruction: str | None
 ) -> Modelled:
     """The settings of a model whose files have come meanwhile. What it needs was said before it took the room."""
-    return Modelled(gr.skip(), model_settings.on_read(services, caller, known, model, instruction))
+    return Modelled(gr.skip(), gr.skip(), model_settings.on_read(services, caller, known, model, instruction))
 
 
 def on_room(
@@ -362,7 +380,7 @@ def _wire_model(
 ) -> None:
     """Listeners of the model box: its line, its settings, and what the box offers."""
     model_settings.wire(services, w.controls, w.model, w.instruction, me)
-    outputs = [w.model_line, w.instruction, w.place, *w.controls]
+    outputs = [w.model_line, w.key, w.instruction, w.place, *w.controls]
     # The timer runs while a model is on its way: what its files say is known once they are here.
     ticked = [w.controls.known, w.model, w.instruction]
     listen(w.timer.tick, partial(on_tick, services), me=me, inputs=ticked, outputs=outputs, concurrency_id="settings")

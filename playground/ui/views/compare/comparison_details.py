@@ -19,7 +19,7 @@ from playground.ui.texts import Phrase, phrase
 from playground.ui.views.compare.comparison_payload import Side
 
 # The finer number format is what the coarser one is held against.
-FINENESS = PRECISIONS[1:]
+FINENESS = (*PRECISIONS[1:], "unknown")
 Pair = tuple[int, int]
 
 
@@ -245,10 +245,11 @@ def _cost(result: RerankResult | None) -> dict[str, object]:
         return {"seconds": None, "passages_per_second": None, "n_cached": 0, "n_tokens": None, "n_cut": None}
     n_new = len(result.scored) - result.n_cached
     timed = n_new > 0 and result.seconds > 0 and math.isfinite(result.seconds)
+    read = [one.n_tokens for one in result.scored]
     return {
         "seconds": result.seconds if timed else None,
         "passages_per_second": n_new / result.seconds if timed else None,
         "n_cached": result.n_cached,
-        "n_tokens": sum(one.n_tokens for one in result.scored),
-        "n_cut": sum(one.n_cut > 0 for one in result.scored),
+        "n_tokens": None if None in read else sum(n for n in read if n),
+        "n_cut": sum(bool(one.n_cut) for one in result.scored),
     }

@@ -13,6 +13,7 @@ import gradio as gr
 from playground.core.labels import Label
 from playground.core.types import CompareProgress, ModelChoice, RerankRequest
 from playground.engine.comparison_record import manifest, to_csv, to_json
+from playground.remote.connect import NO_KEYS, Keys
 from playground.ui.components import labels
 from playground.ui.components.asked import Asked, note_phrase
 from playground.ui.components.downloads import download_part, file
@@ -114,7 +115,7 @@ def on_compare(services: Services, caller: Caller, visit: Visit, *values: Any) -
     warnings = [note_phrase(note) for note in parsed.notes]
     filled = query if query != asked.query else gr.skip()
     visit = replace(visit, replaying=None, opened=False)
-    for ran in _run(services, caller, visit, request, choices, warnings):
+    for ran in _run(services, caller, visit, request, choices, warnings, asked.keys):
         yield ran._replace(query=filled)
 
 
@@ -236,12 +237,13 @@ def _run(
     request: RerankRequest,
     choices: Sequence[ModelChoice],
     warnings: Sequence[Phrase],
+    keys: Keys = NO_KEYS,
 ) -> Iterator[Ran]:
     stop = services.stops.start(caller.session)
     try:
         shown_at, last = 0.0, None
         stored, _ = labels.found(services, caller, request)
-        for last in services.engine.compare(request, choices, stop=stop):
+        for last in services.engine.compare(request, choices, stop=stop, keys=keys):
             if last.place == len(choices):
                 continue
             if last.step.phase in ("done", "stopped"):

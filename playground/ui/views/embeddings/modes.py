@@ -59,7 +59,7 @@ def choice_of(spec: ModelSpec) -> ModelChoice:
         f"{split(spec.model_id).name}#mode={modes.named(dict(modes.MAKERS))}",
         spec.revision,
         device=cast("DeviceName", spec.device),
-        precision=spec.precision,
+        precision="auto" if spec.precision == "unknown" else spec.precision,
         max_length=spec.max_length,
         truncation=spec.truncation,
     )

@@ -272,7 +272,7 @@ def opened_outputs(page: Page) -> list[Any]:
     rank: ranking.Widgets = page.views["ranking"]
     beside: compare.Widgets = page.views["compare"]
     return [
-        *page.workspace.asked,
+        *page.workspace.restored,
         page.workspace.controls.known,
         *rank.shown,
         *beside.shown,

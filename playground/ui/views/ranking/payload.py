@@ -78,7 +78,7 @@ def _run(result: RerankResult) -> dict[str, object]:
         "precision": spec.precision,
         "seconds": result.seconds,
         "passages_per_second": n_new / result.seconds if timed else None,
-        "tokens_per_second": result.n_tokens / result.seconds if timed else None,
+        "tokens_per_second": result.n_tokens / result.seconds if timed and result.n_tokens else None,
         "n_cached": result.n_cached,
     }
 

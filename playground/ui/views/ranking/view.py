@@ -150,7 +150,7 @@ def on_rerank(services: Services, caller: Caller, visit: Visit, *values: Any) ->
         # From the start on: what takes no time, because every score is known, is shown once, at its end.
         shown_at = time.monotonic()
         last = None
-        for last in services.engine.rerank(request, choice, stop=stop):
+        for last in services.engine.rerank(request, choice, stop=stop, keys=asked.keys):
             if time.monotonic() - shown_at < SECONDS_BETWEEN_TABLES or _is_last(last):
                 continue
             shown_at = time.monotonic()

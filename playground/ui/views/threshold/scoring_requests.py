@@ -9,6 +9,8 @@ import gradio as gr
 from playground.core.types import ModelChoice
 from playground.models import bm25
 from playground.models.named import parse_choice
+from playground.remote.address import is_remote
+from playground.remote.connect import Keys
 from playground.ui.components.asked import Asked
 from playground.ui.components.model_rows import chosen, instruction_of
 from playground.ui.services import Services
@@ -50,7 +52,8 @@ def on_score(services: Services, caller: Caller, selection: Selection, *values: 
     rows = [{"model": model, "precision": asked.precision} for model in models[1:]]
     choices = chosen(services, asked._replace(model=models[0]), rows) if models else []
     instruction = instruction_of(services, asked) if (asked.model or "").strip() else asked.instruction.strip() or None
-    return _start(services, caller, selection, choices, instruction)
+    keys = asked._replace(model=models[0] if models else "").keys
+    return _start(services, caller, selection, choices, instruction, keys)
 
 
 def on_continue(services: Services, caller: Caller, selection: Selection, *values: Any) -> Asking:
@@ -66,19 +69,20 @@ def on_continue(services: Services, caller: Caller, selection: Selection, *value
     spec = row.spec
     name = f"{spec.model_id}@{spec.revision}" if spec.revision else spec.model_id
     # The workspace's check of what may be opened on a public page.
-    Asked(*values)._replace(model=name, max_length=None, batch_tokens=None).choice(services)
+    asked = Asked(*values)._replace(model=name, max_length=None, batch_tokens=None)
+    asked.choice(services)
     choice = ModelChoice(bm25.MODEL_ID)
     if spec.model_id != bm25.MODEL_ID:
         choice = ModelChoice(
             *parse_choice(name),
             kind=spec.kind,
             device=_device(spec.device),
-            precision=spec.precision,
-            max_length=spec.max_length or None,
+            precision="auto" if spec.precision == "unknown" else spec.precision,
+            max_length=None if is_remote(name) else spec.max_length or None,
             truncation=spec.truncation,
             windows=spec.windows,
         )
-    return _start(services, caller, selection, [choice], row.instruction)
+    return _start(services, caller, selection, [choice], row.instruction, asked.keys)
 
 
 def on_stop(services: Services, caller: Caller) -> Asking:
@@ -108,11 +112,16 @@ def not_started(said: Phrase) -> Asking:
 
 
 def _start(
-    services: Services, caller: Caller, selection: Selection, choices: list[ModelChoice], instruction: str | None
+    services: Services,
+    caller: Caller,
+    selection: Selection,
+    choices: list[ModelChoice],
+    instruction: str | None,
+    keys: Keys,
 ) -> Asking:
     seen = tuple(job.number for job in services.jobs.of(caller.owner) if not job.active)
     in_view = open_set(services, caller, selection)
-    services.jobs.start(caller.owner, in_view.labelled, choices, instruction)
+    services.jobs.start(caller.owner, in_view.labelled, choices, instruction, keys)
     return Asking(
         bar_payload(services, caller, selection, in_view),
         scoring_progress.payload(services.jobs.of(caller.owner)),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import threading
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -335,12 +334,11 @@ def test_history_marks_the_runs_of_a_thresholds_model(services: Services, caller
 
 def test_history_marks_a_comparison_that_has_the_model_among_others(services: Services, caller: Caller) -> None:
     from playground.engine import comparison_record as comparisons
-    from playground.engine.comparison_run import steps
 
     visit = ranked(services, caller)
     assert visit.result is not None
     choices = [MODEL, ModelChoice("bm25")]
-    last = list(steps(services.engine, visit.result.request, choices, threading.Event()))[-1]
+    last = list(services.engine.compare(visit.result.request, choices))[-1]
     services.history.save(caller.owner, json.loads(json.dumps(comparisons.manifest(last.comparison))))
     kept(services, caller, visit)
     rows = history.on_list(services, caller, "", "", False, 30).runs["runs"]
