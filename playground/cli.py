@@ -139,4 +139,6 @@ def _allowed(flag: Flag) -> str:
         return "true or false"
     if flag.choices:
         return f"one of {', '.join(flag.choices)}"
+    if flag.metavar == "N":
+        return "a whole number from 0 up"
     return "a whole number from 1 to 65535" if flag.field == "port" else f"another {flag.metavar.lower()}"

@@ -36,6 +36,7 @@ TOLERANCE = 1e-4
 SECONDS_TO_ANSWER = 1800.0
 N_WORDS = (8, 40)
 MODEL = "built-in/mini-reranker"
+NOTHING_MORE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +151,15 @@ def is_right(answer: Answer, expected: Sequence[float]) -> bool:
 
 
 class Page:
-    """The running page, as a browser's scripts talk to it."""
+    """The running page, as a browser's scripts talk to it.
 
-    def __init__(self, host: str, port: int) -> None:
+    Args:
+        headers: of every request, such as the cookie of who signed in.
+    """
+
+    def __init__(self, host: str, port: int, headers: Mapping[str, str] = NOTHING_MORE) -> None:
         self._address = (host, port)
+        self._headers = dict(headers)
         config = json.loads(self._ask("GET", "/config"))
         parts = {part["id"]: part for part in config["components"]}
         ids = {part["props"].get("elem_id"): id for id, part in parts.items()}
@@ -200,7 +206,7 @@ class Page:
         connection = HTTPConnection(*self._address, timeout=SECONDS_TO_ANSWER)
         try:
             text = None if body is None else json.dumps(body)
-            connection.request(method, path, text, {"Content-Type": "application/json"})
+            connection.request(method, path, text, {"Content-Type": "application/json"} | self._headers)
             response = connection.getresponse()
             said = response.read()
             if response.status != 200:
@@ -212,7 +218,7 @@ class Page:
     def _events(self, session: str) -> Iterator[str]:
         connection = HTTPConnection(*self._address, timeout=SECONDS_TO_ANSWER)
         try:
-            connection.request("GET", f"/gradio_api/queue/data?session_hash={session}")
+            connection.request("GET", f"/gradio_api/queue/data?session_hash={session}", headers=self._headers)
             for line in connection.getresponse():
                 if line.startswith(b"data:"):
                     yield line[5:].decode()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playground.core.limits import LOCAL, PUBLIC, PUBLIC_MAX_KEPT_BYTES
+from playground.core.errors import SignInNeeded
+from playground.core.limits import LOCAL, PUBLIC
 from playground.core.types import DeviceName, ModelChoice, PrecisionName
 from playground.engine.budget import idle_mib
 from playground.engine.engine import Engine
@@ -15,9 +18,11 @@ from playground.history.store import HistoryStore
 from playground.models import catalog, devices
 from playground.models.named import parse_choice
 from playground.models.room import Room
-from playground.settings import Settings
+from playground.settings import HUGGING_FACE, Settings
 from playground.ui.page_turns import LruCache, Turns
 from playground.ui.scoring_jobs import ScoringJobs
+from playground.ui.visitors import Visitors
+from playground.ui.wiring import Caller
 
 
 class StopFlags:
@@ -58,6 +63,7 @@ class Services:
     Attributes:
         stops: of the runs on open pages.
         sets_in_view: the labelled sets that were looked at last, with their scores.
+        visitors: the runs of each.
         turns: what each page asked the Threshold view to show last.
         jobs: sets that are being scored behind the pages.
     """
@@ -69,17 +75,41 @@ class Services:
     sets_in_view: LruCache[Any] = field(default_factory=LruCache)
     turns: Turns = field(default_factory=Turns)
     jobs: ScoringJobs = field(init=False)
+    visitors: Visitors = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "jobs", ScoringJobs(self.engine, self.history))
+        settings = self.settings
+        object.__setattr__(self, "visitors", Visitors(settings.most_runs_per_minute, settings.most_runs_at_once))
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Services:
         """The services of a real start. Opens no model and no database yet."""
         limits = PUBLIC if settings.public else LOCAL
         engine = Engine(offline=settings.offline, limits=limits, folders=not settings.public)
-        most_bytes = PUBLIC_MAX_KEPT_BYTES if settings.public else None
-        return cls(settings, engine, HistoryStore(Path(settings.db), public=settings.public, most_bytes=most_bytes))
+        kept = HistoryStore(Path(settings.db), public=settings.public, most_bytes=settings.most_kept_bytes)
+        return cls(settings, engine, kept)
+
+    @contextmanager
+    def run(self, caller: Caller) -> Iterator[threading.Event]:
+        """Counts a run of this visitor, and gives the flag that Stop on its page sets.
+
+        Raises:
+            Busy: one run more than a visitor may have.
+            SignInNeeded: as `admit`.
+        """
+        self.admit(caller)
+        with self.visitors.run(caller.owner, caller.address):
+            stop = self.stops.start(caller.session)
+            try:
+                yield stop
+            finally:
+                self.stops.end(caller.session, stop)
+
+    def admit(self, caller: Caller) -> None:
+        """Raises SignInNeeded: only who has signed in may run models here, and this visitor has not."""
+        if self.settings.auth == HUGGING_FACE and not caller.user:
+            raise SignInNeeded("Sign in with Hugging Face first: the button is at the top of the page.")
 
     @property
     def first_model(self) -> str:

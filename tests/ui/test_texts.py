@@ -28,6 +28,8 @@ RAISED = {
     "HistoryError",
     "Note",
     "TooMuch",
+    "Busy",
+    "SignInNeeded",
 }
 WARNINGS = ("playground/core/limits.py", "playground/engine/warnings.py", "playground/engine/threshold_files.py")
 FIELD = re.compile(r"\{(\w+)")
