@@ -121,7 +121,9 @@ def read_settings(argv: Sequence[str] | None = None) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        fail(" ".join(_sentence(detail, given) for detail in error.errors()))
+        # A default that goes by other values is not worked out where one of them is wrong.
+        found = [detail for detail in error.errors() if detail["type"] != "default_factory_not_called"]
+        fail(" ".join(_sentence(detail, given) for detail in found))
 
 
 def _sentence(detail: ErrorDetails, given: Collection[str]) -> str:

@@ -98,6 +98,12 @@ class Settings(BaseSettings):
         json_schema_extra={"shown_default": "off; on for a Space"},
     )
 
+    worker: bool = Field(
+        default_factory=lambda found: bool(found["public"]),
+        description="Run models in a process of their own: one that crashes or takes all memory then ends its own run, "
+        "and not the page.",
+        json_schema_extra={"shown_default": "off; on with `--public`"},
+    )
     auth: str | None = Field(
         default=None,
         description="Who may use the page: a file of users that `python -m playground.users` writes, or the word "

@@ -68,6 +68,7 @@ def test_every_flag_is_also_a_variable(monkeypatch: pytest.MonkeyPatch, tmp_path
         "RUNS_PER_MINUTE": "5",
         "RUNS_AT_ONCE": "0",
         "VISITOR_MB": "7",
+        "WORKER": "no",
     }
     users.add(tmp_path / "users", "ann", "a long password")
     assert {flag.variable for flag in flags()} == {f"PLAYGROUND_{name}" for name in values}
@@ -81,13 +82,14 @@ def test_every_flag_is_also_a_variable(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert (settings.host, settings.port, settings.share) == ("::1", 8001, True)
     assert (settings.browser, settings.offline, settings.public) == (False, True, True)
     assert settings.users is not None
-    assert (settings.most_runs_per_minute, settings.most_runs_at_once) == (5, None)
+    assert (settings.most_runs_per_minute, settings.most_runs_at_once, settings.worker) == (5, None, False)
     assert settings.most_kept_bytes == 7_000_000
 
 
 def test_limits_of_a_visitor_come_with_a_public_page() -> None:
     own, public = Settings(), Settings(public=True)
 
+    assert (own.worker, public.worker) == (False, True)
     assert (own.most_runs_per_minute, own.most_runs_at_once, own.most_kept_bytes) == (None, None, None)
     assert (public.most_runs_per_minute, public.most_runs_at_once, public.most_kept_bytes) == (30, 3, 50_000_000)
 

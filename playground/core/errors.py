@@ -49,6 +49,10 @@ class ModelBroken(ModelError):
     """Weights that are damaged or half there, non-finite output, or a failed check at load."""
 
 
+class ModelEnded(ModelError):
+    """The process that the models run in ended while one was at work."""
+
+
 class DeviceUnavailable(ModelError):
     """The device or precision asked for does not exist on this machine."""
 

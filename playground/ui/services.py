@@ -86,7 +86,7 @@ class Services:
     def from_settings(cls, settings: Settings) -> Services:
         """The services of a real start. Opens no model and no database yet."""
         limits = PUBLIC if settings.public else LOCAL
-        engine = Engine(offline=settings.offline, limits=limits, folders=not settings.public)
+        engine = Engine(offline=settings.offline, limits=limits, folders=not settings.public, worker=settings.worker)
         kept = HistoryStore(Path(settings.db), public=settings.public, most_bytes=settings.most_kept_bytes)
         return cls(settings, engine, kept)
 

@@ -235,7 +235,7 @@ def test_what_would_run_instead_is_named_and_is_in_the_catalogue(
 )
 def test_an_address_is_no_model(address: str) -> None:
     model_id, revision = parse_choice(address)
-    with pytest.raises(ModelNotFound, match="is no model id|There is no folder"):
+    with pytest.raises(ModelNotFound, match=r"is no model id|There is no folder"):
         resolve(ModelChoice(model_id, revision), offline=False)
 
 

@@ -30,6 +30,7 @@ RAISED = {
     "TooMuch",
     "Busy",
     "SignInNeeded",
+    "ModelEnded",
 }
 WARNINGS = ("playground/core/limits.py", "playground/engine/warnings.py", "playground/engine/threshold_files.py")
 FIELD = re.compile(r"\{(\w+)")
