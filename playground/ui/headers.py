@@ -32,7 +32,8 @@ def policy(scripts: Iterable[bytes], frames: Iterable[str] = ()) -> str:
     """The Content-Security-Policy of a page: scripts and requests of its own host only, and these inline scripts.
 
     gradio compiles the templates of `gr.HTML` in the browser, hence 'unsafe-eval'; it and plotly write style
-    attributes. Plotly draws pictures by way of data and blob addresses.
+    attributes. Plotly draws pictures by way of data and blob addresses,
+    which hold their content themselves.
 
     Args:
         frames: sites that may show the page in a frame, beside itself.
@@ -45,7 +46,7 @@ def policy(scripts: Iterable[bytes], frames: Iterable[str] = ()) -> str:
             "style-src 'self' 'unsafe-inline'",
             "img-src 'self' data: blob:",
             "font-src 'self' data:",
-            "connect-src 'self'",
+            "connect-src 'self' data: blob:",
             "media-src 'self' blob:",
             "manifest-src 'self'",
             "base-uri 'self'",
