@@ -21,6 +21,8 @@ from playground.models.named import split
 ENV_PREFIX = "PLAYGROUND_"
 FIRST_PORT = 7860
 HUGGING_FACE = "huggingface"
+# Where a Space has its storage: attached by whoever owns it.
+PERSISTENT = Path("/data")
 
 
 def on_space() -> bool:
@@ -37,7 +39,10 @@ def is_loopback(host: str) -> bool:
 
 
 def default_db() -> Path:
-    """The history file: in the user's data folder, on a Space in a folder that goes when the Space restarts."""
+    """The history file: in the user's data folder; on a Space in the folder that outlives a restart, if there is one,
+    else in one that goes with it."""
+    if on_space() and os.access(PERSISTENT, os.W_OK):
+        return PERSISTENT / "rerank-playground" / "history.db"
     if on_space():
         return Path(tempfile.gettempdir()) / "rerank-playground" / "history.db"
     return platformdirs.user_data_path("rerank-playground", appauthor=False) / "history.db"

@@ -190,3 +190,11 @@ def test_help_names_every_flag_and_its_variable() -> None:
     for flag in flags():
         assert flag.name in text
         assert f"[{flag.variable};" in text
+
+
+def test_a_space_keeps_its_history_where_a_restart_leaves_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SPACE_ID", "owner/space")
+    monkeypatch.setattr("playground.settings.PERSISTENT", tmp_path)
+    assert Settings().db == tmp_path / "rerank-playground" / "history.db"
+    monkeypatch.setattr("playground.settings.PERSISTENT", tmp_path / "absent")
+    assert Settings().db == Path(tempfile.gettempdir()) / "rerank-playground" / "history.db"
