@@ -6,6 +6,7 @@ import ipaddress
 import os
 import re
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -145,6 +146,8 @@ class Settings(BaseSettings):
         if value == HUGGING_FACE:
             if not os.environ.get("OAUTH_CLIENT_ID"):
                 raise ValueError("signing in with Hugging Face needs a Space with hf_oauth: true in its README")
+            if find_spec("authlib") is None:
+                raise ValueError("signing in with Hugging Face needs a library; try: pip install 'gradio[oauth]'")
             return value
         try:
             users.read(Path(value).expanduser())

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from math import ceil
 
 from playground.core.errors import Busy
@@ -76,26 +76,32 @@ class Visitors:
         Raises:
             Busy: one more than the visitor may have, or than all visitors of an address.
         """
-        self._begin(visitor)
-        try:
+        with ExitStack() as counted:
+            counted.enter_context(self._going(visitor, 1))
+            if address:
+                counted.enter_context(self._going(f"address {address}", VISITORS_OF_ADDRESS))
             self._count(visitor, address)
             yield
-        finally:
-            with self._lock:
-                self._running[visitor] -= 1
-                if not self._running[visitor]:
-                    del self._running[visitor]
 
-    def _begin(self, visitor: str) -> None:
+    @contextmanager
+    def _going(self, key: str, n_visitors: int) -> Iterator[None]:
+        """Args: n_visitors: that share what is counted under the key."""
         with self._lock:
-            n = self._running.get(visitor, 0)
-            if self._at_once is not None and n >= self._at_once:
+            n = self._running.get(key, 0)
+            if self._at_once is not None and n >= self._at_once * n_visitors:
                 raise Busy(
                     "{n} of your runs still go on, which is the most at once on this page. Wait for one to end, or "
                     "stop it.",
                     n=n,
                 )
-            self._running[visitor] = n + 1
+            self._running[key] = n + 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._running[key] -= 1
+                if not self._running[key]:
+                    del self._running[key]
 
     def _count(self, visitor: str, address: str) -> None:
         if self._per_minute is None:

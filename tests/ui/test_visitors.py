@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 
 from playground.core.errors import Busy, SignInNeeded
@@ -47,6 +49,18 @@ def test_so_many_runs_go_on_at_once_and_one_that_ends_makes_room() -> None:
         1 / 0  # noqa: B018
     with visitors.run("ann"):
         pass
+
+
+def test_made_up_visitors_of_one_address_cannot_hold_all_places() -> None:
+    visitors = Visitors(at_once=1)
+    with ExitStack() as held:
+        for place in range(VISITORS_OF_ADDRESS):
+            held.enter_context(visitors.run(f"made up {place}", "203.0.113.7"))
+        with pytest.raises(Busy, match=r"^4 of your runs still go on"), visitors.run("one more", "203.0.113.7"):
+            pass
+        with visitors.run("another", "203.0.113.8"):
+            pass
+    assert visitors._running == {}
 
 
 def test_made_up_visitors_of_one_address_count_together() -> None:
