@@ -19,7 +19,7 @@ from multiprocessing.reduction import ForkingPickler
 from typing import Any, Final, cast
 
 from playground.core.errors import ModelEnded, PlaygroundError
-from playground.core.types import EncodedPair, ModelChoice, Phase
+from playground.core.types import DeviceName, EncodedPair, ModelChoice, Phase
 from playground.engine.worker_process import Ack, Answer, Call, Described, Drop, Told, serve
 
 log = logging.getLogger(__name__)
@@ -239,7 +239,8 @@ class RemoteModel:
         self._base = base
         self._offline = offline
         # What `auto` came to stays what it is.
-        self._choice = replace(choice, device=found.spec.device, precision=found.spec.precision)
+        device = cast("DeviceName", found.spec.device)
+        self._choice = replace(choice, device=device, precision=found.spec.precision)
 
     def view(self, choice: ModelChoice) -> RemoteModel:
         """As `Scorer.view`."""
