@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playground.core.limits import LOCAL, PUBLIC, PUBLIC_MAX_KEPT_BYTES
+from playground.core.limits import LOCAL, PUBLIC
 from playground.engine.engine import Engine
 from playground.history.store import HistoryStore
 from playground.remote.connect import Remotes
@@ -13,10 +13,15 @@ def engine_of(settings: Settings) -> Engine:
     """Loads no model yet."""
     limits = PUBLIC if settings.public else LOCAL
     remotes = Remotes(settings.models if settings.public else None, offline=settings.offline)
-    return Engine(offline=settings.offline, limits=limits, folders=not settings.public, remotes=remotes)
+    return Engine(
+        offline=settings.offline,
+        limits=limits,
+        folders=not settings.public,
+        remotes=remotes,
+        worker=settings.worker,
+    )
 
 
 def history_of(settings: Settings) -> HistoryStore:
     """Opens no database yet."""
-    most_bytes = PUBLIC_MAX_KEPT_BYTES if settings.public else None
-    return HistoryStore(settings.db, public=settings.public, most_bytes=most_bytes)
+    return HistoryStore(settings.db, public=settings.public, most_bytes=settings.most_kept_bytes)

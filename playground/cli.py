@@ -136,7 +136,9 @@ def settings_of(given: Mapping[str, Any]) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        raise WrongValueError(" ".join(_sentence(detail, given) for detail in error.errors())) from error
+        # A default that goes by other values is not worked out where one of them is wrong.
+        found = [detail for detail in error.errors() if detail["type"] != "default_factory_not_called"]
+        raise WrongValueError(" ".join(_sentence(detail, given) for detail in found)) from error
 
 
 def _sentence(detail: ErrorDetails, given: Collection[str]) -> str:
@@ -154,4 +156,6 @@ def _allowed(flag: Flag) -> str:
         return "true or false"
     if flag.choices:
         return f"one of {', '.join(flag.choices)}"
+    if flag.metavar == "N":
+        return "a whole number from 0 up"
     return "a whole number from 1 to 65535" if flag.field == "port" else f"another {flag.metavar.lower()}"

@@ -6,6 +6,7 @@ import ipaddress
 import os
 import re
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -13,13 +14,18 @@ import platformdirs
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from playground import users
 from playground.core.errors import InvalidInput
+from playground.core.limits import PUBLIC_MAX_KEPT_BYTES, PUBLIC_RUNS_AT_ONCE, PUBLIC_RUNS_PER_MINUTE
 from playground.core.types import DeviceName, PrecisionName
 from playground.models.named import split
 from playground.remote.address import is_remote, parse
 
 ENV_PREFIX = "PLAYGROUND_"
 FIRST_PORT = 7860
+HUGGING_FACE = "huggingface"
+# Where a Space has its storage: attached by whoever owns it.
+PERSISTENT = Path("/data")
 
 
 def on_space() -> bool:
@@ -36,7 +42,10 @@ def is_loopback(host: str) -> bool:
 
 
 def default_db() -> Path:
-    """The history file: in the user's data folder, on a Space in a folder that goes when the Space restarts."""
+    """The history file: in the user's data folder; on a Space in the folder that outlives a restart, if there is one,
+    else in one that goes with it."""
+    if on_space() and os.access(PERSISTENT, os.W_OK):
+        return PERSISTENT / "rerank-playground" / "history.db"
     if on_space():
         return Path(tempfile.gettempdir()) / "rerank-playground" / "history.db"
     return platformdirs.user_data_path("rerank-playground", appauthor=False) / "history.db"
@@ -108,6 +117,57 @@ class Settings(BaseSettings):
         json_schema_extra={"metavar": "KEY", "shown_default": "none: no key is asked for"},
     )
 
+    worker: bool = Field(
+        default_factory=lambda found: bool(found["public"]),
+        description="Run models in a process of their own: one that crashes or takes all memory then ends its own run, "
+        "and not the page.",
+        json_schema_extra={"shown_default": "off; on with `--public`"},
+    )
+    auth: str | None = Field(
+        default=None,
+        description="Who may use the page: a file of users that `python -m playground.users` writes, or the word "
+        "`huggingface` on a Space with `hf_oauth: true`, where visitors sign in before a run.",
+        json_schema_extra={"metavar": "FILE", "shown_default": "everyone"},
+    )
+    runs_per_minute: int | None = Field(
+        default=None,
+        ge=0,
+        description="Runs that one visitor may begin within a minute; 0 sets no limit.",
+        json_schema_extra={"metavar": "N", "shown_default": f"no limit; {PUBLIC_RUNS_PER_MINUTE} with `--public`"},
+    )
+    runs_at_once: int | None = Field(
+        default=None,
+        ge=0,
+        description="Runs of one visitor that may go on at the same time; 0 sets no limit.",
+        json_schema_extra={"metavar": "N", "shown_default": f"no limit; {PUBLIC_RUNS_AT_ONCE} with `--public`"},
+    )
+    visitor_mb: int | None = Field(
+        default=None,
+        ge=0,
+        description="Megabytes that one visitor may keep in the history; 0 sets no limit.",
+        json_schema_extra={
+            "metavar": "N",
+            "shown_default": f"no limit; {PUBLIC_MAX_KEPT_BYTES // 1_000_000} with `--public`",
+        },
+    )
+
+    @field_validator("auth")
+    @classmethod
+    def _users_can_be_read(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if value == HUGGING_FACE:
+            if not os.environ.get("OAUTH_CLIENT_ID"):
+                raise ValueError("signing in with Hugging Face needs a Space with hf_oauth: true in its README")
+            if find_spec("authlib") is None:
+                raise ValueError("signing in with Hugging Face needs a library; try: pip install 'gradio[oauth]'")
+            return value
+        try:
+            users.read(Path(value).expanduser())
+        except users.UsersError as error:
+            raise ValueError(str(error)) from error
+        return value
+
     @field_validator("models", mode="before")
     @classmethod
     def _split_models(cls, value: object) -> object:
@@ -157,6 +217,32 @@ class Settings(BaseSettings):
         if key is not None and (not key or not key.isascii() or not key.isprintable() or " " in key):
             raise ValueError("a key is letters, digits and signs without spaces, so that a header can carry it")
         return value
+
+    @property
+    def users(self) -> users.Users | None:
+        """Who may sign in; None where that is everyone, or who has an account elsewhere."""
+        if self.auth in (None, HUGGING_FACE):
+            return None
+        return users.Users(users.read(Path(str(self.auth)).expanduser()))
+
+    @property
+    def most_runs_per_minute(self) -> int | None:
+        """Of one visitor; None for no limit."""
+        return self._limit(self.runs_per_minute, PUBLIC_RUNS_PER_MINUTE)
+
+    @property
+    def most_runs_at_once(self) -> int | None:
+        """Of one visitor; None for no limit."""
+        return self._limit(self.runs_at_once, PUBLIC_RUNS_AT_ONCE)
+
+    @property
+    def most_kept_bytes(self) -> int | None:
+        """Of one visitor in the history; None for no limit."""
+        most = self._limit(self.visitor_mb, PUBLIC_MAX_KEPT_BYTES // 1_000_000)
+        return None if most is None else most * 1_000_000
+
+    def _limit(self, given: int | None, public: int) -> int | None:
+        return (public if self.public else None) if given is None else given or None
 
     @property
     def browser(self) -> bool:

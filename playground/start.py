@@ -18,7 +18,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import NoReturn
 
-from playground.settings import FIRST_PORT, Settings, is_loopback
+from playground.settings import FIRST_PORT, Settings, is_loopback, on_space
 
 log = logging.getLogger("playground")
 
@@ -34,6 +34,8 @@ ENVIRONMENT = {
     "TRANSFORMERS_VERBOSITY": "error",
     "TOKENIZERS_PARALLELISM": "false",
 }
+# Who may say from which address a request came: uvicorn takes the last one that is not of these.
+SPACE_PROXIES = "127.0.0.1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"
 # What would let strangers change code, or keep what they typed in their browser or in a bucket.
 NEVER = ("GRADIO_VIBE_MODE", "GRADIO_HISTORY_BUCKET", "GRADIO_SHARE")
 
@@ -53,6 +55,8 @@ def prepare_environment(settings: Settings, environ: MutableMapping[str, str] = 
         environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
     for name in NEVER:
         environ.pop(name, None)
+    if on_space():
+        environ.setdefault("FORWARDED_ALLOW_IPS", SPACE_PROXIES)
     _spare_loopback_the_proxy(settings.host, environ)
 
 

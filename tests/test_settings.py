@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from playground import users
 from playground.cli import build_parser, flags, read_settings
 from playground.settings import Settings, default_db, is_loopback
 
@@ -65,7 +66,13 @@ def test_every_flag_is_also_a_variable(monkeypatch: pytest.MonkeyPatch, tmp_path
         "PUBLIC": "on",
         "API": "on",
         "API_KEY": "key",
+        "AUTH": str(tmp_path / "users"),
+        "RUNS_PER_MINUTE": "5",
+        "RUNS_AT_ONCE": "0",
+        "VISITOR_MB": "7",
+        "WORKER": "no",
     }
+    users.add(tmp_path / "users", "ann", "a long password")
     assert {flag.variable for flag in flags()} == {f"PLAYGROUND_{name}" for name in values}
     for name, value in values.items():
         monkeypatch.setenv(f"PLAYGROUND_{name}", value)
@@ -76,6 +83,17 @@ def test_every_flag_is_also_a_variable(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert (settings.device, settings.precision, settings.db) == ("cpu", "bf16", tmp_path / "h.db")
     assert (settings.host, settings.port, settings.share) == ("::1", 8001, True)
     assert (settings.browser, settings.offline, settings.public) == (False, True, True)
+    assert settings.users is not None
+    assert (settings.most_runs_per_minute, settings.most_runs_at_once, settings.worker) == (5, None, False)
+    assert settings.most_kept_bytes == 7_000_000
+
+
+def test_limits_of_a_visitor_come_with_a_public_page() -> None:
+    own, public = Settings(), Settings(public=True)
+
+    assert (own.worker, public.worker) == (False, True)
+    assert (own.most_runs_per_minute, own.most_runs_at_once, own.most_kept_bytes) == (None, None, None)
+    assert (public.most_runs_per_minute, public.most_runs_at_once, public.most_kept_bytes) == (30, 3, 50_000_000)
 
 
 def test_a_flag_wins_over_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,6 +111,7 @@ def test_a_flag_wins_over_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     ("argv", "sentence"),
     [
         (["--port", "99999"], "launch.py: --port 99999: choose a whole number from 1 to 65535."),
+        (["--runs-at-once", "-1"], "launch.py: --runs-at-once -1: choose a whole number from 0 up."),
         (["--port", "http"], "launch.py: --port http: choose a whole number from 1 to 65535."),
         (["--device", "tpu"], "launch.py: --device tpu: choose one of auto, cuda, mps, cpu."),
         (["--precision", "int4"], "launch.py: --precision int4: choose one of auto, fp32, fp16, bf16, int8."),
@@ -188,3 +207,11 @@ def test_help_names_every_flag_and_its_variable() -> None:
     for flag in flags():
         assert flag.name in text
         assert f"[{flag.variable};" in text
+
+
+def test_a_space_keeps_its_history_where_a_restart_leaves_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SPACE_ID", "owner/space")
+    monkeypatch.setattr("playground.settings.PERSISTENT", tmp_path)
+    assert Settings().db == tmp_path / "rerank-playground" / "history.db"
+    monkeypatch.setattr("playground.settings.PERSISTENT", tmp_path / "absent")
+    assert Settings().db == Path(tempfile.gettempdir()) / "rerank-playground" / "history.db"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
@@ -11,8 +12,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from playground import start
 from playground.settings import Settings
@@ -51,6 +54,24 @@ def test_a_proxy_is_not_asked_for_the_page_itself() -> None:
 
     assert environ["NO_PROXY"] == "intranet.example,localhost,127.0.0.1,192.168.0.7"
     assert environ["no_proxy"] == environ["NO_PROXY"]
+
+
+def test_visitors_of_a_space_are_told_apart_by_the_address_that_its_proxy_saw(monkeypatch: pytest.MonkeyPatch) -> None:
+    here: dict[str, str] = {}
+    start.prepare_environment(Settings(), here)
+    assert "FORWARDED_ALLOW_IPS" not in here
+    monkeypatch.setenv("SPACE_ID", "owner/space")
+    start.prepare_environment(Settings(), here)
+    seen: list[object] = []
+
+    async def page(scope: Any, receive: object, send: object) -> None:
+        seen.append(scope["client"][0])
+
+    # The visitor wrote the first address; the last that is no proxy's is what the proxy saw.
+    header = (b"x-forwarded-for", b"1.2.3.4, 203.0.113.7, 10.16.4.9")
+    scope: Any = {"type": "http", "scheme": "http", "client": ("10.1.2.3", 1), "headers": [header]}
+    asyncio.run(ProxyHeadersMiddleware(page, here["FORWARDED_ALLOW_IPS"])(scope, None, None))  # type: ignore[arg-type]
+    assert seen == ["203.0.113.7"]
 
 
 def test_a_port_that_was_asked_for_and_is_taken_is_refused(taken_port: int) -> None:

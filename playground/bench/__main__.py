@@ -117,14 +117,50 @@ def load_command(
     visitors: Annotated[int, typer.Option(help="That ask at the same time.")] = 32,
     large: Annotated[int, typer.Option(help="Of them with 1,000 passages, once; the others have 10.")] = 2,
     requests: Annotated[int, typer.Option(help="Of each visitor with 10 passages, one after the other.")] = 3,
+    seconds: Annotated[float, typer.Option(help="In place of a number of requests: all with 10 passages.")] = 0.0,
+    pause: Annotated[float, typer.Option(help="Seconds between an answer and the next request, with --seconds.")] = 0.0,
+    flags: Annotated[str, typer.Option(help="More flags of launch.py, with --seconds, such as '--worker'.")] = "",
 ) -> None:
     """What each of many visitors waits for on the real page, and that each gets the own result; the built-in model."""
-    from playground.bench import load, tables
+    from playground.bench import lasting, load, tables
 
+    if seconds:
+        row, memory = lasting.run(visitors, seconds, pause, tuple(flags.split()), _say)
+        typer.echo(tables.markdown([row], load.COLUMNS))
+        typer.echo(tables.markdown([memory], lasting.MEMORY_COLUMNS))
+        if row.n_errors or row.n_wrong:
+            raise typer.Exit(1)
+        return
     found = load.rows(visitors, large, requests)
     typer.echo(tables.markdown(found, load.COLUMNS))
     if any(row.n_errors or row.n_wrong for row in found):
         raise typer.Exit(1)
+
+
+@app.command("kill")
+def kill_command(
+    times: Annotated[int, typer.Option(help="Starts of the page that end in kill -9.", min=1)] = 100,
+    seed: Annotated[int, typer.Option(help="Of the moments.")] = 0,
+) -> None:
+    """kill -9 at random moments while runs are being kept: every finished run is in the history afterwards."""
+    from playground.bench import kill, tables
+
+    row = kill.run(times, seed, _say)
+    typer.echo(tables.markdown([row], kill.COLUMNS))
+    if row.n_lost or row.n_damaged:
+        raise typer.Exit(1)
+
+
+@app.command("worker")
+def worker_command(
+    rounds: Annotated[int, typer.Option(help="How often each is timed.", min=1)] = 5,
+) -> None:
+    """What it costs to run models in a process of their own: memory, the start, and each number of passages."""
+    from playground.bench import boundary, tables
+
+    found = boundary.run(rounds)
+    typer.echo(tables.markdown(found.rows, boundary.COLUMNS))
+    typer.echo(found.sentence)
 
 
 @app.command("ui")

@@ -36,6 +36,7 @@ TOLERANCE = 1e-4
 SECONDS_TO_ANSWER = 1800.0
 N_WORDS = (8, 40)
 MODEL = "built-in/mini-reranker"
+NOTHING_MORE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Answer:
         seconds: until the whole result was there.
         first_seconds: until the first scores were; None where they came with the rest.
         error: in place of a result; empty where there is one.
+        run_id: under which the history keeps it.
     """
 
     asked: Asked
@@ -62,6 +64,7 @@ class Answer:
     first_seconds: float | None
     found: Mapping[int, tuple[str, float]]
     error: str = ""
+    run_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +118,13 @@ def rows(n_visitors: int, n_large: int, n_each: int) -> tuple[LoadRow, ...]:
         )
     asked = [
         [
-            _request(visitor, turn, MANY if visitor < n_large else FEW)
+            request(visitor, turn, MANY if visitor < n_large else FEW)
             for turn in range(1 if visitor < n_large else n_each)
         ]
         for visitor in range(n_visitors)
     ]
-    with served() as page:
-        page.answer(_request(n_visitors, 0, FEW))
+    with served() as (page, _):
+        page.answer(request(n_visitors, 0, FEW))
         begin = threading.Barrier(n_visitors)
 
         def visit(own: Sequence[Asked]) -> list[Answer]:
@@ -130,9 +133,9 @@ def rows(n_visitors: int, n_large: int, n_each: int) -> tuple[LoadRow, ...]:
 
         with ThreadPoolExecutor(n_visitors) as visitors:
             answers = [answer for found in visitors.map(visit, asked) for answer in found]
-    right = list(map(is_right, answers, _alone([answer.asked for answer in answers])))
+    right = list(map(is_right, answers, alone([answer.asked for answer in answers])))
     return tuple(
-        _row(n, [(answer, fine) for answer, fine in zip(answers, right, strict=True) if len(answer.asked.texts) == n])
+        row_of(n, [(answer, fine) for answer, fine in zip(answers, right, strict=True) if len(answer.asked.texts) == n])
         for n in (FEW, MANY)
         if any(len(answer.asked.texts) == n for answer in answers)
     )
@@ -150,10 +153,15 @@ def is_right(answer: Answer, expected: Sequence[float]) -> bool:
 
 
 class Page:
-    """The running page, as a browser's scripts talk to it."""
+    """The running page, as a browser's scripts talk to it.
 
-    def __init__(self, host: str, port: int) -> None:
+    Args:
+        headers: of every request, such as the cookie of who signed in.
+    """
+
+    def __init__(self, host: str, port: int, headers: Mapping[str, str] = NOTHING_MORE) -> None:
         self._address = (host, port)
+        self._headers = dict(headers)
         config = json.loads(self._ask("GET", "/config"))
         parts = {part["id"]: part for part in config["components"]}
         ids = {part["props"].get("elem_id"): id for id, part in parts.items()}
@@ -164,6 +172,18 @@ class Page:
         self._inputs = [(part["props"].get("elem_id") or part["type"], part["props"].get("value")) for part in inputs]
         self._results = self._event["outputs"].index(ids["ranking-results"])
 
+    @classmethod
+    def at(cls, url: str, headers: Mapping[str, str] = NOTHING_MORE) -> Page:
+        """The page at this address."""
+        address = urlsplit(url)
+        assert address.hostname is not None
+        return cls(address.hostname, address.port or 80, headers)
+
+    @staticmethod
+    def owner(asked: Asked) -> str:
+        """Under which the history keeps the run of a visitor who has not signed in."""
+        return f"the-visitor-{asked.visitor:02}"
+
     def answer(self, asked: Asked) -> Answer:
         """The click on Rerank with these texts, until its last result."""
         begun = time.perf_counter()
@@ -172,7 +192,7 @@ class Page:
         given = {
             "workspace-query": asked.query,
             "workspace-passages": "\n\n".join(asked.texts),
-            "browserstate": {"id": f"the-visitor-{asked.visitor:02}", "lang": "en"},
+            "browserstate": {"id": self.owner(asked), "lang": "en"},
         }
         values = [given.get(name, value) for name, value in self._inputs]
         body = {"data": values, "fn_index": self._event["id"], "session_hash": session, "trigger_id": self._run}
@@ -189,18 +209,18 @@ class Page:
             return Answer(asked, time.perf_counter() - begun, first, {}, f"{type(error).__name__}: {error}")
         return Answer(asked, time.perf_counter() - begun, first, {}, "the page ended its answer early")
 
-    def _found(self, output: Mapping[str, Any]) -> tuple[dict[int, tuple[str, float]], str]:
+    def _found(self, output: Mapping[str, Any]) -> tuple[dict[int, tuple[str, float]], str, str]:
         shown = output["data"][self._results] if "data" in output else None
         if not isinstance(shown, dict) or "rows" not in shown:
-            return {}, str(output.get("error") or "the answer holds no result")
+            return {}, str(output.get("error") or "the answer holds no result"), ""
         found = shown["rows"] if isinstance(shown["rows"], list) else json.loads(shown["rows"])
-        return {row["index"]: (row["text"], row["logit"]) for row in found}, ""
+        return {row["index"]: (row["text"], row["logit"]) for row in found}, "", str(shown.get("run_id") or "")
 
     def _ask(self, method: str, path: str, body: object = None) -> bytes:
         connection = HTTPConnection(*self._address, timeout=SECONDS_TO_ANSWER)
         try:
             text = None if body is None else json.dumps(body)
-            connection.request(method, path, text, {"Content-Type": "application/json"})
+            connection.request(method, path, text, {"Content-Type": "application/json"} | self._headers)
             response = connection.getresponse()
             said = response.read()
             if response.status != 200:
@@ -212,7 +232,7 @@ class Page:
     def _events(self, session: str) -> Iterator[str]:
         connection = HTTPConnection(*self._address, timeout=SECONDS_TO_ANSWER)
         try:
-            connection.request("GET", f"/gradio_api/queue/data?session_hash={session}")
+            connection.request("GET", f"/gradio_api/queue/data?session_hash={session}", headers=self._headers)
             for line in connection.getresponse():
                 if line.startswith(b"data:"):
                     yield line[5:].decode()
@@ -221,20 +241,20 @@ class Page:
 
 
 @contextmanager
-def served() -> Iterator[Page]:
-    """The page with a history of its own.
+def served(*options: str) -> Iterator[tuple[Page, int]]:
+    """The page with a history of its own, and the id of its process.
+
+    Args:
+        options: more flags of `launch.py`.
 
     Raises:
         InvalidInput: it did not start.
     """
-    with tempfile.TemporaryDirectory() as folder, page(Path(folder), "--precision", PRECISION) as url:
-        address = urlsplit(url)
-        assert address.hostname is not None
-        assert address.port is not None
-        yield Page(address.hostname, address.port)
+    with tempfile.TemporaryDirectory() as folder, page(Path(folder), "--precision", PRECISION, *options) as up:
+        yield Page.at(up.url), up.process.pid
 
 
-def _request(visitor: int, turn: int, n: int) -> Asked:
+def request(visitor: int, turn: int, n: int) -> Asked:
     """Texts that no other request has: each begins with the mark of its visitor."""
     draw = random.Random(f"{visitor} {turn}")
     mark = f"visitor{visitor:02}turn{turn}"
@@ -252,7 +272,7 @@ def _words() -> tuple[str, ...]:
 _WORDS: Final = _words()
 
 
-def _alone(requests: Sequence[Asked]) -> Iterator[list[float]]:
+def alone(requests: Sequence[Asked]) -> Iterator[list[float]]:
     """The scores of each request, one after the other in an engine that nobody else uses."""
     engine = Engine(offline=True)
     choice = ModelChoice(MODEL, device="auto", precision=PRECISION)
@@ -264,7 +284,7 @@ def _alone(requests: Sequence[Asked]) -> Iterator[list[float]]:
     engine.close()
 
 
-def _row(n: int, answers: Sequence[tuple[Answer, bool]]) -> LoadRow:
+def row_of(n: int, answers: Sequence[tuple[Answer, bool]]) -> LoadRow:
     done = [answer for answer, _ in answers if not answer.error]
     seconds = [answer.seconds for answer in done]
     first = [answer.seconds if answer.first_seconds is None else answer.first_seconds for answer in done]
@@ -272,14 +292,14 @@ def _row(n: int, answers: Sequence[tuple[Answer, bool]]) -> LoadRow:
     return LoadRow(
         n,
         len(answers),
-        _share(seconds, 0.5),
-        _share(seconds, 0.95),
-        _share(first, 0.5),
+        share_of(seconds, 0.5),
+        share_of(seconds, 0.95),
+        share_of(first, 0.5),
         len(answers) - len(done),
         wrong,
     )
 
 
-def _share(values: Sequence[float], share: float) -> float:
+def share_of(values: Sequence[float], share: float) -> float:
     """The value that this share of all do not pass; nan where there are none."""
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)] if values else math.nan

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from playground.core.errors import InvalidInput
 from playground.paths import ASSETS
@@ -16,10 +17,16 @@ from playground.paths import ASSETS
 LAUNCH = ASSETS.parent / "launch.py"
 
 
+class Served(NamedTuple):
+    """A running page: its address, and its process."""
+
+    url: str
+    process: subprocess.Popen[str]
+
+
 @contextmanager
-def page(folder: Path, *options: str) -> Iterator[str]:
-    """The address of a page that was started now, over an empty history in `folder` and without a network; ended
-    afterwards.
+def page(folder: Path, *options: str) -> Iterator[Served]:
+    """A page that was started now, over the history in `folder` and without a network; ended afterwards.
 
     Args:
         options: flags of `launch.py`. Variables of the caller change nothing.
@@ -51,7 +58,7 @@ def page(folder: Path, *options: str) -> Iterator[str]:
         if url is None:
             said = (folder / "log").read_text(encoding="utf-8").strip().splitlines() or ["no word of why"]
             raise InvalidInput("launch.py ended before there was a page: {said}", said=said[-1])
-        yield url
+        yield Served(url, process)
     finally:
         process.terminate()
         process.wait(60)

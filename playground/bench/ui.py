@@ -169,7 +169,7 @@ def _round(
     figures: Figures, browser: Browser, folder: Path, model: str | None, repeats: int, chance: random.Random
 ) -> None:
     begun = time.perf_counter()
-    with served.page(folder, *(["--model", model] if model else [])) as url:
+    with served.page(folder, *(["--model", model] if model else [])) as (url, _):
         figures.add("process start: page is served", "ms", (time.perf_counter() - begun) * 1000)
         context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US")
         context.set_default_timeout(TIMEOUT_MS)

@@ -25,6 +25,14 @@ class InvalidInput(PlaygroundError):
     """A query, passages, a file or a setting that cannot be used."""
 
 
+class Busy(PlaygroundError):
+    """More at once, or within a minute, than one visitor may ask for."""
+
+
+class SignInNeeded(PlaygroundError):
+    """Only who has signed in may do this."""
+
+
 class ModelError(PlaygroundError):
     """A model that cannot be found, loaded or run."""
 
@@ -43,6 +51,10 @@ class ModelBroken(ModelError):
 
 class BackendError(ModelError):
     """A server that runs a model did not answer, or not as it should."""
+
+
+class ModelEnded(ModelError):
+    """The process that the models run in ended while one was at work."""
 
 
 class DeviceUnavailable(ModelError):

@@ -26,6 +26,9 @@ PUBLIC_MAX_PAIRS = 5_000
 PUBLIC_MAX_SET_CHARS = 5_000_000
 # What one visitor of a public page may keep in the history, over all tables; on one's own machine there is no limit.
 PUBLIC_MAX_KEPT_BYTES = 50_000_000
+# Of one visitor of a public page.
+PUBLIC_RUNS_PER_MINUTE = 30
+PUBLIC_RUNS_AT_ONCE = 3
 
 NUL_REMOVED = "NUL characters were removed from {n} texts."
 SURROGATES_REPLACED = "Broken characters (lone surrogates) in {n} texts were replaced by �."

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 # First of all, because it imports `spaces`, which must come before torch.
 from playground.engine import gpu_worker  # isort: skip
@@ -39,6 +40,7 @@ from playground.engine.set_runs import EmbeddedPairs, KeywordPairs, RerankedPair
 from playground.engine.set_scoring import Known, Ready, SetStep
 from playground.engine.texts import EmbeddingTexts, refuse_vectors_of_bm25
 from playground.engine.warnings import WINDOWS_LEFT_OUT, about_request
+from playground.engine.worker import Workers
 from playground.models import bm25, catalog, memory
 from playground.models.room import Free
 from playground.remote.address import is_remote
@@ -62,6 +64,7 @@ class Engine(Explaining, EmbeddingTexts):
         free_mib: memory of a device that models may take now.
         folders: whether a model may be a folder of this machine.
         remotes: models on other machines; None allows all, and none while offline.
+        worker: runs models in a process of their own; never where a ZeroGPU lends the device to this one.
     """
 
     def __init__(
@@ -78,13 +81,16 @@ class Engine(Explaining, EmbeddingTexts):
         free_mib: Free = memory.free_mib,
         folders: bool = True,
         remotes: Remotes | None = None,
+        worker: bool = False,
     ) -> None:
         self.limits = limits
         self._offline = offline
         self.free_mib = free_mib
+        self.workers = Workers() if worker and gpu_worker.runs_here("cuda") else None
+        load: Any = partial(gpu_worker.load, free=free_mib) if self.workers is None else self.workers.load
         self._pool = ModelPool(
-            load_scorer or partial(gpu_worker.load, free=free_mib),
-            load_embedder or partial(gpu_worker.load, free=free_mib),
+            load_scorer or load,
+            load_embedder or load,
             offline=offline,
             memory_limit_mib=memory_limit_mib,
             folders=folders,
@@ -287,6 +293,8 @@ class Engine(Explaining, EmbeddingTexts):
         self._pool.unload_idle()
         self._scores.clear()
         self._vectors.clear()
+        if self.workers is not None:
+            self.workers.close()
 
     def _check(self, choice: ModelChoice) -> None:
         refuse_vectors_of_bm25(choice)

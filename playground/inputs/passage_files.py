@@ -6,6 +6,7 @@ import codecs
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from playground.core.errors import InvalidInput
 from playground.inputs.encodings import decode
@@ -15,6 +16,8 @@ from playground.inputs.tables import HEADINGS, LONGEST_HEADING, MAX_ROWS, Table,
 
 MAX_FILE_BYTES = 20 * 2**20
 MAX_TABLE_BYTES = 200 * 2**20
+# Of a number or a place in a list, once it is a Python object; roughly.
+VALUE_BYTES = 32
 SUFFIXES = (".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet")
 
 _MOST_LISTED = 20
@@ -64,21 +67,45 @@ def parquet_table(data: bytes) -> Table:
     import pyarrow.parquet as pq
 
     try:
-        file = pq.ParquetFile(pa.BufferReader(data))
-        meta = file.metadata
-        n_bytes = sum(meta.row_group(n).total_byte_size for n in range(meta.num_row_groups))
+        meta = pq.read_metadata(pa.BufferReader(data))
         if meta.num_rows > MAX_ROWS:
             raise InvalidInput("This file has {n} rows; at most {limit} can be read.", n=meta.num_rows, limit=MAX_ROWS)
-        if n_bytes > MAX_TABLE_BYTES:
-            raise InvalidInput(
-                "This file unpacks to {size} MiB; at most {limit} MiB can be read.",
-                size=n_bytes // 2**20,
-                limit=MAX_TABLE_BYTES // 2**20,
-            )
-        rows = file.read().to_pylist()
+        columns = [
+            meta.row_group(n).column(place) for n in range(meta.num_row_groups) for place in range(meta.num_columns)
+        ]
+        _refuse_bombs(
+            sum(column.total_uncompressed_size for column in columns)
+            + VALUE_BYTES * sum(column.num_values for column in columns)
+        )
+        # A text that is repeated a million times lies in the file once. Read so, it does in memory, too.
+        texts = {column.path_in_schema for column in columns if column.physical_type == "BYTE_ARRAY"}
+        table = pq.read_table(pa.BufferReader(data), read_dictionary=sorted(texts))
+        _refuse_bombs(sum(_unpacked(chunk) for column in table.columns for chunk in column.chunks))
+        rows = table.to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InvalidInput("This is not a Parquet file, or it is damaged: {reason}.", reason=str(error)) from error
     return Table(tuple(meta.schema.to_arrow_schema().names), rows, list(range(1, len(rows) + 1)))
+
+
+def _refuse_bombs(n_bytes: int) -> None:
+    if n_bytes > MAX_TABLE_BYTES:
+        raise InvalidInput(
+            "This file unpacks to {size} MiB; at most {limit} MiB can be read.",
+            size=n_bytes // 2**20,
+            limit=MAX_TABLE_BYTES // 2**20,
+        )
+
+
+def _unpacked(array: Any) -> int:
+    """Bytes of all texts of a pyarrow array, each as often as it occurs."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(array.type):
+        return pc.sum(pc.take(pc.binary_length(array.dictionary), array.indices)).as_py() or 0
+    if pa.types.is_struct(array.type):
+        return sum(map(_unpacked, array.flatten()))
+    return _unpacked(array.flatten()) if pa.types.is_nested(array.type) else 0
 
 
 def choose_column(table: Table, column: str | None = None) -> str:

@@ -14,13 +14,15 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from playground.core.limits import LOCAL, PUBLIC
 from playground.paths import ASSETS
 from playground.plots import find
 from playground.plots.palette import css_variables
-from playground.settings import Settings
+from playground.settings import HUGGING_FACE, Settings, on_space
 from playground.ui import texts
 from playground.ui.components.html_parts import asset, html_part
 from playground.ui.components.localized import Localized
+from playground.ui.headers import SPACE_FRAMES, Door, SafeHeaders, inline_scripts
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.theme import theme
@@ -36,6 +38,10 @@ STORAGE_SECRET = "rerank-playground"  # noqa: S105 - see above
 MAX_FILE_SIZE = "200mb"
 PUBLIC_MAX_FILE_SIZE = "5mb"
 MAX_WAITING = 64
+# A Chinese character in JSON is six bytes; what is in view goes to and fro with the request.
+BYTES_PER_CHAR = 12
+# Of one address on a public page. A click is one to five of them, and so is a pause in typing.
+EVENTS_PER_MINUTE = 1200
 # A run that waits for its turn holds a thread; clicks and Stop need others.
 MAX_THREADS = MAX_RUNS + 32
 SWEEP_SECONDS = 3600
@@ -60,6 +66,8 @@ def build_page(services: Services) -> Page:
     header = html_part(
         "shared/header", f'<header class="pg-header"><span class="pg-mark">{asset("shared/logo.svg")}</span></header>'
     )
+    if services.settings.auth == HUGGING_FACE:
+        gr.LoginButton(elem_id="header-sign-in")
     with gr.Row(elem_id="page", equal_height=False):
         with gr.Column(elem_id="workspace", scale=0, min_width=300):
             panel = workspace.build(services, localized)
@@ -164,6 +172,9 @@ class PackedPage:
 
 def launch_options(settings: Settings) -> dict[str, Any]:
     """How the page is served: safe defaults, our looks, and no host but its own."""
+    limits = PUBLIC if settings.public else LOCAL
+    most_bytes = BYTES_PER_CHAR * (limits.total_chars + limits.query_chars)
+    users = settings.users
     return {
         "theme": theme(),
         "css_paths": sorted(
@@ -180,12 +191,15 @@ def launch_options(settings: Settings) -> dict[str, Any]:
         "strict_cors": True,
         "mcp_server": False,
         "footer_links": [],
+        "auth": None if users is None else users.check,
         "allowed_paths": None,
         "max_file_size": PUBLIC_MAX_FILE_SIZE if settings.public else MAX_FILE_SIZE,
         "app_kwargs": {
             "middleware": [
                 Middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts),
+                Middleware(Door, most_bytes, EVENTS_PER_MINUTE if settings.public else None),
                 Middleware(PackedPage),
+                Middleware(SafeHeaders, inline_scripts(head().encode()), SPACE_FRAMES if on_space() else ()),
             ],
             "docs_url": None,
             "redoc_url": None,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from playground.assembly import engine_of, history_of
+from playground.core.errors import SignInNeeded
 from playground.core.types import DeviceName, ModelChoice, PrecisionName
 from playground.engine.budget import idle_mib
 from playground.engine.engine import Engine
@@ -14,9 +17,11 @@ from playground.history.store import HistoryStore
 from playground.models import catalog, devices
 from playground.models.named import parse_choice
 from playground.models.room import Room
-from playground.settings import Settings
+from playground.settings import HUGGING_FACE, Settings
 from playground.ui.page_turns import LruCache, Turns
 from playground.ui.scoring_jobs import ScoringJobs
+from playground.ui.visitors import Visitors
+from playground.ui.wiring import Caller
 
 
 class StopFlags:
@@ -57,6 +62,7 @@ class Services:
     Attributes:
         stops: of the runs on open pages.
         sets_in_view: the labelled sets that were looked at last, with their scores.
+        visitors: the runs of each.
         turns: what each page asked the Threshold view to show last.
         jobs: sets that are being scored behind the pages.
     """
@@ -68,14 +74,38 @@ class Services:
     sets_in_view: LruCache[Any] = field(default_factory=LruCache)
     turns: Turns = field(default_factory=Turns)
     jobs: ScoringJobs = field(init=False)
+    visitors: Visitors = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "jobs", ScoringJobs(self.engine, self.history))
+        settings = self.settings
+        object.__setattr__(self, "visitors", Visitors(settings.most_runs_per_minute, settings.most_runs_at_once))
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Services:
         """The services of a real start. Opens no model and no database yet."""
         return cls(settings, engine_of(settings), history_of(settings))
+
+    @contextmanager
+    def run(self, caller: Caller) -> Iterator[threading.Event]:
+        """Counts a run of this visitor, and gives the flag that Stop on its page sets.
+
+        Raises:
+            Busy: one run more than a visitor may have.
+            SignInNeeded: as `admit`.
+        """
+        self.admit(caller)
+        with self.visitors.run(caller.owner, caller.address):
+            stop = self.stops.start(caller.session)
+            try:
+                yield stop
+            finally:
+                self.stops.end(caller.session, stop)
+
+    def admit(self, caller: Caller) -> None:
+        """Raises SignInNeeded: only who has signed in may run models here, and this visitor has not."""
+        if self.settings.auth == HUGGING_FACE and not caller.user:
+            raise SignInNeeded("Sign in with Hugging Face first: the button is at the top of the page.")
 
     @property
     def first_model(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import inspect
 import logging
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -20,6 +21,8 @@ log = logging.getLogger("playground.ui")
 
 NO_EVENT: Mapping[str, object] = MappingProxyType({})
 TOAST_SECONDS = 12
+# Before the name of who signed in. No browser's own id begins so, and one that claims to is not believed.
+USER = "user:"
 # At the same time, of all visitors together. The engine is fair between them; in a queue before it, ten passages would
 # wait for the thousands of others.
 MAX_RUNS = 32
@@ -34,10 +37,12 @@ class Caller:
 
     Attributes:
         session: of this open page; gone after a reload.
-        owner: the random id that the browser keeps; names the history.
+        owner: whose history it is: who signed in, else the random id that the browser keeps.
         event: what `trigger` sent. Anything may be in it: it comes from the browser.
         link: the run that the page's address names.
         accepted: the languages that the browser asks for.
+        user: who signed in; empty where nobody did.
+        address: from which the request came.
     """
 
     session: str
@@ -46,6 +51,8 @@ class Caller:
     event: Mapping[str, object] = field(default_factory=lambda: NO_EVENT)
     link: str = ""
     accepted: str = ""
+    user: str = ""
+    address: str = ""
 
     def text(self, name: str) -> str:
         """A text of the event, empty where there is none."""
@@ -83,14 +90,32 @@ def caller_of(me: object, request: gr.Request, event: object = None) -> Caller:
     kept = me if isinstance(me, dict) else {}
     owner, language = kept.get("id"), kept.get("lang")
     data = getattr(event, "_data", None)
+    user = user_of(request)
+    if user:
+        owner = USER + user
+    elif not isinstance(owner, str) or owner.startswith(USER):
+        owner = ""
     return Caller(
         session=str(request.session_hash or ""),
-        owner=owner if isinstance(owner, str) else "",
+        owner=owner,
         language=language if language in texts.LANGUAGES else "en",
         event=MappingProxyType(dict(data)) if isinstance(data, dict) else NO_EVENT,
         link=str(request.query_params.get("run") or ""),
         accepted=str(request.headers.get("accept-language") or ""),
+        user=user,
+        address=request.client.host if request.client else "",
     )
+
+
+def user_of(request: gr.Request) -> str:
+    """Who signed in, with a password or at Hugging Face; empty where nobody did, or too long ago."""
+    if request.username:
+        return str(request.username)
+    scope = getattr(request.request, "scope", None) or {}
+    info = scope.get("session", {}).get("oauth_info") or {}
+    if float(info.get("expires_at") or 0) < time.time():
+        return ""
+    return str(info.get("userinfo", {}).get("preferred_username") or "")
 
 
 def _single(handler: Handler, n: int, on_error: Fallback | None) -> Handler:

@@ -50,6 +50,7 @@ from tests.engine.doubles import Shelf, numbered, request_of, run
 shelf = Shelf(change={"fits_tokens": 20})
 engine = Engine(load_scorer=shelf, memory_limit_mib=1000)
 request = request_of("red panda", "blue sky", "red panda", "a red panda eats")
+assert Engine(worker=True).workers is None, "the lease is of this process"
 on_cpu = run(engine, request, ModelChoice("overlap", device="cpu"))
 assert spaces.calls == [], spaces.calls
 on_gpu = run(engine, request, ModelChoice("overlap", device="cuda"))

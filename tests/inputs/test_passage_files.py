@@ -196,6 +196,21 @@ def test_a_parquet_file_that_unpacks_to_gigabytes_is_refused_unread(tmp_path: Pa
         read_file(tmp_path / "a.parquet")
 
 
+@pytest.mark.parametrize("column", [["x" * 100_000] * 3_000, [["x" * 100_000] * 3_000], [{"a": "x" * 100_000}] * 3_000])
+def test_a_parquet_file_that_holds_one_text_thousands_of_times_is_refused(tmp_path: Path, column: list) -> None:
+    pq.write_table(pa.table({"text": column}), tmp_path / "a.parquet", compression="zstd")
+    assert (tmp_path / "a.parquet").stat().st_size < 10_000
+    with pytest.raises(InvalidInput, match=r"unpacks to 28. MiB; at most 200 MiB"):
+        read_file(tmp_path / "a.parquet")
+
+
+def test_a_parquet_file_of_endless_lists_of_nothing_is_refused(tmp_path: Path) -> None:
+    lists = pa.array([[0] * 8_000_000], pa.list_(pa.int8()))
+    pq.write_table(pa.table({"text": ["a"], "more": lists}), tmp_path / "a.parquet", compression="zstd")
+    with pytest.raises(InvalidInput, match=r"unpacks to 24. MiB; at most 200 MiB"):
+        read_file(tmp_path / "a.parquet")
+
+
 @pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.json", "a.jsonl", "a.parquet"])
 @pytest.mark.parametrize("content", [b"", b" \n\n", b"\xef\xbb\xbf"])
 def test_an_empty_file_is_refused(write, name: str, content: bytes) -> None:

@@ -223,6 +223,22 @@ def test_what_would_run_instead_is_named_and_is_in_the_catalogue(
     assert find(instead) is not None
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://169.254.169.254/latest",
+        "https://evil.example/a/b",
+        "//evil.example/x",
+        "file:///etc/passwd",
+        "a/../../b",
+    ],
+)
+def test_an_address_is_no_model(address: str) -> None:
+    model_id, revision = parse_choice(address)
+    with pytest.raises(ModelNotFound, match=r"is no model id|There is no folder"):
+        resolve(ModelChoice(model_id, revision), offline=False)
+
+
 def test_a_foreign_module_is_refused(embedder: Path) -> None:
     write_json(embedder / "modules.json", [{"type": "custom_st.Transformer", "path": ""}])
     refused(ModelUnsuitable, "needs Python code from its repository", embedder, "embedder")

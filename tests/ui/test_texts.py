@@ -29,6 +29,9 @@ RAISED = {
     "HistoryError",
     "Note",
     "TooMuch",
+    "Busy",
+    "SignInNeeded",
+    "ModelEnded",
 }
 WARNINGS = ("playground/core/limits.py", "playground/engine/warnings.py", "playground/engine/threshold_files.py")
 FIELD = re.compile(r"\{(\w+)")

@@ -142,9 +142,8 @@ def on_time(services: Services, caller: Caller, visit: Visit) -> Iterator[Ran]:
     pair = _pair(visit, caller)
     if pair is None or visit.comparison is None:
         return
-    stop = services.stops.start(caller.session)
     first, second = (visit.comparison.runs[place].choice for place in pair)
-    try:
+    with services.run(caller) as stop:
         for last in services.engine.speed([visit.comparison.request], [first, second], stop=stop):
             if last.result is not None:
                 for error in (run.error for run in last.result.runs if run.error is not None):
@@ -154,8 +153,6 @@ def on_time(services: Services, caller: Caller, visit: Visit) -> Iterator[Ran]:
             said = step("compare.rounds", last.done, last.total) if last.phase == "score" else step_of(last)
             yield Ran(NOTHING_NEW._replace(details=details_of(visit, timing=(pair, said))), busy())
         yield Ran(NOTHING_NEW._replace(details=details_of(visit), visit=visit), idle())
-    finally:
-        services.stops.end(caller.session, stop)
 
 
 def on_words(services: Services, caller: Caller, visit: Visit) -> Shown:
@@ -239,8 +236,7 @@ def _run(
     warnings: Sequence[Phrase],
     keys: Keys = NO_KEYS,
 ) -> Iterator[Ran]:
-    stop = services.stops.start(caller.session)
-    try:
+    with services.run(caller) as stop:
         shown_at, last = 0.0, None
         stored, _ = labels.found(services, caller, request)
         for last in services.engine.compare(request, choices, stop=stop, keys=keys):
@@ -253,8 +249,6 @@ def _run(
                 yield Ran(NOTHING_NEW, busy(lines=lines(last)))
         assert last is not None
         yield _ended(services, caller, visit, last, warnings)
-    finally:
-        services.stops.end(caller.session, stop)
 
 
 def _one_more(visit: Visit, last: CompareProgress, stored: Sequence[Label | None]) -> Ran:

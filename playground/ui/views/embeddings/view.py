@@ -153,8 +153,7 @@ def on_embed(services: Services, caller: Caller, visit: Visit, *values: Any) -> 
     Raises:
         InvalidInput: no query, no passages, no model, or too many. What is on the page stays.
     """
-    stop = services.stops.start(caller.session)
-    try:
+    with services.run(caller) as stop:
         busy = {"run": gr.update(interactive=False), "stop": gr.update(interactive=True)}
         yield _said([step("run.start")], **busy)._replace(loader=on_plotless(services, caller))
         n_chosen = len(values) - len(Asked._fields)
@@ -185,8 +184,6 @@ def on_embed(services: Services, caller: Caller, visit: Visit, *values: Any) -> 
                 break
         filled = query if query != asked.query else gr.skip()
         yield _ended(now, caller, stopped=stop.is_set())._replace(query=filled)
-    finally:
-        services.stops.end(caller.session, stop)
 
 
 def on_plotless(services: Services, caller: Caller) -> dict[str, Any]:

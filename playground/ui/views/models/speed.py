@@ -82,8 +82,7 @@ def on_fastest(services: Services, caller: Caller, *values: Any) -> Iterator[Sho
     (choice,) = chosen(services, Asked(*values), ())
     public = services.settings.public
     bounds, ways = (PUBLIC if public else OWN), choices_of(choice, made=not public)
-    stop = services.stops.start(caller.session)
-    try:
+    with services.run(caller) as stop:
         said = None
         for last in services.engine.speed(
             requests(bounds.passages), ways, rounds=bounds.rounds, seconds=bounds.seconds, stop=stop
@@ -96,8 +95,6 @@ def on_fastest(services: Services, caller: Caller, *values: Any) -> Iterator[Sho
                 now = step("models.speed_round", last.done, last.total) if last.phase == "score" else step_of(last)
                 if now != said:
                     yield Shown(_payload(True, said := now))
-    finally:
-        services.stops.end(caller.session, stop)
 
 
 def on_halt(services: Services, caller: Caller) -> dict[str, object]:

@@ -82,8 +82,7 @@ def on_look(services: Services, caller: Caller, visit: Any) -> Iterator[Looked]:
     if visit.result is None or visit.choice is None:
         raise InvalidInput("There is nothing to compare yet. Run a model first.")
     skip = gr.skip()
-    stop = services.stops.start(caller.session)
-    try:
+    with services.run(caller) as stop:
         yield Looked(skip, skip, [step("run.start")], gr.update(interactive=False), gr.update(interactive=True))
         found = None
         for progress in services.engine.depths(visit.result.request, visit.choice, stop=stop):
@@ -97,8 +96,6 @@ def on_look(services: Services, caller: Caller, visit: Any) -> Iterator[Looked]:
         now = replace(visit, depths=found, looked=visit.choice)
         status = [phrase("depth.done", "good", n=len(found.layers))]
         yield Looked(shown(now), now, status, *free)
-    finally:
-        services.stops.end(caller.session, stop)
 
 
 def on_choose(services: Services, caller: Caller, model: str | None) -> str:

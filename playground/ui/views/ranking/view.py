@@ -139,8 +139,7 @@ def on_rerank(services: Services, caller: Caller, visit: Visit, *values: Any) ->
     Raises:
         PlaygroundError: input, model or device cannot be used. What is on the page stays.
     """
-    stop = services.stops.start(caller.session)
-    try:
+    with services.run(caller) as stop:
         yield Ran(NOTHING_NEW, [step("run.start")], gr.update(interactive=False), gr.update(interactive=True))
         asked = Asked(*values)
         query, parsed = asked.read()
@@ -159,8 +158,6 @@ def on_rerank(services: Services, caller: Caller, visit: Visit, *values: Any) ->
         warnings = [note_phrase(note) for note in parsed.notes]
         filled = query if query != asked.query else gr.skip()
         yield _ended(services, caller, visit, choice, last, warnings)._replace(query=filled)
-    finally:
-        services.stops.end(caller.session, stop)
 
 
 def on_example(services: Services, caller: Caller) -> tuple[Any, ...]:

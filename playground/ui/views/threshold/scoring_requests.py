@@ -121,6 +121,7 @@ def _start(
 ) -> Asking:
     seen = tuple(job.number for job in services.jobs.of(caller.owner) if not job.active)
     in_view = open_set(services, caller, selection)
+    services.admit(caller)
     services.jobs.start(caller.owner, in_view.labelled, choices, instruction, keys)
     return Asking(
         bar_payload(services, caller, selection, in_view),

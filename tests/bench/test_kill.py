@@ -1,0 +1,75 @@
+"""kill -9 of the page while visitors' runs are being kept, and visitors for a while."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from playground.bench import kill, lasting
+from playground.bench.load import FEW, Asked
+from playground.bench.load import Page as Asking
+from playground.core.errors import InvalidInput
+from playground.history.store import HistoryStore
+from tests.running import running
+
+posix = pytest.mark.skipif(os.name != "posix", reason="signals of this kind need POSIX")
+
+
+@posix
+def test_three_kills_lose_no_finished_run_and_damage_nothing() -> None:
+    said: list[str] = []
+    row = kill.run(3, 7, said.append)
+    assert (row.n_kills, row.n_lost, row.n_damaged) == (3, 0, 0)
+    assert row.n_runs >= 3
+    assert said[-1].startswith("kill 3 of 3: ")
+
+
+def test_a_run_that_is_not_there_counts_as_lost(tmp_path: Path) -> None:
+    store = HistoryStore(tmp_path / "history.db")
+    store.prepare()
+    assert not kill._is_kept(store, "no-such-run", "the-visitor-01")
+    with pytest.raises(InvalidInput, match="at least one"):
+        kill.run(0, 0, print)
+
+
+def test_visitors_for_a_while_get_their_own_and_the_memory_is_told() -> None:
+    row, memory = lasting.run(2, 2.0, 0.0, (), lambda _: None)
+    assert (row.n_passages, row.n_errors, row.n_wrong) == (FEW, 0, 0)
+    assert row.n_requests >= 2
+    assert 100 < memory.early <= memory.most
+    with pytest.raises(InvalidInput, match="cannot be"):
+        lasting.run(0, 1.0, 0.0, (), print)
+
+
+@posix
+def test_an_asked_for_end_in_the_middle_of_runs_keeps_what_was_finished(tmp_path: Path) -> None:
+    """As a Space that falls asleep or restarts: SIGTERM, and the same folder opened again."""
+    kept: dict[str, str] = {}
+    first = threading.Event()
+    with running(tmp_path, "--offline") as page:
+        asking = Asking.at(page.url)
+
+        def visit(visitor: int) -> None:
+            for turn in range(10_000):
+                asked = Asked(visitor, f"visitor{visitor} {turn}", (f"a{turn}", f"b{turn}"))
+                answer = asking.answer(asked)
+                if answer.error:
+                    return
+                kept[answer.run_id] = asking.owner(asked)
+                first.set()
+
+        visits = [threading.Thread(target=visit, args=(visitor,), daemon=True) for visitor in (1, 2)]
+        for each in visits:
+            each.start()
+        assert first.wait(120)
+        assert page.end(signal.SIGTERM) == 0
+        for each in visits:
+            each.join(60)
+
+    store = HistoryStore(tmp_path / "history.db")
+    assert all(store.get(id, owner).n_passages == 2 for id, owner in kept.items())
+    assert store.notices == ()
