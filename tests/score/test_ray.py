@@ -54,6 +54,7 @@ def beside_ray() -> Iterator[Interpreter]:
     interpreter.close()
 
 
+@pytest.mark.slow  # Ray starts a head and two workers, one of them twice.
 def test_two_workers_give_the_scores_of_one_process_and_one_that_is_killed_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside_ray: Interpreter
 ) -> None:
