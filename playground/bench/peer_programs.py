@@ -92,7 +92,7 @@ def roofline(folder: str, precision: str, threads: int) -> Score:
     from playground.core.types import ModelChoice
     from playground.engine.budget import default_budget
     from playground.models import linears
-    from playground.models.batching import plan
+    from playground.models.batching import pads, plan
     from playground.models.loading import load_scorer
 
     choice = ModelChoice(folder, device="cpu", precision=precision, max_length=MAX_TOKENS)  # type: ignore[arg-type]
@@ -120,7 +120,7 @@ def roofline(folder: str, precision: str, threads: int) -> Score:
     def score(query: str, passages: Sequence[str]) -> list[float]:
         encoded = scorer.encode(query, passages)
         lengths = [len(pair.input_ids) for pair in encoded]
-        batches = plan(lengths, default_budget(scorer.spec))
+        batches = plan(lengths, default_budget(scorer.spec), pads=pads(scorer))
         start = time.perf_counter()
         for batch in batches:
             scorer.logits([encoded[place] for place in batch])

@@ -167,7 +167,7 @@ def serve(context: typer.Context) -> None:
     """Open the page and answer programs; its flags are those of launch.py: --help lists them."""
     import launch
 
-    raise typer.Exit(launch.main(["--api", *context.args] if "api" in Settings.model_fields else context.args))
+    raise typer.Exit(launch.main(["--api", *context.args]))
 
 
 def _request(

@@ -10,7 +10,7 @@ from playground.core.errors import OutOfMemory
 from playground.core.types import EncodedPair
 from playground.engine.pool import Lease
 from playground.engine.turns import Stopped
-from playground.models.batching import early, plan
+from playground.models.batching import early, pads, plan
 
 Output = TypeVar("Output")
 
@@ -87,7 +87,7 @@ def _planned(
     encoded: Mapping[int, EncodedPair], keys: Sequence[int], budget: int, lease: Lease, *, soon: bool = False
 ) -> deque[list[int]]:
     lengths = [len(encoded[key].input_ids) for key in keys]
-    batches = plan(lengths, budget, lease.spec.device)
+    batches = plan(lengths, budget, lease.spec.device, pads=pads(lease.model))
     return deque([keys[place] for place in batch] for batch in (early(batches, lengths, budget) if soon else batches))
 
 

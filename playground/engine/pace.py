@@ -61,14 +61,13 @@ class Paces:
             lengths: tokens of each text.
             n_read: tokens that went through; a pass that skipped what was read before says nothing of the rest.
         """
-        n_padded = len(lengths) * max(lengths, default=0)
-        if spec.n_parameters < LEAST_PARAMETERS or n_read != sum(lengths) or n_padded < 1 or seconds <= 0:
+        if spec.n_parameters < LEAST_PARAMETERS or n_read != sum(lengths) or n_read < 1 or seconds <= 0:
             return
         key = key_of(spec)
         with self._lock:
             rates = self._rates.setdefault(key, {})
-            size = 1 << (n_padded - 1).bit_length()
-            rates.setdefault(size, deque(maxlen=MOST_PASSES)).append(n_padded / seconds)
+            size = 1 << (n_read - 1).bit_length()
+            rates.setdefault(size, deque(maxlen=MOST_PASSES)).append(n_read / seconds)
             self._n[key] += 1
             if self._n[key] % EVERY:
                 return

@@ -54,6 +54,10 @@ class RemotePairs:
         """Nothing: the server tokenises."""
         yield from ()
 
+    def read(self, place: int) -> Read:
+        """What the server said of the passage at a place, and of those that the cache knew nothing."""
+        return self.reads.get(place, Read(None, None))
+
     def score(self) -> Iterator[Mapping[int, float]]:
         """The raw outputs that are new: of the cache, then of each answer. Copies are sent once.
 

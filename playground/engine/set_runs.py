@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
-from playground.core.types import EncodedPair, RerankRequest, TextRead, cosines
+from playground.core.types import EncodedPair, RerankRequest, cosines
 from playground.core.windows import Windows
 from playground.engine.batches import at_once, chunks
 from playground.engine.cache import ScoreCache, VectorCache
@@ -15,6 +15,7 @@ from playground.engine.keyword import KeywordRun
 from playground.engine.logits import Logits
 from playground.engine.pool import Lease
 from playground.engine.windows import Pieces, Reader
+from playground.remote.backend import Read
 
 
 class SetRun(Protocol):
@@ -34,7 +35,7 @@ class SetRun(Protocol):
     def score(self) -> Iterator[Mapping[int, float]]:
         """The raw outputs that are new, by place: of the cache, then of each batch."""
 
-    def read(self, place: int) -> TextRead:
+    def read(self, place: int) -> Read:
         """How much of the passage at a place was read; known once it is encoded."""
 
 
@@ -48,9 +49,9 @@ class _Places:
         self._pieces = Pieces(sum(len(each.passages) for each in requests), windows)
         self._of = [(number, index) for number, each in enumerate(requests) for index in range(len(each.passages))]
 
-    def read(self, place: int) -> TextRead:
+    def read(self, place: int) -> Read:
         report = self._pieces.reports[place]
-        return TextRead(report.n_tokens, report.n_cut, report.n_chars_read)
+        return Read(report.n_tokens, report.n_cut)
 
     def _id(self, key: int) -> str | None:
         """The id of the passage; None for a query, which has a negative key. Asked by errors only."""
@@ -159,7 +160,7 @@ class KeywordPairs:
         self.n_ran = 0
         self.failed_at: int | None = 0
         self._run = KeywordRun(request, ())
-        self._read: dict[int, TextRead] = {}
+        self._read: dict[int, Read] = {}
 
     def encode(self) -> Iterator[None]:
         for _ in self._run.encode():
@@ -168,9 +169,9 @@ class KeywordPairs:
     def score(self) -> Iterator[Mapping[int, float]]:
         for _ in self._run.score():
             scored = self._run.result().scored
-            self._read = {one.index: TextRead(one.n_tokens, one.n_cut, one.n_chars_read) for one in scored}
+            self._read = {one.index: Read(one.n_tokens, one.n_cut) for one in scored}
             self.n_ran = len(scored)
             yield {one.index: one.logit for one in scored}
 
-    def read(self, place: int) -> TextRead:
+    def read(self, place: int) -> Read:
         return self._read[place]

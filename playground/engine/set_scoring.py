@@ -15,10 +15,11 @@ from playground.core.errors import InvalidInput, PlaygroundError
 from playground.core.labels import LabelledQuery, LabelledSet, SetScores
 from playground.core.limits import Limits, validate
 from playground.core.scales import Scale
-from playground.core.types import ModelSpec, Passage, Phase, RerankRequest, TextRead
+from playground.core.types import ModelSpec, Passage, Phase, RerankRequest
 from playground.engine.run import Stopwatch, until
 from playground.engine.set_runs import SetRun
 from playground.models import bm25
+from playground.remote.backend import Read
 
 Known = Callable[[ModelSpec, Scale, str], SetScores | None]
 Pair = tuple[str, str]
@@ -52,7 +53,7 @@ class SetStep:
     scale: Scale | None = None
     instruction: str = ""
     scored: tuple[tuple[str, str, float], ...] = ()
-    read: tuple[TextRead, ...] = ()
+    read: tuple[Read, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

@@ -19,7 +19,7 @@ from multiprocessing.reduction import ForkingPickler
 from typing import Any, Final, cast
 
 from playground.core.errors import ModelEnded, PlaygroundError
-from playground.core.types import DeviceName, EncodedPair, ModelChoice, Phase
+from playground.core.types import DeviceName, EncodedPair, ModelChoice, Phase, PrecisionName
 from playground.engine.worker_process import Ack, Answer, Call, Described, Drop, Told, serve
 
 log = logging.getLogger(__name__)
@@ -231,6 +231,7 @@ class RemoteModel:
         self.checks = found.checks
         self.memory_mib = found.memory_mib
         self.query_instruction = found.query_instruction
+        self.pads = found.pads
         if found.scale is not None:
             self.scale = found.scale
         self._workers = workers
@@ -239,8 +240,8 @@ class RemoteModel:
         self._base = base
         self._offline = offline
         # What `auto` came to stays what it is.
-        device = cast("DeviceName", found.spec.device)
-        self._choice = replace(choice, device=device, precision=found.spec.precision)
+        device, precision = cast("DeviceName", found.spec.device), cast("PrecisionName", found.spec.precision)
+        self._choice = replace(choice, device=device, precision=precision)
 
     def view(self, choice: ModelChoice) -> RemoteModel:
         """As `Scorer.view`."""

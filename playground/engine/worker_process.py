@@ -24,6 +24,7 @@ from typing import Any, Final
 from playground.core.errors import PlaygroundError
 from playground.core.scales import Scale
 from playground.core.types import Check, ModelSpec, Phase
+from playground.models.batching import pads
 
 # Calls at a time; a forward pass waits for its turn in the parent, so most of these are texts to be encoded.
 MAX_CALLS: Final = 64
@@ -96,6 +97,7 @@ class Described:
     query_instruction: str
     depths: tuple[Any, ...] | None
     explains: bool
+    pads: bool
 
 
 class _NobodyWaitsError(Exception):
@@ -170,6 +172,7 @@ class Server:
             model.query_instruction,
             tuple(model.depths) if hasattr(model, "by_layer") else None,
             hasattr(model, "compared"),
+            pads(model),
         )
 
     def _send(self, message: Told | Answer) -> None:

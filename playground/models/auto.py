@@ -22,7 +22,7 @@ from torch import nn
 from playground.core.speeds import LEAST_TAU, TOP
 from playground.core.types import Check, Phase, PrecisionName
 from playground.models import linears, measured
-from playground.models.batching import plan
+from playground.models.batching import pads, plan
 from playground.models.devices import cpu_has_int8, processor
 from playground.models.resolve import Resolved
 from playground.models.spec import fingerprint_of
@@ -178,7 +178,7 @@ def _scores(model: Any, resolved: Resolved, asked: Asked, tell: Tell) -> list[fl
         return [float(cosine) for cosine in read @ vector]
     encoded = model.encode(query, passages)
     logits: dict[int, float] = {}
-    for batch in plan([len(pair.input_ids) for pair in encoded], _TOKENS):
+    for batch in plan([len(pair.input_ids) for pair in encoded], _TOKENS, pads=pads(model)):
         logits |= zip(batch, model.logits([encoded[place] for place in batch]), strict=True)
     return [logits[place] for place in range(len(encoded))]
 

@@ -16,18 +16,26 @@ FIRST_TOKENS = 256
 FIRST_TEXTS = 2
 
 
-def plan(lengths: Sequence[int], token_budget: int, device: str = "cpu") -> list[list[int]]:
+def pads(model: object) -> bool:
+    """Whether padding goes through its layers."""
+    return bool(getattr(model, "pads", True))
+
+
+def plan(lengths: Sequence[int], token_budget: int, device: str = "cpu", *, pads: bool = True) -> list[list[int]]:
     """Batches of indexes into `lengths`, longest first, so that little of a batch is padding.
 
     A batch padded to its longest pair holds at most `token_budget` tokens; a pair longer than the budget goes alone.
     It ends where the next pair would make more than `MOST_PADDING` of it padding, if that is more than a batch more
     costs on this device. Equal lengths keep their order; the same lengths make the same batches.
+
+    Args:
+        pads: the model reads padding; where it does not, texts of any length fill a batch.
     """
     worth = TOKENS_OF_A_BATCH.get(device, TOKENS_OF_A_BATCH_ON_CPU)
     batches: list[list[int]] = []
     width = n_used = 0
     for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
-        n_padded = width * (len(batches[-1]) + 1) if batches else 0
+        n_padded = (width * (len(batches[-1]) + 1) if pads else n_used + lengths[index]) if batches else 0
         n_padding = n_padded - n_used - lengths[index]
         if not batches or n_padded > token_budget or n_padding > max(worth, MOST_PADDING * n_padded):
             batches.append([])

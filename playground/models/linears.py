@@ -167,8 +167,8 @@ def pack(model: nn.Module, device: str, precision: PrecisionName) -> None:
         for owner, name, layer in _linears(model):
             setattr(owner, name, PackedLinear(layer))
         for block in model.modules():
-            if isinstance(getattr(block, "dense", None), PackedLinear) and _is_gelu(block):
-                block.dense.after, block.intermediate_act_fn = "gelu", nn.Identity()
+            if isinstance(dense := getattr(block, "dense", None), PackedLinear) and _is_gelu(block):
+                dense.after, block.intermediate_act_fn = "gelu", nn.Identity()
 
 
 def _is_gelu(block: Any) -> bool:

@@ -32,6 +32,8 @@ class LocalModel(Generic[E]):
     """
 
     checks: tuple[Check, ...] = ()
+    # Whether padding goes through the layers.
+    pads = True
     # Tokens that went through the model in its last forward pass, without padding; None where it was all of each text.
     n_read: int | None = None
 
@@ -72,6 +74,7 @@ class LocalModel(Generic[E]):
         self.spec = spec
         self.resolved = resolved
         self.memory_mib = pretrained.memory_mib(model)
+        self.pads = not isinstance(getattr(model.base_model, "encoder", None), unpadded.Unpadded)
         self._model = model
         self._encoder: E = encoder
         self._settle()

@@ -8,6 +8,7 @@ products, of 6 layers 14 %. No result changes by it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import torch
@@ -108,13 +109,14 @@ def attend(
         As `query`.
     """
     if query.is_cuda:
-        from torch.nn.attention.varlen import varlen_attn
-
-        edges = [torch.tensor([0, *each], device=query.device).cumsum(0, dtype=torch.int32) for each in (rows, lengths)]
-        return varlen_attn(query, key, value, *edges, max(rows), max(lengths))  # type: ignore[no-any-return]
+        varlen: Any = import_module("torch.nn.attention.varlen")
+        ends = [torch.tensor([0, *each], device=query.device).cumsum(0, dtype=torch.int32) for each in (rows, lengths)]
+        result: torch.Tensor = varlen.varlen_attn(query, key, value, *ends, max(rows), max(lengths))
+        return result
+    parts: Any = (query.split(list(rows)), key.split(list(lengths)), value.split(list(lengths)))  # type: ignore[no-untyped-call]
     read = [
         nn.functional.scaled_dot_product_attention(*(each.transpose(0, 1)[None] for each in text))[0].transpose(0, 1)
-        for text in zip(query.split(list(rows)), key.split(list(lengths)), value.split(list(lengths)), strict=True)
+        for text in zip(*parts, strict=True)
     ]
     return torch.cat(read)
 

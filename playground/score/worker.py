@@ -17,9 +17,10 @@ from playground import start
 from playground.core.errors import InvalidInput, ModelBroken
 from playground.core.labels import LabelledQuery, LabelledSet, SetScores
 from playground.core.limits import MAX_PAIRS, MAX_PASSAGE_CHARS, MAX_QUERY_CHARS, Limits
-from playground.core.types import ModelChoice, ModelSpec, Passage, TextRead
+from playground.core.types import ModelChoice, ModelSpec, Passage
 from playground.inputs.keyed_items import is_blank
 from playground.inputs.labelled_sets.sources import RAN
+from playground.remote.backend import Read
 from playground.score import corpus, output
 from playground.score.corpus import Block
 
@@ -94,7 +95,7 @@ class Worker:
         began = time.perf_counter()
         rows = corpus.read(block, self._job.columns)
         pairs = _pairs(rows, block)
-        found = dict[Pair, tuple[float, TextRead]]()
+        found = dict[Pair, tuple[float, Read]]()
         last: SetStep | None = None
         labelled = _as_set([pair for pair in pairs if isinstance(pair, tuple)], block)
         if labelled.queries:
@@ -162,7 +163,7 @@ def _as_set(pairs: Sequence[Pair], block: Block) -> LabelledSet:
 
 
 def _with_scores(
-    rows: pa.Table, pairs: Sequence[Pair | str], found: dict[Pair, tuple[float, TextRead]], ran: SetScores | None
+    rows: pa.Table, pairs: Sequence[Pair | str], found: dict[Pair, tuple[float, Read]], ran: SetScores | None
 ) -> pa.Table:
     """The rows with everything that is needed to read their numbers. What has no score has nulls, and its reason.
 

@@ -50,7 +50,7 @@ class Hit(BaseModel):
     text: str
     score: float = Field(description="For display; see `score_is`.")
     logit: float = Field(description="The raw output, on `scale`.")
-    tokens_cut: int = Field(description="Tokens at the end that the model did not read.")
+    tokens_cut: int | None = Field(description="Tokens at the end that the model did not read; null where unknown.")
     keep: bool | None = Field(None, description="Whether the threshold keeps it; null without a threshold.")
 
 

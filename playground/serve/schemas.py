@@ -125,8 +125,8 @@ class Ranked(BaseModel):
     relevance_score: float
     document: DocumentAnswer | None = None
     logit: float = Field(description="The raw output; see `scale`.")
-    tokens_read: int
-    tokens_cut: int
+    tokens_read: int | None = Field(description="Left out where a model on another machine does not say.")
+    tokens_cut: int | None
     keep: bool | None = Field(None, description="Whether the raw output reaches the threshold, where one was named.")
 
 
@@ -142,8 +142,8 @@ class ThresholdAnswer(BaseModel):
 class Usage(BaseModel):
     """Tokens that went through the model for this request; what was known already counts 0."""
 
-    prompt_tokens: int
-    total_tokens: int
+    prompt_tokens: int | None
+    total_tokens: int | None
 
 
 class RerankAnswer(Answer):

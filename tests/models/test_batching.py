@@ -44,6 +44,16 @@ def test_a_pair_longer_than_the_budget_goes_alone() -> None:
     assert plan([50, 2, 60], token_budget=10) == [[2], [0], [1]]
 
 
+@given(st.lists(st.integers(1, 60), max_size=40))
+def test_texts_of_any_length_fill_a_batch_of_a_model_that_reads_no_padding(lengths: list[int]) -> None:
+    batches = plan(lengths, 100, pads=False)
+    assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
+    sums = [sum(lengths[index] for index in batch) for batch in batches]
+    assert all(one <= 100 for one in sums)
+    # Nothing of the next batch would have gone into the one before.
+    assert all(one + lengths[batch[0]] > 100 for one, batch in zip(sums, batches[1:], strict=False))
+
+
 def test_no_passages_make_no_batches() -> None:
     assert plan([], token_budget=10) == []
     assert early([], [], 10) == []

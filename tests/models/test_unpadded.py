@@ -9,6 +9,7 @@ import torch
 
 from playground.core.types import Kind, ModelChoice, PrecisionName
 from playground.models import unpadded
+from playground.models.batching import pads
 from playground.models.linears import PackedLinear, packs
 from playground.models.loading import load_embedder, load_scorer
 from playground.models.unpadded import Layer, Unpadded
@@ -22,6 +23,7 @@ def outputs(model_id: str, kind: Kind, precision: PrecisionName) -> tuple[torch.
     load = load_embedder if kind == "embedder" else load_scorer
     model = load(ModelChoice(model_id, kind=kind, device="cpu", precision=precision), run_checks=False)
     without = any(isinstance(each, Unpadded) for each in model._model.modules())  # type: ignore[union-attr]
+    assert pads(model) is not without
     if kind == "embedder":
         return torch.from_numpy(model.vectors(model.encode(TEXTS))), without  # type: ignore[union-attr,call-arg,arg-type]
     return torch.tensor(model.logits(model.encode("What do pandas eat?", TEXTS))), without  # type: ignore[union-attr,call-arg,arg-type]
