@@ -48,6 +48,7 @@ def cross_encoder_command(
     binary_weight: float = DEFAULT.binary_weight,
     margin_weight: float = DEFAULT.margin_weight,
     freeze_embeddings: bool = DEFAULT.freeze_embeddings,
+    freeze_layers: int = DEFAULT.freeze_layers,
     dev_rows: int = DEFAULT.dev_rows,
     evaluate_every: int = DEFAULT.evaluate_every,
     patience: int = DEFAULT.patience,
@@ -78,6 +79,7 @@ def bi_encoder_command(
     group_size: int = 3,
     rows_per_step: int = 16,
     freeze_embeddings: bool = DEFAULT.freeze_embeddings,
+    freeze_layers: int = DEFAULT.freeze_layers,
     dev_rows: int = DEFAULT.dev_rows,
     evaluate_every: int = DEFAULT.evaluate_every,
     patience: int = DEFAULT.patience,
@@ -195,11 +197,12 @@ def recipe_command(
     teacher: Annotated[str, typer.Option(help="Embedder that teaches and is measured against.")] = str(
         BUILT_IN_MODELS / "mini-embedder"
     ),
+    until: Annotated[str, typer.Option(help="Stage after which to choose; empty runs all.")] = "",
 ) -> None:
     """Train the Mini reranker from data to weights (`recipe.toml`)."""
     from playground.training import recipe
 
-    typer.echo(f"The model is in {recipe.run(data, base, teacher, out, typer.echo)}")
+    typer.echo(f"The model is in {recipe.run(data, base, teacher, out, typer.echo, until=until)}")
 
 
 @app.command("merge")

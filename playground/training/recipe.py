@@ -35,7 +35,13 @@ def settings_of(stage: dict[str, Any], data: Path, teacher: str, out: Path) -> T
 
 
 def run(
-    data: Path, base: Path, teacher: str, out: Path, say: Callable[[str], None] = print, path: Path = RECIPE
+    data: Path,
+    base: Path,
+    teacher: str,
+    out: Path,
+    say: Callable[[str], None] = print,
+    path: Path = RECIPE,
+    until: str = "",
 ) -> Path:
     """Runs what is not finished yet; returns the folder of the chosen weights.
 
@@ -45,24 +51,33 @@ def run(
         data: what `gather` wrote.
         base: the model that the first stage starts from; copied, so that it may be replaced meanwhile.
         teacher: folder of the embedder that teaches, which the candidates are also measured against.
+        until: the stage after which to choose; empty runs all.
 
     Raises:
-        InvalidInput: data or base that cannot be used, checkpoints of another recipe, a full disk.
+        InvalidInput: data or base that cannot be used, no such stage, checkpoints of another recipe, a full disk.
     """
     described = tomllib.loads(path.read_text(encoding="utf-8"))
+    stages = described["stage"]
+    if until:
+        names = [stage["name"] for stage in stages]
+        if until not in names:
+            raise InvalidInput(
+                "The recipe has no stage {name}. Choose of: {names}.", name=until, names=", ".join(names)
+            )
+        stages = stages[: names.index(until) + 1]
     release = out / "release"
     if not (release / WEIGHTS).exists():
         if not (base / WEIGHTS).exists():
             raise InvalidInput("There is no {file} in {folder}.", file=WEIGHTS, folder=base)
         shutil.copytree(base, out / "release.draft", dirs_exist_ok=True)
         (out / "release.draft").replace(release)
-    for stage in described["stage"]:
+    for stage in stages:
         if (out / stage["name"] / WEIGHTS).exists():
             say(f"{stage['name']} is finished")
             continue
         say(stage["name"])
         cross_encoder.run(settings_of(stage, data, teacher, out), say)
-    parts = [release, *(out / stage["name"] for stage in described["stage"])]
+    parts = [release, *(out / stage["name"] for stage in stages)]
     return choose(parts, described["choose"], data, teacher, out, say)
 
 
@@ -72,7 +87,9 @@ def choose(
     """Merges by every list of shares, judges all on dev, and keeps the best as `out/chosen`."""
     candidates = []
     for shares in described["shares"]:
-        kept = [(part, share) for part, share in zip(parts, shares, strict=True) if share]
+        if any(shares[len(parts) :]):
+            continue
+        kept = [(part, share) for part, share in zip(parts, shares, strict=False) if share]
         folder = out / "means" / "-".join(f"{share:g}" for share in shares)
         merge([part for part, _ in kept], [share for _, share in kept], folder)
         candidates.append(folder)

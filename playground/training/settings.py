@@ -28,6 +28,7 @@ class TrainingSettings:
         binary_weight, margin_weight: weights of the binary term and of a teacher's margins beside the listwise term
             (cross-encoder).
         freeze_embeddings: keep the word embeddings as they are; most of a small model's weights sit there.
+        freeze_layers: how many of the lowest layers stay as they are; each saves a ninth of a step.
         evaluate_every: steps between evaluations on dev; 0 evaluates at the end of each epoch.
         patience: evaluations without a better dev NDCG@10 before the run stops; 0 never stops early.
         checkpoint_every: steps between checkpoints.
@@ -52,6 +53,7 @@ class TrainingSettings:
     binary_weight: float = 1.0
     margin_weight: float = 0.5
     freeze_embeddings: bool = True
+    freeze_layers: int = 0
     dev_rows: int = 100
     evaluate_every: int = 0
     patience: int = 0

@@ -78,6 +78,11 @@ def test_no_weights_to_start_from_is_one_sentence(data: Path, tiny_bert: Path, t
         recipe.run(data, data, str(tiny_bert), tmp_path / "out", lambda _: None, tmp_path / "recipe.toml")
 
 
+def test_a_stage_that_the_recipe_lacks_is_one_sentence(data: Path, base: Path, tiny_bert: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"has no stage nine\. Choose of: one"):
+        recipe.run(data, base, str(tiny_bert), tmp_path / "out", lambda _: None, tmp_path / "recipe.toml", until="nine")
+
+
 def judged(ratio: float, worst: float) -> Judged:
     return Judged({}, ratio, worst)
 
