@@ -186,7 +186,7 @@ def teaching(
     fit = fitted(teacher, drawn, settings.out / "checkpoints" / "teacher.json", say)
 
     def teach(made: list[groups.Group]) -> list[tuple[float, ...]]:
-        found = teacher.features([(group.query, group.passages) for group in made])
+        found = teacher.likeness([(group.query, group.passages) for group in made])
         return [tuple(float(logit) for logit in fit.logits(each)) for each in found]
 
     return teach

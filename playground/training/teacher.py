@@ -1,21 +1,24 @@
-"""A late-interaction teacher out of an embedder: cosine and mean MaxSim of its token vectors, mapped to one logit.
+"""A late-interaction teacher out of an embedder: cosine plus mean MaxSim of its token vectors, mapped to one logit.
 
-Nothing is trained: the embedder's own token vectors, matched one by one, order passages far better than its pooled
-vector does on questions with a short answer in a long text, and about as well elsewhere.
+Nothing is trained: the embedder's own token vectors, matched one by one, order passages better than its pooled vector
+alone. MaxSim favours long passages, which offer a match for every word, so the logarithm of the length is taken off.
+Measured on 88 queries of the five sets to choose on, NDCG@10 of cosine and of this: Wikipedia 0.931 and 0.977, web
+searches 0.938 and 0.979, consumers 0.775 and 0.789, long descriptions 0.865 and 0.925, textbooks 0.532 and 0.555.
 Source of MaxSim: Khattab and Zaharia 2020, "ColBERT".
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
@@ -25,20 +28,20 @@ from playground.training import bi_encoder
 from playground.training.base import batches
 from playground.training.rows import Row
 
-Features = NDArray[np.float64]
-FITTED_ON = 240  # labelled rows
-RIDGE = 1e-5
+Likeness = NDArray[np.float64]
+FITTED_ON = 160  # labelled rows
+LENGTH_WEIGHT, SHORTEST = 0.1, 16  # nothing is gained by being shorter than this many tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """logit = slopes . (cosine, MaxSim) + offset."""
+    """logit = slope * likeness + offset."""
 
-    slopes: tuple[float, float]
+    slope: float
     offset: float
 
-    def logits(self, features: Features) -> NDArray[np.float64]:
-        return np.asarray(features @ np.asarray(self.slopes) + self.offset)
+    def logits(self, likeness: Likeness) -> Likeness:
+        return np.asarray(self.slope * likeness + self.offset)
 
 
 class Teacher:
@@ -63,54 +66,42 @@ class Teacher:
                     found[unique[place]] = (F.normalize(tokens.mean(0), dim=0), F.normalize(words, dim=1).clone())
         return found
 
-    def features(self, groups: Sequence[tuple[str, Sequence[str]]]) -> list[Features]:
-        """(passages, 2) for each query with its passages: cosine and MaxSim."""
+    def likeness(self, groups: Sequence[tuple[str, Sequence[str]]]) -> list[Likeness]:
+        """(passages,) for each query with its passages."""
         found = self.vectors([text for query, passages in groups for text in (query, *passages)])
-        out = []
-        for query, passages in groups:
-            pooled, words = found[query]
-            rows = [
-                (float(pooled @ found[text][0]), float((words @ found[text][1].T).max(1).values.mean()))
-                for text in passages
-            ]
-            out.append(np.asarray(rows))
-        return out
+        return [np.asarray([likeness(found[query], found[text]) for text in passages]) for query, passages in groups]
 
 
-def fit(teacher: Teacher, rows: Sequence[Row]) -> Fit:
-    """Slopes that order each labelled row best, then the offset of the level."""
-    part = rows[:FITTED_ON]
-    return fit_features(
-        teacher.features([(row.query, (*row.pos, *row.neg)) for row in part]), [len(row.pos) for row in part]
-    )
+def likeness(query: tuple[Tensor, Tensor], passage: tuple[Tensor, Tensor]) -> float:
+    """Cosine, plus MaxSim, less the length's share; of two (pooled vector, token vectors)."""
+    cosine = float(query[0] @ passage[0])
+    nearest = float((query[1] @ passage[1].T).max(1).values.mean())
+    return cosine + nearest - LENGTH_WEIGHT * math.log(max(len(passage[1]), SHORTEST))
 
 
-def fit_features(groups: Sequence[Features], n_positives: Sequence[int]) -> Fit:
-    """A conditional logit: within each row, whose positives come first. No slope is negative.
+def fit(groups: Sequence[Likeness], n_positives: Sequence[int]) -> Fit:
+    """The slope under which a softmax over each row best finds its positives (they come first), then the level."""
 
-    A regression on pooled pairs would not do: MaxSim stands higher for some kinds of query than for others, whatever
-    the passage, and its slope came out negative.
-    """
+    def loss(slope: float) -> float:
+        lost = [
+            logsumexp(slope * each) - logsumexp(slope * each[:n]) for each, n in zip(groups, n_positives, strict=True)
+        ]
+        return float(np.mean(lost))
 
-    def loss(slopes: NDArray[np.float64]) -> float:
-        logits = [features @ slopes for features in groups]
-        lost = [logsumexp(each) - logsumexp(each[:n]) for each, n in zip(logits, n_positives, strict=True)]
-        return float(np.mean(lost)) + RIDGE * float(slopes @ slopes)
-
-    slopes = minimize(loss, np.full(2, 10.0), bounds=[(0.0, None)] * 2).x
-    labels = [place < n for features, n in zip(groups, n_positives, strict=True) for place in range(len(features))]
-    level = LogisticRegression(C=1e3, class_weight="balanced").fit((np.concatenate(groups) @ slopes)[:, None], labels)
-    # The level alone: the slopes' own scale is what a softmax over one row's passages needs.
-    return Fit((float(slopes[0]), float(slopes[1])), float(level.intercept_[0] / level.coef_[0, 0]))
+    slope = float(minimize_scalar(loss, bounds=(1.0, 40.0), method="bounded").x)
+    labels = [place < n for each, n in zip(groups, n_positives, strict=True) for place in range(len(each))]
+    level = LogisticRegression(C=1e3, class_weight="balanced").fit(slope * np.concatenate(groups)[:, None], labels)
+    return Fit(slope, float(level.intercept_[0] / level.coef_[0, 0]))
 
 
 def fitted(teacher: Teacher, rows: Sequence[Row], path: Path, say: Callable[[str], None] = print) -> Fit:
     """The fit that a run began with, from `path`, or a new one that is written there."""
     if path.exists():
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        return Fit((kept["slopes"][0], kept["slopes"][1]), kept["offset"])
-    found = fit(teacher, rows)
+        return Fit(**json.loads(path.read_text(encoding="utf-8")))
+    part = rows[:FITTED_ON]
+    groups = teacher.likeness([(row.query, (*row.pos, *row.neg)) for row in part])
+    found = fit(groups, [len(row.pos) for row in part])
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({"slopes": found.slopes, "offset": found.offset}), encoding="utf-8")
-    say(f"teacher: logit = {found.slopes[0]:.2f} cosine + {found.slopes[1]:.2f} MaxSim {found.offset:+.2f}")
+    path.write_text(json.dumps(asdict(found)), encoding="utf-8")
+    say(f"teacher: logit = {found.slope:.2f} likeness {found.offset:+.2f}")
     return found

@@ -1,6 +1,7 @@
 """A late-interaction teacher, alone and in a run."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,29 +15,26 @@ from playground.training import cross_encoder
 from playground.training.cross_encoder import PairBatch, with_order
 from playground.training.groups import Group
 from playground.training.settings import TrainingSettings
-from playground.training.teacher import Teacher, fit_features
+from playground.training.teacher import Teacher, fit
 from tests.checkpoints import ENGLISH
 
 
-def test_slopes_follow_the_feature_that_orders_within_a_row_whatever_its_level_between_rows() -> None:
-    # MaxSim picks the answer in both rows, but stands higher in the row with more wrong passages.
-    low = np.array([[0.5, 0.30], [0.5, 0.20], [0.6, 0.21]])
-    high = np.array([[0.5, 0.90], [0.4, 0.80], [0.6, 0.81], [0.5, 0.82], [0.6, 0.80]])
-    found = fit_features([low, high], [1, 1])
-    assert found.slopes[0] >= 0
-    assert found.slopes[1] > 10
-    assert all(found.logits(rows).argmax() == 0 for rows in (low, high))
+def test_the_slope_is_that_of_a_softmax_and_the_level_parts_relevant_from_other() -> None:
+    groups = [np.array([0.9, 0.5, 0.4]), np.array([0.7, 0.8, 0.3, 0.2]), np.array([1.0, 0.4])]
+    found = fit(groups, [1, 1, 1])
+    assert 1 < found.slope < 40
+    assert found.logits(np.array([0.95]))[0] > 0 > found.logits(np.array([0.3]))[0]
 
 
-def test_a_text_matches_itself_and_features_are_cosines(tiny_bert: Path) -> None:
+def test_a_text_matches_itself_and_length_costs_its_logarithm(tiny_bert: Path) -> None:
     teacher = Teacher(str(tiny_bert), 64)
-    (features,) = teacher.features([(ENGLISH[0], ENGLISH[:3])])
-    assert features.shape == (3, 2)
-    assert features[0] == pytest.approx([1.0, 1.0], abs=1e-5)
-    assert np.abs(features).max() <= 1 + 1e-5
-    by_hand = teacher.vectors([ENGLISH[0], ENGLISH[1]])
-    cosines = by_hand[ENGLISH[0]][1] @ by_hand[ENGLISH[1]][1].T
-    assert features[1, 1] == pytest.approx(float(cosines.max(1).values.mean()), abs=1e-6)
+    (found,) = teacher.likeness([(ENGLISH[0], ENGLISH[:3])])
+    vectors = teacher.vectors([*ENGLISH[:3]])
+    pooled, words = vectors[ENGLISH[0]]
+    cost = [0.1 * math.log(max(len(vectors[text][1]), 16)) for text in ENGLISH[:3]]
+    assert found[0] == pytest.approx(2.0 - cost[0], abs=1e-5)
+    by_hand = (words @ vectors[ENGLISH[1]][1].T).max(1).values.mean() + pooled @ vectors[ENGLISH[1]][0]
+    assert found[1] == pytest.approx(float(by_hand) - cost[1], abs=1e-5)
 
 
 def batch(targets: Tensor) -> PairBatch:
@@ -75,7 +73,7 @@ def test_a_run_with_a_teacher_records_it_and_its_rows(settings: TrainingSettings
     assert record["steps"] == 4
     assert record["settings"]["teacher"] == Path(settings.teacher).name
     assert record["settings"]["taught"][0]["file"] == "rows.jsonl"
-    assert json.loads((folder / "checkpoints" / "teacher.json").read_text())["slopes"]
+    assert json.loads((folder / "checkpoints" / "teacher.json").read_text())["slope"] >= 1
 
 
 def test_rows_to_be_taught_need_a_teacher_and_a_teacher_needs_labels(settings: TrainingSettings) -> None:
