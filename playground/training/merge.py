@@ -79,7 +79,7 @@ def record(folders: Sequence[Path], weights: Sequence[float]) -> dict[str, Any]:
         for folder in folders
     ]
     if len(records) == 1:
-        return records[0]  # type: ignore[no-any-return]
+        return records[0]
     total = sum(weights)
     return {
         "merged": [
