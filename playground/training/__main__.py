@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, cast, get_args
 
 import typer
 
 from playground.core.errors import PlaygroundError
+from playground.paths import BUILT_IN_MODELS
 from playground.training.settings import Precision, TrainingSettings
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
@@ -18,6 +20,8 @@ Dev = Annotated[Path, typer.Option(help="JSONL rows that choose the weights; nev
 Base = Annotated[str, typer.Option(help="Folder or Hub id of the encoder to start from.")]
 Out = Annotated[Path, typer.Option(help="Folder of the finished model; holds the checkpoints while training.")]
 Take = Annotated[list[int], typer.Option(help="Rows to draw of each train file, in step; repeatable. All if absent.")]
+Data = Annotated[Path, typer.Option(help="Folder that `gather` wrote.")]
+Taught = Annotated[list[Path], typer.Option(help="JSONL rows that the teacher scores, labels unread; repeatable.")]
 Layers = Annotated[str, typer.Option(help="Layers of the base to keep, as 0,2,5; empty keeps all.")]
 Device = Annotated[str, typer.Option(help="auto, cuda or cpu.")]
 Prec = Annotated[str, typer.Option(help="auto, fp32 or bf16 (autocast; weights stay fp32).")]
@@ -32,6 +36,8 @@ def cross_encoder_command(
     base: Base,
     out: Out,
     take: Take = [],  # noqa: B006
+    taught: Taught = [],  # noqa: B006
+    teacher: Annotated[str, typer.Option(help="Embedder whose token vectors score rows while they train.")] = "",
     layers: Layers = "",
     epochs: int = DEFAULT.epochs,
     lr: float = DEFAULT.lr,
@@ -42,6 +48,7 @@ def cross_encoder_command(
     binary_weight: float = DEFAULT.binary_weight,
     margin_weight: float = DEFAULT.margin_weight,
     freeze_embeddings: bool = DEFAULT.freeze_embeddings,
+    freeze_layers: int = DEFAULT.freeze_layers,
     dev_rows: int = DEFAULT.dev_rows,
     evaluate_every: int = DEFAULT.evaluate_every,
     patience: int = DEFAULT.patience,
@@ -72,6 +79,7 @@ def bi_encoder_command(
     group_size: int = 3,
     rows_per_step: int = 16,
     freeze_embeddings: bool = DEFAULT.freeze_embeddings,
+    freeze_layers: int = DEFAULT.freeze_layers,
     dev_rows: int = DEFAULT.dev_rows,
     evaluate_every: int = DEFAULT.evaluate_every,
     patience: int = DEFAULT.patience,
@@ -164,10 +172,76 @@ def prune_command(
     typer.echo(f"{kept} word pieces are in {out}")
 
 
-def _settings(train: list[Path], take: list[int], layers: str, precision: str, **same: Any) -> TrainingSettings:
+@app.command("gather")
+def gather_command(
+    labelled: Annotated[Path, typer.Option(help="Folder of train/squad_train, train/nq_train and dev/squad_dev.")],
+    out: Annotated[Path, typer.Option(help="Folder of the rows that `recipe` reads.")],
+    cache: Annotated[Path, typer.Option(help="Folder for Debian packages and git clones; about 10 GB.")],
+    clones: Annotated[Path | None, typer.Option(help="Folder of git clones named owner+name, if elsewhere.")] = None,
+    taught: Annotated[int, typer.Option(help="Rows of made queries for the teacher.")] = 30_000,
+) -> None:
+    """Gather texts of many fields (`sources.toml`) and make rows of them."""
+    from playground.training import gather, pools
+
+    found = gather.gather(cache / "debian", clones or cache / "clones", typer.echo)
+    squad, nq = (labelled / "train" / f"{name}_train.jsonl.gz" for name in ("squad", "nq"))
+    pools.prepare(found, squad, nq, labelled / "dev" / "squad_dev.jsonl.gz", out, taught, typer.echo)
+
+
+@app.command("recipe")
+def recipe_command(
+    data: Data,
+    out: Annotated[Path, typer.Option(help="Folder of all stages and checkpoints; start again to go on.")],
+    base: Annotated[Path, typer.Option(help="Model that the first stage starts from.")] = BUILT_IN_MODELS
+    / "mini-reranker",
+    teacher: Annotated[str, typer.Option(help="Embedder that teaches and is measured against.")] = str(
+        BUILT_IN_MODELS / "mini-embedder"
+    ),
+    until: Annotated[str, typer.Option(help="Stage after which to choose; empty runs all.")] = "",
+) -> None:
+    """Train the Mini reranker from data to weights (`recipe.toml`)."""
+    from playground.training import recipe
+
+    typer.echo(f"The model is in {recipe.run(data, base, teacher, out, typer.echo, until=until)}")
+
+
+@app.command("merge")
+def merge_command(
+    model: Annotated[list[Path], typer.Option(help="Model folder; repeatable. One alone is copied.")],
+    out: Annotated[Path, typer.Option(help="Folder of the mean.")],
+    weight: Annotated[list[float], typer.Option(help="Share of each model, in step; all alike if absent.")] = [],  # noqa: B006
+) -> None:
+    """Write the weighted mean of models of one shape."""
+    from playground.training import merge
+
+    merge.merge(model, weight or [1.0] * len(model), out)
+    typer.echo(f"The mean is in {out}")
+
+
+@app.command("judge")
+def judge_command(
+    data: Data,
+    model: Annotated[list[Path], typer.Option(help="Reranker folder; repeatable.")],
+    base: Annotated[str, typer.Option(help="Embedder to measure against.")] = str(BUILT_IN_MODELS / "mini-embedder"),
+    rows: Annotated[int, typer.Option(help="Rows of each set at most.")] = 120,
+) -> None:
+    """Compare rerankers with an embedder on `gather`'s sets to choose on (NDCG@10)."""
+    from playground.training import judge
+
+    judge.judge(model, base, judge.dev_sets(data, rows), typer.echo)
+
+
+def _settings(
+    train: list[Path], take: list[int], layers: str, precision: str, taught: Sequence[Path] = (), **same: Any
+) -> TrainingSettings:
     """The options of a command as settings."""
     return TrainingSettings(
-        train=tuple(train), take=tuple(take), layers=_layers(layers), precision=_precision(precision), **same
+        train=tuple(train),
+        take=tuple(take),
+        taught=tuple(taught),
+        layers=_layers(layers),
+        precision=_precision(precision),
+        **same,
     )
 
 

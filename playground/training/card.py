@@ -47,10 +47,10 @@ DATA = """\
 
 {stages}
 
-The taught rows pair made and real queries with prose from Debian's documentation packages (WordNet and FOLDOC
-dictionaries, manuals of GIMP, GnuCash, LibreOffice, PostgreSQL, Python, scikit-learn and others) and with the passages
-above; the target is the base's own cosine, mapped to a logit (`playground.training.distil`). That is meant to keep
-what the base knew of other fields. No row is shipped with the project.
+The rows of distil.jsonl.gz pair made and real queries with prose from Debian's documentation packages (WordNet and
+FOLDOC dictionaries, manuals of GIMP, GnuCash, LibreOffice, PostgreSQL, Python, scikit-learn and others) and with the
+passages above; the target is the base's own cosine, mapped to a logit (`playground.training.distil`). That is meant to
+keep what the base knew of other fields. No row is shipped with the project.
 """
 SOURCES = {
     "squad_train.jsonl.gz": (
@@ -59,12 +59,36 @@ SOURCES = {
         "CC BY-SA 4.0; CC BY 4.0",
     ),
     "nq_train.jsonl.gz": ("labelled searches", "Natural Questions, gold passages", "CC BY-SA 3.0"),
+    "squad.jsonl.gz": (
+        "labelled questions",
+        "SQuAD 1.1 (36 dev articles) and SQuADShifts new_wiki",
+        "CC BY-SA 4.0; CC BY 4.0",
+    ),
+    "nq.jsonl.gz": ("labelled searches", "Natural Questions, gold passages, nine in ten", "CC BY-SA 3.0"),
+    "pairs.jsonl.gz": (
+        "questions with answers",
+        "OpenStax textbooks; Stack Exchange (coffee, beer, skeptics, meta of bicycles and music)",
+        "CC BY 4.0; CC BY-SA 3.0 and 4.0",
+    ),
+    "taught.jsonl.gz": (
+        "taught rows",
+        "OpenStax, Debian documentation packages, Query wellformedness, Open Trivia QA, SQuAD's questions",
+        "CC BY 4.0; each package's own; CC BY-SA 4.0",
+    ),
     "distil.jsonl.gz": (
         "taught rows",
         "Debian documentation packages, the passages above",
         "each package's own; WordNet licence",
     ),
 }
+GATHERED = """\
+The files of the later stages are what `python -m playground.training gather` writes: questions with answers and
+glossaries of thirteen OpenStax textbooks (medicine, astronomy, chemistry, physics, philosophy, politics, sociology,
+statistics, economics, finance, psychology, history), questions of five Stack Exchange sites, made queries over those
+books and over 24 Debian packages, real questions (Query wellformedness, Open Trivia QA), each beside passages that BM25
+finds. Repositories, commits and packages stand in `playground/training/sources.toml`. The books are read at the last
+commit under CC BY 4.0.
+"""
 LIMITS = """\
 ## Limits
 
@@ -92,7 +116,10 @@ def text(folder: Path, name: str, kind: str) -> str:
     if record.exists():
         stages = stages_of(json.loads(record.read_text(encoding="utf-8")))
         parts.append(DATA.format(rows=data_rows(stages), stages=stage_lines(stages)))
-        trained = f"; trained with {max(stage['settings']['max_length'] for stage in stages)}"
+        if any(stage.get("settings", {}).get("taught") for stage in stages):
+            parts.append(GATHERED)
+        longest = max(stage["settings"]["max_length"] for stage in stages if "settings" in stage)
+        trained = f"; trained with {longest}"
     parts.append(LIMITS.format(trained=trained) + (RERANKER_LIMITS if kind == "reranker" else ""))
     return "\n".join(parts)
 
@@ -126,27 +153,50 @@ def tables(record: dict[str, Any]) -> str:
 
 
 def stages_of(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """The runs that led to these weights, first to last."""
-    earlier = record.get("base_training")
-    return [*(stages_of(earlier) if earlier else []), record]
+    """The runs and merges that led to these weights, first to last; a merge names its parts by their numbers."""
+    if "merged" not in record:
+        earlier = record.get("base_training")
+        return [*(stages_of(earlier) if earlier else []), record]
+    stages: list[dict[str, Any]] = []
+    parts = []
+    for part in record["merged"]:
+        for stage in stages_of(part["training"]):
+            if stage not in stages:
+                stages.append(stage)
+        parts.append((stages.index(stages_of(part["training"])[-1]) + 1, part["weight"]))
+    return [*stages, {"parts": parts}]
 
 
 def stage_lines(stages: list[dict[str, Any]]) -> str:
     lines = []
     for number, stage in enumerate(stages, 1):
+        if "parts" in stage:
+            shares = ", ".join(f"{100 * weight:.0f} % of stage {part}" for part, weight in stage["parts"])
+            lines.append(f"{number}. The mean of {shares}.")
+            continue
         settings = stage["settings"]
-        takes = settings["take"] or ["all"] * len(settings["train"])
-        taken = ", ".join(f"{n:,} of {f['file']}" for f, n in zip(settings["train"], takes, strict=True))
+        files = [*settings["train"], *settings.get("taught", [])]
+        takes = settings["take"] or ["all"] * len(files)
+        taken = ", ".join(
+            f"{n if isinstance(n, str) else format(n, ',')} of {f['file']}" for f, n in zip(files, takes, strict=True)
+        )
         size = f"{settings['rows_per_step']} rows of {settings['group_size']} passages"
+        teacher = ", taught by late interaction of the Mini embedder's token vectors" if settings.get("teacher") else ""
         lines.append(
-            f"{number}. {stage['steps']:,} steps of {size}, drawn from {taken}; at most {settings['max_length']} "
-            f"tokens, learning rate {settings['lr']:g}." + (f" Note: {stage['note']}." if "note" in stage else "")
+            f"{number}. {stage['steps']:,} steps of {size}, drawn from {taken}{teacher}; at most "
+            f"{settings['max_length']} tokens, learning rate {settings['lr']:g}."
+            + (f" Note: {stage['note']}." if "note" in stage else "")
         )
     return "\n".join(lines)
 
 
 def data_rows(stages: list[dict[str, Any]]) -> str:
-    files = dict.fromkeys(file["file"] for stage in stages for file in stage["settings"]["train"])
+    files = dict.fromkeys(
+        file["file"]
+        for stage in stages
+        if "settings" in stage
+        for file in (*stage["settings"]["train"], *stage["settings"].get("taught", []))
+    )
     return "\n".join(
         "| {} | {} | {} | {} |".format(file, *SOURCES.get(file, ("rows", file, "unknown"))) for file in files
     )

@@ -34,12 +34,14 @@ class Group:
     Attributes:
         targets: labels 1.0 / 0.0, or a teacher's logits where `taught`.
         taught: the targets are a teacher's.
+        made_up: which passages were written here to mislead, so that no teacher's score of them counts.
     """
 
     query: str
     passages: tuple[str, ...]
     targets: tuple[float, ...]
     taught: bool
+    made_up: tuple[bool, ...] = ()
 
 
 def of_row(row: Row, size: int, others: Sequence[Row], rng: random.Random) -> Group:
@@ -49,7 +51,9 @@ def of_row(row: Row, size: int, others: Sequence[Row], rng: random.Random) -> Gr
         picked = sorted(rng.sample(range(len(texts)), min(size, len(texts))))
         return Group(row.query, tuple(texts[i] for i in picked), tuple(scores[i] for i in picked), taught=True)
     negatives = rng.sample(row.neg, min(size - 2, len(row.neg))) if size > 2 else []
-    if len(negatives) > 1 and rng.random() < TRAPS:
+    real = len(negatives)
+    if real > 1 and rng.random() < TRAPS:
+        real -= 1
         negatives[-1] = trap(row.query, others, rng)
     while len(negatives) < size - 1:
         negatives.append(easy_negative(row.query, others, rng))
@@ -65,7 +69,8 @@ def of_row(row: Row, size: int, others: Sequence[Row], rng: random.Random) -> Gr
         positive = veiled(row.query, positive, rng)
     passages = (positive, *negatives)
     targets = (1.0, *(0.0 for _ in negatives))
-    return Group(dirty(row.query, rng), passages, targets, taught=False)
+    made_up = (False, *(number >= real for number in range(len(negatives))))
+    return Group(dirty(row.query, rng), passages, targets, taught=False, made_up=made_up)
 
 
 def content_words(text: str) -> list[str]:

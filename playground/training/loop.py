@@ -56,15 +56,16 @@ def parameter_groups(model: nn.Module, settings: TrainingSettings, n_layers: int
     """Layer-wise learning rates: the head learns at `lr`, each layer below by `layer_decay` slower."""
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        if settings.freeze_embeddings and "word_embeddings" in name:
-            parameter.requires_grad_(False)
-        if not parameter.requires_grad:
-            continue
         depth = n_layers
         if "embeddings" in name:
             depth = 0
         elif ".layer." in name:
             depth = int(name.split(".layer.")[1].split(".")[0]) + 1
+        words = settings.freeze_embeddings and "word_embeddings" in name
+        # Below a frozen layer nothing is learned, or its gradients would still have to pass.
+        if words or (settings.freeze_layers and depth <= settings.freeze_layers):
+            parameter.requires_grad_(False)
+            continue
         rate = settings.lr * settings.layer_decay ** (n_layers - depth)
         decay = settings.weight_decay if parameter.ndim > 1 else 0.0
         groups.setdefault((rate, decay), []).append(parameter)

@@ -77,6 +77,8 @@ def record(settings: TrainingSettings, state: State) -> dict[str, Any]:
     """Settings, data hashes, versions and the curve. Paths lose their folders: they say nothing elsewhere."""
     named = asdict(settings)
     named["train"] = [{"file": path.name, "sha256": sha256_of(path)} for path in settings.train]
+    named["taught"] = [{"file": path.name, "sha256": sha256_of(path)} for path in settings.taught]
+    named["teacher"] = Path(settings.teacher).name
     named["dev"] = {"file": settings.dev.name, "sha256": sha256_of(settings.dev)}
     named["base"] = Path(settings.base).name
     named.pop("out")

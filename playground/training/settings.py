@@ -15,7 +15,9 @@ class TrainingSettings:
 
     Attributes:
         train, dev: JSONL files (see `rows`); dev rows choose the weights and are never trained on.
-        take: rows drawn at random of each train file, in step with `train`; empty takes all.
+        take: rows drawn at random of each file, in step with `train` and then `taught`; empty takes all.
+        taught: JSONL files whose labels are not read: a teacher scores their passages (cross-encoder).
+        teacher: folder or Hub id of an embedder whose token vectors teach (see `teacher`); empty for none.
         base: folder or Hub id of the encoder to start from.
         layers: which of the base's layers to keep (from 0); None keeps all.
         epochs: passes over all rows; the learning rate falls linearly to zero at their end.
@@ -26,6 +28,7 @@ class TrainingSettings:
         binary_weight, margin_weight: weights of the binary term and of a teacher's margins beside the listwise term
             (cross-encoder).
         freeze_embeddings: keep the word embeddings as they are; most of a small model's weights sit there.
+        freeze_layers: how many of the lowest layers stay as they are; each saves a ninth of a step.
         evaluate_every: steps between evaluations on dev; 0 evaluates at the end of each epoch.
         patience: evaluations without a better dev NDCG@10 before the run stops; 0 never stops early.
         checkpoint_every: steps between checkpoints.
@@ -36,6 +39,8 @@ class TrainingSettings:
     base: str
     out: Path
     take: tuple[int, ...] = ()
+    taught: tuple[Path, ...] = ()
+    teacher: str = ""
     layers: tuple[int, ...] | None = None
     epochs: int = 1
     lr: float = 1.5e-4
@@ -48,6 +53,7 @@ class TrainingSettings:
     binary_weight: float = 1.0
     margin_weight: float = 0.5
     freeze_embeddings: bool = True
+    freeze_layers: int = 0
     dev_rows: int = 100
     evaluate_every: int = 0
     patience: int = 0

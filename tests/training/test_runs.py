@@ -101,6 +101,14 @@ def test_layers_are_dropped_and_a_layer_that_is_not_there_is_refused(settings: T
         cross_encoder.run(replace(settings, layers=(0, 9)), lambda _: None)
 
 
+def test_frozen_layers_stay_as_they_are_and_those_above_learn(settings: TrainingSettings, tiny_bert: Path) -> None:
+    folder = cross_encoder.run(replace(settings, epochs=1, freeze_layers=1), lambda _: None)
+    before, after = weights(tiny_bert), weights(folder)
+    moved = {name for name in before if not torch.allclose(before[name], after[name], atol=1e-3)}
+    assert not any("embeddings" in name or ".layer.0." in name for name in moved)
+    assert any(".layer.1." in name for name in moved)
+
+
 def test_early_stop_ends_a_run_that_no_longer_gets_better(settings: TrainingSettings) -> None:
     said: list[str] = []
     cross_encoder.run(replace(settings, epochs=6, evaluate_every=1, patience=2, lr=1e-9), said.append)

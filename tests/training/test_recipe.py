@@ -1,0 +1,92 @@
+"""The whole way from data to weights, on a tiny model."""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from playground.core.errors import InvalidInput
+from playground.training import cross_encoder, recipe
+from playground.training.judge import Judged
+from playground.training.pools import DEV_SETS
+from tests.checkpoints import ENGLISH
+
+RECIPE = """
+[[stage]]
+name = "one"
+base = "release"
+train = ["squad"]
+taught = ["taught"]
+take = [8, 8]
+lr = 1e-3
+max_length = 48
+group_size = 3
+rows_per_step = 4
+seed = 1
+[choose]
+shares = [[1, 0], [0.5, 0.5]]
+rows = 3
+"""
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    lines = [
+        {"query": text, "pos": [ENGLISH[(i + 1) % 4] + f" {i}"], "neg": [ENGLISH[(i + 2) % 4], ENGLISH[(i + 3) % 4]]}
+        for i, text in enumerate(ENGLISH[:4] * 2)
+    ]
+    for name in ("squad", "taught", "dev", *(f"dev_{each}" for each in DEV_SETS)):
+        with gzip.open(folder / f"{name}.jsonl.gz", "wt", encoding="utf-8") as file:
+            file.write("\n".join(json.dumps(line) for line in lines))
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    return folder
+
+
+@pytest.fixture
+def base(tiny_bert: Path, tmp_path: Path) -> Path:
+    model, tokenizer = cross_encoder.load(str(tiny_bert), None)
+    model.save_pretrained(tmp_path / "base")
+    tokenizer.save_pretrained(tmp_path / "base")
+    return tmp_path / "base"
+
+
+def test_stages_run_once_means_are_judged_and_the_best_is_kept(
+    data: Path, base: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    def run() -> tuple[Path, list[str]]:
+        said: list[str] = []
+        return recipe.run(data, base, str(tiny_bert), tmp_path / "out", said.append, tmp_path / "recipe.toml"), said
+
+    chosen, _ = run()
+    judged = json.loads((tmp_path / "out" / "judged.json").read_text())
+    assert judged.keys() == {"1-0", "0.5-0.5"}
+    assert set(judged["1-0"]["figures"]) == set(DEV_SETS)
+    first = (chosen / "model.safetensors").read_bytes()
+    # The base may be replaced by what came of it: the run keeps its own copy.
+    shutil.rmtree(base)
+    chosen, said = run()
+    assert "one is finished" in said
+    assert (chosen / "model.safetensors").read_bytes() == first
+
+
+def test_no_weights_to_start_from_is_one_sentence(data: Path, tiny_bert: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"There is no model\.safetensors in"):
+        recipe.run(data, data, str(tiny_bert), tmp_path / "out", lambda _: None, tmp_path / "recipe.toml")
+
+
+def test_a_stage_that_the_recipe_lacks_is_one_sentence(data: Path, base: Path, tiny_bert: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match=r"has no stage nine\. Choose of: one"):
+        recipe.run(data, base, str(tiny_bert), tmp_path / "out", lambda _: None, tmp_path / "recipe.toml", until="nine")
+
+
+def judged(ratio: float, worst: float) -> Judged:
+    return Judged({}, ratio, worst)
+
+
+def test_the_best_mean_wins_among_those_that_nowhere_fall_behind() -> None:
+    assert recipe.best_of([judged(1.05, 0.9), judged(1.01, 0.99), judged(1.02, 0.98)]) == 2
+    assert recipe.best_of([judged(1.05, 0.9), judged(1.0, 0.95)]) == 1
