@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from playground import start
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from playground.ui.services import Services
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None, serve: Callable[[Settings], None] | None = None) -> int:
     """Serves the page until Ctrl+C or SIGTERM.
+
+    Args:
+        serve: what is served in place of the page.
 
     Returns:
         The exit status: 0. A flag that cannot be used ends with 2 and one sentence on stderr.
@@ -27,13 +30,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     start.start_log()
     start.warn_about_reach(settings)
     try:
-        serve(settings)
+        (serve or serve_page)(settings)
     except (start.StartError, PlaygroundError) as error:
         fail(str(error))
     return 0
 
 
-def serve(settings: Settings) -> None:
+def serve_page(settings: Settings) -> None:
     """Builds the page, serves it until a signal asks for the end, and closes what it opened.
 
     Raises:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated
 
 import platformdirs
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from playground import users
@@ -153,9 +153,11 @@ class Settings(BaseSettings):
 
     @field_validator("auth")
     @classmethod
-    def _users_can_be_read(cls, value: str | None) -> str | None:
+    def _users_can_be_read(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None:
             return None
+        if info.data.get("api") and info.data.get("api_key") is None:
+            raise ValueError("programs do not sign in, so `--api` needs a key beside it: set PLAYGROUND_API_KEY")
         if value == HUGGING_FACE:
             if not os.environ.get("OAUTH_CLIENT_ID"):
                 raise ValueError("signing in with Hugging Face needs a Space with hf_oauth: true in its README")

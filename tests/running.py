@@ -37,7 +37,13 @@ def environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def running(folder: Path, *argv: str, program: Sequence[str] = ("launch.py",), **extra: str) -> Iterator[Page]:
+def running(
+    folder: Path,
+    *argv: str,
+    program: Sequence[str] = ("launch.py",),
+    says: str = r"Rerank playground: (\S+)",
+    **extra: str,
+) -> Iterator[Page]:
     """The page, up; ended afterwards if the test did not."""
     log = folder / "log"
     with log.open("w") as errors:
@@ -53,7 +59,7 @@ def running(folder: Path, *argv: str, program: Sequence[str] = ("launch.py",), *
     assert process.stdout is not None
     try:
         for line in process.stdout:
-            if found := re.match(r"Rerank playground: (\S+)", line):
+            if found := re.search(says, line):
                 yield Page(process, found[1], log)
                 break
         else:

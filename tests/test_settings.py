@@ -215,3 +215,12 @@ def test_a_space_keeps_its_history_where_a_restart_leaves_it(monkeypatch: pytest
     assert Settings().db == tmp_path / "rerank-playground" / "history.db"
     monkeypatch.setattr("playground.settings.PERSISTENT", tmp_path / "absent")
     assert Settings().db == Path(tempfile.gettempdir()) / "rerank-playground" / "history.db"
+
+
+def test_programs_need_a_key_where_visitors_sign_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    users.add(tmp_path / "users", "ann", "a long password")
+    argv = ["--auth", str(tmp_path / "users"), "--api"]
+
+    assert "programs do not sign in" in refusal(capsys, *argv)
+    assert read_settings([*argv, "--api-key", "sesame"]).api
+    assert read_settings(argv[:2]).auth == str(tmp_path / "users")

@@ -164,10 +164,11 @@ def embed(
     add_help_option=False,
 )
 def serve(context: typer.Context) -> None:
-    """Open the page and answer programs; its flags are those of launch.py: --help lists them."""
+    """Answer programs without the page, at once; its flags are those of launch.py: --help lists them."""
     import launch
+    from playground.serve import alone
 
-    raise typer.Exit(launch.main(["--api", *context.args]))
+    raise typer.Exit(launch.main(["--api", *context.args], alone.serve))
 
 
 def _request(

@@ -22,7 +22,7 @@ def serve(settings: Settings) -> None:
     engine = engine_of(settings)
     api = rest.build(Served(settings, engine, history_of(settings)))
     app = TrustedHostMiddleware(api, settings.allowed_hosts)
-    print(f"Rerank playground API: {start.page_url(settings.host, port)}/docs  Ctrl+C ends it.", flush=True)
+    print(f"Rerank playground for programs: {start.page_url(settings.host, port)}/docs  Ctrl+C ends it.", flush=True)
     try:
         uvicorn.run(app, host=settings.host, port=port, log_level="warning", timeout_graceful_shutdown=5)
     finally:

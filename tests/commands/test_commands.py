@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pandas as pd
 import pytest
 
@@ -261,9 +262,11 @@ def test_ctrl_c_ends_it_with_one_sentence() -> None:
     assert (process.returncode, err) == (terminal.INTERRUPTED, b"playground: Stopped.\n")
 
 
-def test_serve_opens_the_page_with_the_flags_of_launch_py(tmp_path: Path) -> None:
-    with running(tmp_path, "--public", program=("-m", "playground", "serve")) as page:
-        assert page.url.startswith("http://127.0.0.1:")
+def test_serve_answers_programs_with_the_flags_of_launch_py(tmp_path: Path) -> None:
+    flags = ("--offline", "--api-key", "sesame")
+    with running(tmp_path, *flags, program=("-m", "playground", "serve"), says="for programs: (\\S+)/docs") as page:
+        with httpx.Client(transport=httpx.HTTPTransport(retries=8), base_url=page.url, trust_env=False) as client:
+            assert client.get("/v1/models").status_code == 401
         assert page.end() == 0
 
 

@@ -95,7 +95,7 @@ def test_the_endpoints_run_without_the_page(tmp_path: Path, unused_port: int) ->
     )
     assert process.stdout is not None
     with process:
-        assert re.match(r"Rerank playground API: http://127.0.0.1:\d+/docs", process.stdout.readline())
+        assert re.match(r"Rerank playground for programs: http://127.0.0.1:\d+/docs", process.stdout.readline())
         transport = httpx.HTTPTransport(retries=8)
         with httpx.Client(transport=transport, base_url=f"http://127.0.0.1:{unused_port}", trust_env=False) as client:
             assert client.get("/health").json()["status"] == "ok"

@@ -1,0 +1,38 @@
+"""A playground whose model is another playground's; and addresses, which no program names on a public page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from playground.core.types import ModelChoice, RerankResult
+from playground.engine.engine import Engine
+from playground.remote.connect import Remotes
+from playground.serve.served import request_of
+from tests.serve.servers import DOCUMENTS, QUERY, RERANKER, served, serving
+
+
+def test_another_playground_gives_the_same_numbers_and_says_what_it_read(url: str, ranked: RerankResult) -> None:
+    address = url.replace("http://", "playground://")
+    *_, last = Engine().rerank(request_of(QUERY, DOCUMENTS), ModelChoice(f"{address}/{RERANKER}"))
+    assert last.result is not None
+    assert [(each.index, each.n_tokens, each.n_cut) for each in last.result] == [
+        (each.index, each.n_tokens, each.n_cut) for each in ranked
+    ]
+    assert [each.logit for each in last.result] == pytest.approx([each.logit for each in ranked], abs=1e-6)
+    assert [each.score for each in last.result] == pytest.approx([each.score for each in ranked], abs=1e-6)
+    assert last.result.spec.fingerprint == ranked.spec.fingerprint
+
+
+def test_a_program_on_a_public_page_names_no_address_but_those_of_its_owner(url: str, tmp_path: Path) -> None:
+    given, other = url.replace("http://", "playground://"), "tei://127.0.0.1:9"
+    engine = Engine(remotes=Remotes((given,)))
+    with serving(served(tmp_path, engine, public=True, models=(given,))) as public:
+        asked = {"query": QUERY, "documents": DOCUMENTS}
+        refused = httpx.post(f"{public}/v2/rerank", json=asked | {"model": other}, trust_env=False)
+        answered = httpx.post(f"{public}/v2/rerank", json=asked | {"model": given}, trust_env=False, timeout=60)
+    assert refused.status_code == 400
+    assert refused.json()["message"].startswith("On a public page only those who run it name models on other machines.")
+    assert answered.json()["results"][0]["index"] == 1
