@@ -10,6 +10,7 @@ ENV PYTHONUNBUFFERED=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PLAYGROUND_HOST=0.0.0.0 \
     PLAYGROUND_PORT=7860 \
+    PLAYGROUND_PUBLIC=1 \
     PLAYGROUND_NO_BROWSER=1 \
     PLAYGROUND_DB=/data/history.db \
     HF_HOME=/data/huggingface \
@@ -38,4 +39,3 @@ HEALTHCHECK --interval=30s --timeout=10s --start-period=60s --retries=3 \
 
 # SIGTERM reaches the program itself, which then ends in order.
 ENTRYPOINT ["python", "launch.py"]
-CMD ["--public"]

@@ -12,7 +12,12 @@ from playground.settings import Settings
 def engine_of(settings: Settings) -> Engine:
     """Loads no model yet."""
     limits = PUBLIC if settings.public else LOCAL
-    remotes = Remotes(settings.models if settings.public else None, offline=settings.offline)
+    remotes = Remotes(
+        settings.models if settings.public else None,
+        # Whoever reaches the page may name an address, which must not be a way to the keys.
+        trusted=None if settings.local else settings.models,
+        offline=settings.offline,
+    )
     return Engine(
         offline=settings.offline,
         limits=limits,

@@ -12,16 +12,20 @@ import os
 import tempfile
 import threading
 import unicodedata
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-from playground.core.types import Background, Language, ModelSpec, RerankRequest, Step, cosines
+from playground.core.types import Background, Language, ModelChoice, ModelSpec, RerankRequest, Step, cosines
+from playground.engine.cache import VectorCache
 from playground.engine.embedding import Vectors
-from playground.engine.pool import Lease
+from playground.engine.pool import Lease, ModelPool
+from playground.engine.texts import refuse_vectors_of_bm25
+from playground.models import catalog
 from playground.paths import ASSETS, cache_folder
 
 SCHEMA = 1
@@ -167,3 +171,54 @@ def _sorted(values: Sequence[float]) -> tuple[float, ...]:
 
 def _beginnings(request: RerankRequest) -> list[str]:
     return [passage.text[:500] for passage in request.passages[:50]]
+
+
+class MeasuringBackgrounds:
+    """The part of the engine that knows what an embedder gives for nothing."""
+
+    _pool: ModelPool
+    _backgrounds: Store
+
+    def background(
+        self,
+        choice: ModelChoice,
+        language: Language | None = None,
+        *,
+        instruction: str | None = None,
+        stop: threading.Event | None = None,
+    ) -> Iterator[Step[Background]]:
+        """Cosines of unrelated pairs under this embedder: measured once, then read from the cache folder.
+
+        Args:
+            language: of the pairs; None takes English, or Chinese for a model that reads only Chinese. See
+                `background.language_of` for that of a request.
+            instruction: as in `embed`, since it moves the query's vectors.
+
+        The last Step has the phase `done`, or `stopped` without a result.
+
+        Raises:
+            PlaygroundError: while iterating, where the model cannot be found, loaded or run.
+        """
+        choice = replace(choice, kind="embedder", windows=None)
+        refuse_vectors_of_bm25(choice)
+        return self._background(choice, language, instruction, stop or threading.Event())
+
+    def _background(
+        self, choice: ModelChoice, language: Language | None, instruction: str | None, stop: threading.Event
+    ) -> Iterator[Step[Background]]:
+        entry = catalog.find(choice.model_id)
+        language = language or ("zh" if entry is not None and entry.languages == ("zh",) else "en")
+        lease = yield from self._pool.lease(choice, stop, Step)
+        if lease is None:
+            yield Step("stopped", 0, 0)
+            return
+        with lease:
+            used = lease.query_instruction if instruction is None else instruction
+            known = self._backgrounds.get(lease.spec, language, used)
+            if known is None:
+                # A cache of its own: the pool's texts are embedded once, and would push out the user's.
+                vectors = Vectors(lease, VectorCache(0))
+                known = yield from measured(lease, vectors, language, used, stop)
+                if known is not None:
+                    self._backgrounds.put(known)
+        yield Step("stopped", 0, 0) if known is None else Step("done", 1, 1, known)

@@ -17,20 +17,19 @@ from playground.core.protocols import Embedder, Scorer
 from playground.core.scales import BM25
 from playground.core.speeds import Speeds
 from playground.core.types import (
-    Background,
     CompareProgress,
     EmbeddingResult,
     Kind,
-    Language,
     ModelChoice,
     Progress,
     RerankRequest,
     Step,
     TokenCount,
 )
-from playground.engine import background, comparison_run, counting, remote, set_scoring, speed
+from playground.engine import comparison_run, counting, remote, set_scoring, speed
+from playground.engine.background import MeasuringBackgrounds, Store
 from playground.engine.cache import ScoreCache, VectorCache
-from playground.engine.embedding import EmbedRun, Vectors
+from playground.engine.embedding import EmbedRun
 from playground.engine.explain import Explaining
 from playground.engine.keyword import KeywordRun
 from playground.engine.loaded import Load, LoadedModel
@@ -41,7 +40,8 @@ from playground.engine.set_scoring import Known, Ready, SetStep
 from playground.engine.texts import EmbeddingTexts, refuse_vectors_of_bm25
 from playground.engine.warnings import WINDOWS_LEFT_OUT, about_request
 from playground.engine.worker import Workers
-from playground.models import bm25, catalog, memory
+from playground.models import bm25, memory
+from playground.models.named import refuse_folder
 from playground.models.room import Free
 from playground.remote.address import is_remote
 from playground.remote.connect import NO_KEYS, Keys, Remotes
@@ -49,7 +49,7 @@ from playground.remote.connect import NO_KEYS, Keys, Remotes
 AnyRun = Run | EmbedRun
 
 
-class Engine(Explaining, EmbeddingTexts):
+class Engine(Explaining, EmbeddingTexts, MeasuringBackgrounds):
     """Loaded models, known scores and vectors, and the runs over them. One per process; safe from any thread.
 
     Args:
@@ -97,7 +97,7 @@ class Engine(Explaining, EmbeddingTexts):
         )
         self._scores = ScoreCache(max_cached_scores)
         self._vectors = VectorCache(max_cached_vectors_mib)
-        self._backgrounds = background.Store(cache_folder)
+        self._backgrounds = Store(cache_folder)
         self._remotes = remotes or Remotes(offline=offline)
 
     def rerank(
@@ -228,30 +228,6 @@ class Engine(Explaining, EmbeddingTexts):
         whole = [replace(choice, windows=None) for choice in choices]
         return speed.steps(checked, whole, rounds, seconds, self._pool, stop or threading.Event())
 
-    def background(
-        self,
-        choice: ModelChoice,
-        language: Language | None = None,
-        *,
-        instruction: str | None = None,
-        stop: threading.Event | None = None,
-    ) -> Iterator[Step[Background]]:
-        """Cosines of unrelated pairs under this embedder: measured once, then read from the cache folder.
-
-        Args:
-            language: of the pairs; None takes English, or Chinese for a model that reads only Chinese. See
-                `background.language_of` for that of a request.
-            instruction: as in `embed`, since it moves the query's vectors.
-
-        The last Step has the phase `done`, or `stopped` without a result.
-
-        Raises:
-            PlaygroundError: while iterating, where the model cannot be found, loaded or run.
-        """
-        choice = replace(choice, kind="embedder", windows=None)
-        refuse_vectors_of_bm25(choice)
-        return self._background(choice, language, instruction, stop or threading.Event())
-
     def count(self, query: str, passages: Sequence[str], choice: ModelChoice) -> TokenCount | None:
         """Tokens of the passages and how many will be cut, or read in windows; None while no such model is loaded.
 
@@ -276,6 +252,8 @@ class Engine(Explaining, EmbeddingTexts):
         """
         from playground.models import resolve
 
+        if not self._pool.folders:
+            refuse_folder(model_id)
         if model_id == bm25.MODEL_ID or is_remote(model_id):
             return "reranker"
         return resolve.kind_of(model_id, revision, offline=self._offline)
@@ -369,26 +347,6 @@ class Engine(Explaining, EmbeddingTexts):
 
         used = lease.query_instruction if instruction is None else clean(instruction)
         return Ready(lease.spec, lease.scale, used, run, warnings=lease.spec.replaced)
-
-    def _background(
-        self, choice: ModelChoice, language: Language | None, instruction: str | None, stop: threading.Event
-    ) -> Iterator[Step[Background]]:
-        entry = catalog.find(choice.model_id)
-        language = language or ("zh" if entry is not None and entry.languages == ("zh",) else "en")
-        lease = yield from self._pool.lease(choice, stop, Step)
-        if lease is None:
-            yield Step("stopped", 0, 0)
-            return
-        with lease:
-            used = lease.query_instruction if instruction is None else instruction
-            known = self._backgrounds.get(lease.spec, language, used)
-            if known is None:
-                # A cache of its own: the pool's texts are embedded once, and would push out the user's.
-                vectors = Vectors(lease, VectorCache(0))
-                known = yield from background.measured(lease, vectors, language, used, stop)
-                if known is not None:
-                    self._backgrounds.put(known)
-        yield Step("stopped", 0, 0) if known is None else Step("done", 1, 1, known)
 
     def _run(self, request: RerankRequest, lease: Lease, notes: tuple[str, ...]) -> AnyRun:
         warnings = _known_of(request, lease, notes)

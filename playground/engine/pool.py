@@ -161,7 +161,7 @@ class ModelPool:
         memory_limit_mib: float | None = None,
         folders: bool = True,
     ) -> None:
-        self._folders = folders
+        self.folders = folders
         self.offline = offline
         self.budgets = Budgets()
         self._load_scorer = load_scorer
@@ -188,7 +188,7 @@ class ModelPool:
         Raises:
             PlaygroundError: why it could not be loaded, or not with this length limit.
         """
-        if not self._folders:
+        if not self.folders:
             refuse_folder(choice.model_id)
         refuse_remote(choice.model_id)
         if stop.is_set():

@@ -154,7 +154,7 @@ class RemoteRun:
             n_tokens=pairs.n_tokens,
             n_cached=len(pairs.cached),
             warnings=self._notes + self._said() + about_equal_scores(n, scored),
-            instruction=pairs.instruction or instruction_of(remote, self.request.instruction) or "",
+            instruction=pairs.instruction or instruction_used(remote, self.request.instruction),
         )
 
     def _said(self) -> tuple[str, ...]:
@@ -207,7 +207,7 @@ def score_set(
     def run(requests: Sequence[RerankRequest]) -> RemotePairs:
         return RemotePairs(requests, remote, cache, stop)
 
-    used = instruction_of(remote, instruction) or ""
+    used = instruction_used(remote, instruction)
     ready = set_scoring.Ready(remote.spec, remote.scale, used, run, warnings=said)
     found = None if known is None else known(ready.spec, ready.scale, ready.instruction)
     yield (yield from set_scoring.steps(parts, ready, found, stop))
@@ -216,6 +216,11 @@ def score_set(
 def instruction_of(remote: Remote, instruction: str | None) -> str | None:
     """What is sent of it."""
     return instruction if remote.backend.instructed else None
+
+
+def instruction_used(remote: Remote, instruction: str | None) -> str:
+    """What goes before the query; empty where nothing does, or nothing is said of it."""
+    return remote.told.instruction if instruction is None else instruction_of(remote, instruction) or ""
 
 
 def settings_left_out(choice: ModelChoice, remote: Remote, instruction: str | None) -> tuple[str, ...]:

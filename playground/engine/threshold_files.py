@@ -13,7 +13,7 @@ from playground.core.errors import InvalidInput, PlaygroundError
 from playground.core.limits import clean
 from playground.core.scales import Activation, Scale, ScaleName
 from playground.core.thresholds import Method, Threshold
-from playground.core.types import Kind, ModelSpec, PrecisionName, Truncation
+from playground.core.types import PRECISIONS, Kind, ModelSpec, Truncation
 from playground.core.windows import Windows
 from playground.models import bm25
 
@@ -231,7 +231,7 @@ def _spec(record: object) -> ModelSpec:
         family=_text("family", found["family"]),
         architecture=_text("architecture", found["architecture"]),
         device=_text("device", found["device"]),
-        precision=_one_of("precision", found["precision"], get_args(PrecisionName)),
+        precision=_one_of("precision", found["precision"], (*PRECISIONS, "unknown")),
         max_length=_count("max_length", found["max_length"]),
         truncation=_one_of("truncation", found["truncation"], get_args(Truncation)),
         n_parameters=_count("n_parameters", found["n_parameters"]),

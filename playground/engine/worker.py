@@ -97,7 +97,8 @@ class Worker:
         if isinstance(message.value, PlaygroundError) and not message.good:
             raise message.value
         if not message.good:
-            raise RuntimeError(f"in the process of the models: {message.value}")
+            log.error("in the process of the models: %s", message.value)
+            raise RuntimeError("something unexpected in the process of the models; the log says what")
         return message
 
     def _heard(self, message: Told, on_progress: OnProgress | None) -> None:
@@ -138,8 +139,14 @@ class Worker:
                     waiting = self._waiting.get(message.id)
                 if waiting is not None:
                     waiting.put(message)
+                elif isinstance(message, Told):
+                    # Several threads of a download may ask whether to go on, also after the answer was no.
+                    self._post(Ack(message.id, go_on=False))
         except (EOFError, OSError):
             pass
+        except Exception:  # what cannot be read is never answered, so all who wait would wait for ever
+            log.exception("an answer of the process of the models cannot be read")
+            self._process.terminate()
         self._process.join(SECONDS_TO_END)
         with self._lock:
             self.gone = True
@@ -241,7 +248,7 @@ class RemoteModel:
         self._offline = offline
         # What `auto` came to stays what it is.
         device, precision = cast("DeviceName", found.spec.device), cast("PrecisionName", found.spec.precision)
-        self._choice = replace(choice, device=device, precision=precision)
+        self._choice = replace(choice, revision=found.spec.revision, device=device, precision=precision)
 
     def view(self, choice: ModelChoice) -> RemoteModel:
         """As `Scorer.view`."""

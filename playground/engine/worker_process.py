@@ -9,6 +9,7 @@ import contextlib
 import gc
 import itertools
 import os
+import pickle
 import queue
 import signal
 import threading
@@ -122,7 +123,8 @@ class Server:
             if isinstance(message, Call):
                 calls.submit(self._answer, message)
             elif isinstance(message, Ack):
-                self._acks[message.id].put(message.go_on)
+                if acks := self._acks.get(message.id):
+                    acks.put(message.go_on)
             elif isinstance(message, Drop):
                 self._models.pop(message.model, None)
                 calls.submit(gc.collect)
@@ -142,22 +144,30 @@ class Server:
             answer = Answer(call.id, False, error)
         except BaseException:  # noqa: BLE001 - the parent raises it
             answer = Answer(call.id, False, traceback.format_exc())
-        self._send(answer)
+        try:
+            self._send(answer)
+        except (TypeError, AttributeError, pickle.PicklingError):
+            self._send(Answer(call.id, False, traceback.format_exc()))
 
     def _load(self, id: int, kind: str, choice: Any, weights_of: int | None, options: dict[str, Any]) -> Described:
         loading = import_module("playground.models.loading")
         make: Callable[..., Any] = loading.load_embedder if kind == "embedder" else loading.load_scorer
         acks = self._acks[id] = queue.SimpleQueue()
 
+        over = threading.Event()
+
         def tell(*progress: Any) -> None:
-            self._send(Told(id, progress))
-            if not acks.get():
+            if not over.is_set():
+                self._send(Told(id, progress))
+            if over.is_set() or not acks.get():
+                over.set()
                 raise _NobodyWaitsError
 
         try:
             weights = {} if weights_of is None else {"weights_of": self._models[weights_of]}
             return self._described(make(choice, on_progress=tell, **weights, **options))
         finally:
+            over.set()
             del self._acks[id]
 
     def _described(self, model: Any) -> Described:

@@ -30,12 +30,14 @@ class Told:
         model: the name that it serves it under.
         revision: of the weights.
         fingerprint: of the weights, where a playground serves them.
+        instruction: what it puts before a query that is sent without one.
         most: passages that it takes at once.
     """
 
     model: str = ""
     revision: str = ""
     fingerprint: str = ""
+    instruction: str = ""
     precision: RanIn = "unknown"
     max_length: int = 0
     most: int | None = None
@@ -59,6 +61,7 @@ class Answer:
         n_tokens: that were counted for all of them.
         billed: what is paid for them, by its unit.
         instruction: what the server says it put before the query.
+        fingerprint: of the weights that gave them, where it says so.
         warnings: what it says of its scores, in sentences.
     """
 
@@ -67,6 +70,7 @@ class Answer:
     n_tokens: int | None = None
     billed: Mapping[str, float] = field(default_factory=lambda: NOTHING)
     instruction: str = ""
+    fingerprint: str = ""
     warnings: tuple[str, ...] = ()
 
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -56,6 +56,7 @@ class Remote:
         servers: those that were found.
         left_out: those that were not, and why.
         at: where it runs, for people.
+        forget: lets it be asked again what it serves.
     """
 
     backend: Backend
@@ -68,6 +69,7 @@ class Remote:
     left_out: tuple[Dropped, ...] = ()
     key: str = field(default="", repr=False)
     patience: Patience = PATIENT
+    forget: Callable[[], object] = field(default=lambda: None, repr=False, compare=False)
 
     def batches(self, query: str, passages: Mapping[int, str], instruction: str | None) -> Iterator[Batch]:
         """The passages by their places, as many in a request as this server takes."""
@@ -98,6 +100,9 @@ class Remote:
         with _named(server):
             reply = await client.send(server + self.backend.place(model), body)
             answer = self.backend.read(reply.body, reply.headers, len(batch.passages))
+            if answer.fingerprint != (self.told.fingerprint if answer.fingerprint else ""):
+                self.forget()
+                raise BackendError("It serves other weights than a moment ago. Run again.")
             for score in answer.scores:
                 if not abs(score) <= LARGEST:
                     raise BackendError("It gave a passage the score {score}, which cannot be ranked.", score=score)
@@ -109,13 +114,20 @@ class Remotes:
 
     Args:
         listed: the only ids that may be used; None allows all.
+        trusted: ids whose servers are sent the keys of the environment; None trusts all. A service gets its own always.
         offline: allows none.
     """
 
     def __init__(
-        self, listed: Collection[str] | None = None, *, offline: bool = False, patience: Patience = PATIENT
+        self,
+        listed: Collection[str] | None = None,
+        *,
+        trusted: Collection[str] | None = None,
+        offline: bool = False,
+        patience: Patience = PATIENT,
     ) -> None:
         self._listed = listed
+        self._trusted = trusted
         self._offline = offline
         self._patience = patience
         self._known: dict[str, tuple[float, Remote]] = {}
@@ -155,7 +167,11 @@ class Remotes:
         self.check(model_id)
         address = parse(model_id)
         made = backend(address.kind)
-        key = keys.get(address.kind) or _own_key(made, address)
+        own = not address.servers or self._trusted is None or model_id in self._trusted
+        key = (keys.get(address.kind) or (_own_key(made, address) if own else "")).strip()
+        if not key.isascii() or not key.isprintable() or " " in key:
+            # It could not be sent, and what the library says of it quotes it.
+            raise InvalidInput("The key for {title} holds characters that no key has. Copy it again.", title=made.title)
         with self._lock:
             asked_at, known = self._known.get(model_id, (0.0, None))
         if known is not None and time.monotonic() - asked_at < KNOWN_SECONDS:
@@ -170,6 +186,7 @@ class Remotes:
         if found is None or found.left_out:
             return found
         with self._lock:
+            found = replace(found, forget=partial(self._known.pop, model_id, None))
             self._known[model_id] = time.monotonic(), replace(found, key="")
         return found
 
@@ -201,14 +218,17 @@ class Remotes:
             raise left_out[0].error if len(left_out) == 1 else _all_failed(left_out)
         first, *others = told.values()
         for other in others:
-            if (other.model, other.revision, other.fingerprint) != (first.model, first.revision, first.fingerprint):
+            if _which(other) != _which(first):
                 raise BackendError(
                     "These addresses serve different models: {one} and {other}. Give each its own line.",
                     one=_name(first),
                     other=_name(other),
                 )
         most = min((each.most for each in told.values() if each.most), default=None)
-        told_by_all = replace(first, most=most)
+        # What they do not agree on is not known of a score.
+        precision = first.precision if all(each.precision == first.precision for each in others) else "unknown"
+        max_length = first.max_length if all(each.max_length == first.max_length for each in others) else 0
+        told_by_all = replace(first, most=most, precision=precision, max_length=max_length)
         spec = ModelSpec(
             model_id=model_id,
             revision=None,
@@ -217,8 +237,8 @@ class Remotes:
             family=address.kind,
             architecture=" · ".join(filter(None, (made.title, _name(first)))),
             device=DEVICE,
-            precision=first.precision,
-            max_length=first.max_length,
+            precision=precision,
+            max_length=max_length,
             truncation="only_second",
             n_parameters=0,
         )
@@ -252,6 +272,10 @@ def _misshapen(error: ValidationError) -> BackendError:
 def _own_key(made: Backend, address: Address) -> str:
     """The key of the environment. That of a service goes to the service alone, whatever else speaks as it does."""
     return "" if made.url and address.servers else os.environ.get(made.key_variable, "")
+
+
+def _which(told: Told) -> tuple[object, ...]:
+    return told.model, told.revision, told.fingerprint, told.scale
 
 
 def _name(told: Told) -> str:

@@ -70,7 +70,13 @@ def spread(
             failed = failed.exceptions[0]
         found.put(failed)
 
-    threading.Thread(target=lambda: asyncio.run(watched()), name="remote", daemon=True).start()
+    def run() -> None:
+        try:
+            asyncio.run(watched())
+        except BaseException as error:  # noqa: BLE001 - the caller raises it, who would else wait for ever
+            found.put(error)
+
+    threading.Thread(target=run, name="remote", daemon=True).start()
     try:
         while (item := found.get()) is not None:
             if isinstance(item, BaseException):

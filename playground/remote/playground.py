@@ -15,8 +15,8 @@ from playground.remote.backend import PRECISION_OF, Answer, Backend, Read, Score
 class Ranked(Scored):
     score: float = Field(validation_alias="logit")
     shown: float = Field(validation_alias="relevance_score")
-    tokens_read: int | None
-    tokens_cut: int | None
+    tokens_read: int | None = None
+    tokens_cut: int | None = None
 
 
 class ScaleTold(Shape):
@@ -58,8 +58,9 @@ class Playground(Backend):
         # What is shown is the raw output itself, or its sigmoid.
         plain = all(each.shown == each.score for each in found.results)
         return Told(
-            model=found.model,
-            revision=found.revision or "",
+            # As it is asked for: without its revision another one might answer.
+            model=f"{found.model}@{found.revision}" if found.revision else found.model,
+            instruction=found.instruction,
             fingerprint=found.fingerprint,
             precision=PRECISION_OF.get(found.precision, "unknown"),
             max_length=found.max_length,
@@ -87,5 +88,6 @@ class Playground(Backend):
             reads=tuple(reads[place] for place in range(n)),
             n_tokens=None if found.usage is None else found.usage.total_tokens,
             instruction=found.instruction,
+            fingerprint=found.fingerprint,
             warnings=tuple(found.warnings),
         )

@@ -110,6 +110,9 @@ class Transport:
             raise BackendError("It did not answer within {n:g} seconds.", n=seconds) from error
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise BackendError("It cannot be reached ({reason}).", reason=self._quoted(str(error))) from error
+        except httpx.LocalProtocolError as error:
+            # Its text quotes what was to be sent.
+            raise BackendError("It cannot be asked ({reason}).", reason=type(error).__name__) from error
         except httpx.TransportError as error:
             broken = BackendError("It broke off its answer ({reason}).", reason=self._quoted(str(error)))
             raise _MayPass(broken) from error

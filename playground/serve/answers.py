@@ -72,6 +72,8 @@ def tei_rerank(served: Served, body: TeiBody, stop: threading.Event) -> list[Tei
     """
     choice = served.choice(body.model, served.reranker(), body.max_length)
     result = served.rerank(request_of(body.query, body.texts), choice, stop)
+    if body.truncate is False and any(each.n_cut is None for each in result.scored):
+        raise Refused(400, f"How much {result.spec.model_id} reads of a text is not known here. Leave `truncate` out.")
     cut = next((each for each in result.scored if each.n_cut), None)
     if cut is not None and body.truncate is False:
         raise Refused(

@@ -7,9 +7,12 @@ from typing import Literal
 from starlette.responses import JSONResponse
 
 from playground.core.errors import (
+    BackendError,
+    Busy,
     DeviceUnavailable,
     DiskFull,
     InvalidInput,
+    ModelEnded,
     ModelNotFound,
     ModelUnsuitable,
     OutOfMemory,
@@ -30,6 +33,9 @@ STATUSES: tuple[tuple[type[PlaygroundError], int], ...] = (
     (DeviceUnavailable, 400),
     (OutOfMemory, 503),
     (DiskFull, 503),
+    (ModelEnded, 503),
+    (BackendError, 502),
+    (Busy, 429),
 )
 OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 TEI_TYPES = {429: "Overloaded", 503: "Unhealthy"}

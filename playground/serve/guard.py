@@ -30,6 +30,8 @@ MOST_BODIES = 4
 
 # Set when the client of the request under way has gone.
 gone: ContextVar[threading.Event] = ContextVar("gone")
+# The address of its client; empty for one that knows the key.
+asked_from: ContextVar[str] = ContextVar("asked_from", default="")
 
 
 class Guard:
@@ -66,6 +68,8 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        host, _ = scope.get("client") or ("", 0)
+        asked_from.set("" if self._key is not None else host)
         refused, parts, n_bytes = self._refusal(scope), list[bytes](), 0
         try:
             async for part in self._pieces(receive):

@@ -24,6 +24,7 @@ from playground.serve.errors import Refused, Shape, answer, refusal_of, shape_of
 from playground.serve.guard import Guard
 from playground.serve.served import Served
 from playground.serve.work import Left, Workers
+from playground.visitors import Visitors
 
 log = logging.getLogger("playground.serve")
 
@@ -51,7 +52,8 @@ ANY_RERANK = Annotated[
 
 def build(served: Served) -> Guard:
     """The endpoints behind their guard, as one ASGI app that also runs alone."""
-    workers = Workers()
+    settings = served.settings
+    workers = Workers(Visitors(settings.most_runs_per_minute, settings.most_runs_at_once))
     tools = mcp_tools.app(served, workers)
 
     @asynccontextmanager

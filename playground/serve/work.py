@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Protocol, TypeVar
 
 import anyio
 import anyio.to_thread
 
 from playground.serve.errors import busy
-from playground.serve.guard import gone
+from playground.serve.guard import asked_from, gone
+from playground.visitors import Visitors
 
 T = TypeVar("T")
 
@@ -29,10 +31,13 @@ class Workers:
 
     Attributes:
         n_running: requests that run or wait for a thread.
+    Args:
+        visitors: what one address may take that sends no key.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, visitors: Visitors) -> None:
         self.n_running = 0
+        self._visitors = visitors
         self._limiter: anyio.CapacityLimiter | None = None
 
     async def run(self, work: Callable[[threading.Event], T]) -> T:
@@ -40,21 +45,23 @@ class Workers:
 
         Raises:
             Refused: too many requests wait already.
+            Busy: too many are of one address.
         """
         if self.n_running >= MOST_AT_ONCE + MOST_WAITING:
             raise busy()
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(MOST_AT_ONCE)
-        stop = gone.get()
-        self.n_running += 1
-        try:
-            # Also a caller that is cancelled (MCP may) stops its run.
-            return await anyio.to_thread.run_sync(work, stop, limiter=self._limiter, abandon_on_cancel=True)
-        except anyio.get_cancelled_exc_class():
-            stop.set()
-            raise
-        finally:
-            self.n_running -= 1
+        stop, address = gone.get(), asked_from.get()
+        with self._visitors.run(f"program {address}") if address else nullcontext():
+            self.n_running += 1
+            try:
+                # Also a caller that is cancelled (MCP may) stops its run.
+                return await anyio.to_thread.run_sync(work, stop, limiter=self._limiter, abandon_on_cancel=True)
+            except anyio.get_cancelled_exc_class():
+                stop.set()
+                raise
+            finally:
+                self.n_running -= 1
 
 
 class Said(Protocol):

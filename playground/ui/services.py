@@ -20,8 +20,8 @@ from playground.models.room import Room
 from playground.settings import HUGGING_FACE, Settings
 from playground.ui.page_turns import LruCache, Turns
 from playground.ui.scoring_jobs import ScoringJobs
-from playground.ui.visitors import Visitors
 from playground.ui.wiring import Caller
+from playground.visitors import Visitors
 
 
 class StopFlags:

@@ -9,10 +9,12 @@ import pytest
 
 from playground.core.errors import BackendError, InvalidInput, PlaygroundError
 from playground.core.types import ModelChoice
+from playground.engine.engine import Engine
 from playground.engine.exports import to_csv, to_json, to_snippet
 from playground.remote.cohere import Cohere
+from playground.remote.connect import Remotes
 from tests.remote import servers
-from tests.remote.runs import engine, ranked
+from tests.remote.runs import HASTY, engine, ranked
 from tests.remote.servers import Asked, Said, serving
 
 KEY = "sk-of-a-visitor-4711"
@@ -36,6 +38,16 @@ def test_a_typed_key_goes_before_that_of_the_environment(monkeypatch: pytest.Mon
     assert sent == [None, "Bearer of-the-machine", f"Bearer {KEY}"]
 
 
+def test_the_key_of_the_environment_goes_to_no_address_that_a_visitor_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEI_API_KEY", "of-the-machine")
+    with serving(servers.tei) as listed, serving(servers.tei) as made_up:
+        own = Engine(remotes=Remotes(trusted=(f"tei://{listed.host}",), patience=HASTY))
+        for server in (listed, made_up):
+            ranked(f"tei://{server.host}", own, ["one"])
+        sent = [[asked.headers.get("Authorization") for asked in server.posts()] for server in (listed, made_up)]
+    assert sent == [["Bearer of-the-machine"], [None]]
+
+
 def test_the_key_of_a_service_goes_to_no_address_that_only_speaks_as_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COHERE_API_KEY", "of-the-machine")
     with serving(servers.cohere) as server:
@@ -44,6 +56,23 @@ def test_the_key_of_a_service_goes_to_no_address_that_only_speaks_as_it_does(mon
         ranked(f"cohere://{server.host}/rerank-v3.5", passages=["two"])
         sent = [asked.headers.get("Authorization") for asked in server.posts()]
     assert sent == ["Bearer of-the-machine", None]
+
+
+@pytest.mark.parametrize("key", ["sk-secret\r\nX: y", "sk-sécret", "sk secret"])
+def test_a_key_that_cannot_be_sent_is_refused_and_not_quoted(key: str) -> None:
+    with (
+        serving(servers.tei) as server,
+        pytest.raises(InvalidInput, match="holds characters that no key has") as raised,
+    ):
+        ranked(f"tei://{server.host}", keys={"tei": key})
+    assert "secret" not in f"{raised.value!r} {raised.value.values}"
+
+
+def test_a_key_with_a_line_break_after_it_is_sent_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEI_API_KEY", "of-the-machine\n")
+    with serving(servers.tei) as server:
+        ranked(f"tei://{server.host}", passages=["one"])
+        assert [asked.headers.get("Authorization") for asked in server.posts()] == ["Bearer of-the-machine"]
 
 
 def test_a_service_without_a_key_is_not_asked() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
+from playground.core.errors import BackendError
 from playground.core.types import ModelChoice, RerankResult
 from playground.engine.engine import Engine
 from playground.remote.connect import Remotes
@@ -36,3 +40,20 @@ def test_a_program_on_a_public_page_names_no_address_but_those_of_its_owner(url:
     assert refused.status_code == 400
     assert refused.json()["message"].startswith("On a public page only those who run it name models on other machines.")
     assert answered.json()["results"][0]["index"] == 1
+
+
+def test_another_playground_that_changes_its_weights_is_asked_again(url: str, ranked: RerankResult) -> None:
+    remotes = Remotes()
+    address = url.replace("http://", "playground://")
+    known = remotes.connect(address, {}, threading.Event())
+    assert known is not None
+    assert known.told.fingerprint == ranked.spec.fingerprint
+    remotes._known[address] = (time.monotonic(), replace(known, told=replace(known.told, fingerprint="of before")))
+
+    request = request_of(QUERY, DOCUMENTS)
+    with pytest.raises(BackendError, match="It serves other weights than a moment ago"):
+        list(Engine(remotes=remotes).rerank(request, ModelChoice(address)))
+    *_, last = Engine(remotes=remotes).rerank(request, ModelChoice(address))
+
+    assert last.result is not None
+    assert last.result.spec.fingerprint == ranked.spec.fingerprint

@@ -101,6 +101,26 @@ def test_a_public_server_takes_smaller_bodies(tmp_path: Path) -> None:
     assert answer.json()["message"] == "The body is larger than 13 MB. Send the texts in parts."
 
 
+def test_programs_of_one_address_have_the_runs_of_one_visitor(engine: Engine, tmp_path: Path) -> None:
+    with serving(served(tmp_path, engine, runs_per_minute=2)) as url:
+        codes = [post(url, GOOD).status_code for _ in range(3)]
+        last = post(url, GOOD, "/v2/rerank")
+    assert codes == [200, 200, 429]
+    assert "You began 2 runs within a minute" in last.json()["message"]
+    with serving(served(tmp_path, engine, runs_per_minute=2, api_key="sesame")) as url:
+        assert [post(url, GOOD, Authorization="Bearer sesame").status_code for _ in range(3)] == [200] * 3
+
+
+def test_a_public_server_says_of_no_folder_whether_it_is_there(tmp_path: Path) -> None:
+    engine = Engine(offline=True, folders=False)
+    with serving(served(tmp_path, engine, public=True)) as url:
+        said = [post(url, {**GOOD, "model": name}) for name in ("/", str(tmp_path), "/no/such")]
+    assert [each.status_code for each in said] == [400] * 3
+    assert {each.json()["message"] for each in said} == {
+        "Folders of this machine cannot be opened on a public page. Type a Hugging Face id."
+    }
+
+
 def test_a_refused_client_hears_why_after_a_large_body(engine: Engine, tmp_path: Path) -> None:
     with serving(served(tmp_path, engine, api_key="right-key")) as url:
         answer = httpx.post(f"{url}/v1/rerank", content=megabytes(50), headers=JSON, trust_env=False, timeout=60)

@@ -14,6 +14,7 @@ from playground.core.explanations import Explanation, Part, ReadText, Term, Toke
 from playground.ui.components.model_choices import model_name
 from playground.ui.services import Services
 from playground.ui.texts import of_error, phrase
+from playground.ui.wiring import Caller
 
 SECONDS_BETWEEN_STEPS = 0.25
 
@@ -206,6 +207,7 @@ def _round(value: float) -> float:
 
 def in_steps(
     services: Services,
+    caller: Caller,
     key: str,
     about: dict[str, object],
     answers: Callable[[threading.Event], Iterator[dict[str, object]]],
@@ -213,15 +215,18 @@ def in_steps(
     """Each answer with what it is about; of steps `said` one every `SECONDS_BETWEEN_STEPS`, and an error as `failed`.
 
     Args:
+        caller: whose run it counts as.
         key: under which `services.stops` ends it.
     """
     stop = services.stops.start(key)
     said_at = 0.0
     try:
-        for answer in answers(stop):
-            if "said" not in answer or time.monotonic() - said_at >= SECONDS_BETWEEN_STEPS:
-                said_at = time.monotonic()
-                yield about | answer
+        services.admit(caller)
+        with services.visitors.run(caller.owner, caller.address):
+            for answer in answers(stop):
+                if "said" not in answer or time.monotonic() - said_at >= SECONDS_BETWEEN_STEPS:
+                    said_at = time.monotonic()
+                    yield about | answer
     except PlaygroundError as error:
         yield about | {"failed": of_error(error)}
     except Exception:  # the page would say for ever that it is at work

@@ -37,7 +37,7 @@ def on_modes(services: Services, caller: Caller, visit: Any) -> Iterator[dict[st
     """
     event = caller.event
     about = {"run": caller.text("run"), "column": event.get("column"), "place": event.get("place")}
-    yield from explained.in_steps(services, _key(caller), about, partial(_answers, services, caller, visit))
+    yield from explained.in_steps(services, caller, _key(caller), about, partial(_answers, services, caller, visit))
 
 
 def on_stop(services: Services, caller: Caller) -> None:

@@ -30,7 +30,7 @@ def build() -> gr.HTML:
 def on_why(services: Services, caller: Caller, visit: Any) -> Iterator[dict[str, object]]:
     """Take the score of one row apart: steps `said`, then what was `told`, or why it `failed`; all stand in the row."""
     row = {"run": caller.text("run"), "index": caller.event.get("index")}
-    yield from explained.in_steps(services, _key(caller), row, partial(_answers, services, caller, visit))
+    yield from explained.in_steps(services, caller, _key(caller), row, partial(_answers, services, caller, visit))
 
 
 def on_stop(services: Services, caller: Caller) -> None:

@@ -9,8 +9,8 @@ import pytest
 from playground.core.errors import Busy, SignInNeeded
 from playground.settings import Settings
 from playground.ui.services import Services
-from playground.ui.visitors import VISITORS_OF_ADDRESS, Rate, Visitors
 from playground.ui.wiring import Caller
+from playground.visitors import VISITORS_OF_ADDRESS, Rate, Visitors
 
 
 class Clock:
@@ -75,7 +75,7 @@ def test_made_up_visitors_of_one_address_count_together() -> None:
 
 
 def test_keys_without_end_take_no_memory_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("playground.ui.visitors.MOST_KEYS", 10)
+    monkeypatch.setattr("playground.visitors.MOST_KEYS", 10)
     rate = Rate(1, Clock())
     assert all(rate.take(str(key)) for key in range(100))
     assert len(rate._taken) == 10
