@@ -238,6 +238,20 @@ def test_a_block_is_read_from_the_row_groups_that_hold_it() -> None:
     assert open_corpus([Path("corpus.parquet")], {}, 10).digest == found.digest
 
 
+@pytest.mark.parametrize("column", ["passage", "label"])
+def test_a_changed_text_or_label_is_another_corpus_even_where_the_footer_stays_the_same(column: str) -> None:
+    frame = corpus(6).assign(passage=list("abcdef"), label=[0, 1, 1, 0, 0, 1])
+    # Without compression and between the least and the greatest value: its place, length and ends are as before.
+    frame.to_parquet("corpus.parquet", compression=None)
+    before, footer = open_corpus([Path("corpus.parquet")], {}, 10).digest, pq.read_metadata("corpus.parquet")
+    frame.loc[3, column] = "c" if column == "passage" else 1
+    frame.loc[2, column] = "d" if column == "passage" else 0
+    frame.to_parquet("corpus.parquet", compression=None)
+
+    assert pq.read_metadata("corpus.parquet") == footer
+    assert open_corpus([Path("corpus.parquet")], {}, 10).digest != before
+
+
 def test_a_file_that_became_shorter_is_an_error() -> None:
     corpus(4).to_parquet("corpus.parquet")
     found = open_corpus([Path("corpus.parquet")], {}, 10)
