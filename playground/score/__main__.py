@@ -20,6 +20,7 @@ from playground.core.types import ModelChoice
 from playground.models import bm25
 from playground.models.catalog import BUILT_IN_RERANKER
 from playground.models.named import parse_choice
+from playground.remote.address import is_remote
 from playground.score import output, runners
 from playground.score.corpus import Corpus, open_corpus
 from playground.score.worker import MOST_ROWS, Finished, Job
@@ -92,13 +93,15 @@ def _choice(asked: Asked, model: str, settings: Settings) -> ModelChoice:
     """The model, of the kind that its files say.
 
     Raises:
-        PlaygroundError: it cannot be found or read, or its scores depend on what else is in a block.
+        PlaygroundError: it cannot be found or read, runs elsewhere, or its scores depend on what else is in a block.
     """
     from playground.models import resolve
 
     model_id, revision = parse_choice(model)
     if model_id == bm25.MODEL_ID:
         raise InvalidInput("BM25 scores depend on all passages beside a passage, so a corpus in blocks has none.")
+    if is_remote(model_id):
+        raise InvalidInput("Models on other machines are not scored in blocks. Choose a model that runs here.")
     return asked.choice(model, resolve.kind_of(model_id, revision, offline=settings.offline), settings)
 
 

@@ -72,11 +72,11 @@ class Output:
             self._check_folder()
             yield self.finished()
         finally:
+            # Its file stays: another run may hold it already, and a third would lock a new one of the same name.
             lock.release()
-            Path(lock.lock_file).unlink(missing_ok=True)
 
     def is_whole(self) -> bool:
-        """Whether the file is there, of this record.
+        """Whether the file is there, of this record; blocks that a killed run left beside it go then.
 
         Raises:
             InvalidInput: it is of something else.
@@ -90,6 +90,7 @@ class Output:
                 "{file} is there and holds no scores. Name another --out.", file=self.path.name
             ) from error
         self._compare(metadata.get(RECORD, b"").decode(), self.path)
+        shutil.rmtree(self.folder, ignore_errors=True)
         return True
 
     def finish(self, n_blocks: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import signal
@@ -20,6 +21,7 @@ from playground.inputs import labelled_sets
 from playground.score import corpus as corpora_of
 from playground.score.__main__ import main
 from playground.score.corpus import Block, open_corpus
+from playground.score.output import Output, Record
 from playground.score.runners import Actor
 from playground.score.worker import Job
 from tests.score.corpora import QUERIES, begun, corpus
@@ -151,7 +153,7 @@ def test_a_run_that_was_ended_goes_on_where_it_stopped_with_the_same_model_only(
     assert f"{n_kept * 2} of 200 pairs are scored already.\n" in capsys.readouterr().err
     assert scores["id"].tolist() == frame["id"].tolist()
     assert scores["logit"].notna().all()
-    assert sorted(path.name for path in tmp_path.glob("scores*")) == ["scores.parquet"]
+    assert sorted(path.name for path in tmp_path.glob("scores*")) == ["scores.parquet", "scores.parquet.lock"]
 
 
 def test_what_is_finished_is_not_scored_again_and_another_models_scores_are_kept(
@@ -190,6 +192,28 @@ def test_two_runs_into_one_file_are_refused(capsys: pytest.CaptureFixture[str]) 
         said = refusal(capsys, "corpus.parquet", "--out", "scores.parquet")
 
     assert said == "Another run writes scores.parquet now."
+
+
+def test_a_run_that_is_over_leaves_its_lock_to_one_that_has_it_already() -> None:
+    kept = Output(Path("scores.parquet"), Record("c", 1, "m", "f", "fp32", None, "cut", "none"))
+    with kept.claimed():
+        other = Path("scores.parquet.lock").open()
+
+    with other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with pytest.raises(corpora_of.InvalidInput, match=r"Another run writes scores\.parquet now\."), kept.claimed():
+            pass
+
+
+def test_blocks_that_a_run_killed_at_its_end_left_go_at_the_next_start(capsys: pytest.CaptureFixture[str]) -> None:
+    score(corpus(4))
+    Path("scores.parquet.parts").mkdir()
+    Path("scores.parquet.parts/0000000.parquet").touch()
+
+    said = refusal(capsys, "corpus.parquet", "--out", "scores.parquet", *FP32, status=0)
+
+    assert said == "scores.parquet is finished: 4 pairs."
+    assert not Path("scores.parquet.parts").exists()
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_by_half(
@@ -273,6 +297,10 @@ def test_a_file_that_became_shorter_is_an_error() -> None:
         (["corpus.parquet", "--query", "label"], "corpus.parquet: the column 'label' holds int64, not text."),
         (["corpus.parquet", "other.parquet"], "other.parquet has other columns than the files before it."),
         (["corpus.parquet", "--model", "bm25"], "BM25 scores depend on all passages beside a passage"),
+        (
+            ["corpus.parquet", "--model", "tei://127.0.0.1:1"],
+            "Models on other machines are not scored in blocks. Choose a model that runs here.",
+        ),
         (["corpus.parquet", "--model", "no/such", "--offline"], "no/such is not on this machine"),
         (["corpus.parquet", "--out", "text.parquet"], "text.parquet is there and holds no scores."),
         (["corpus.parquet", "--out", "text.parquet/x"], "could not be written: Not a directory."),
