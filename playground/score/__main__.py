@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -74,6 +75,8 @@ def score(
         n_left = sum(block.n_rows for block in left)
         if finished:
             print(f"{found.n_pairs - n_left:,} of {found.n_pairs:,} pairs are scored already.", file=sys.stderr)
+        # What is left runs as what is finished did, whatever auto would take now.
+        choice = replace(choice, precision=kept.ran_in() or choice.precision)
         job = Job(found.columns, choice, instruction, settings.offline, fingerprint, kept.folder)
         on_ray = workers is not None or address is not None
         run = runners.on_ray(job, left, workers, address) if on_ray else runners.here(job, left)
