@@ -38,7 +38,9 @@ REPORT_SECONDS = 2.0
 def score(
     files: Annotated[list[Path], typer.Argument(help="Parquet files, or folders of them.")],
     out: Annotated[Path, typer.Option(help="The Parquet file to write.")],
-    model: Annotated[str, typer.Option(help="Hub id, folder or catalogue id.")] = BUILT_IN_RERANKER,
+    model: Annotated[
+        str | None, typer.Option(help="Hub id, folder or catalogue id.", show_default=BUILT_IN_RERANKER)
+    ] = None,
     query: Annotated[str | None, typer.Option(metavar="COLUMN", help="Of the queries.", show_default="query")] = None,
     passage: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Of the passages.", show_default="passage")
@@ -56,7 +58,7 @@ def score(
     instruction: terminal.Instruction = None,
     windows: terminal.InWindows = None,
     overlap: terminal.Overlap = None,
-    windows_by: terminal.WindowsBy = "max",
+    windows_by: terminal.WindowsBy = None,
     offline: terminal.Offline = False,
 ) -> None:
     """Score millions of pairs; on a cluster, or on this machine."""
@@ -64,6 +66,7 @@ def score(
     settings = asked.settings()
     given = {"query": query, "passage": passage, "id": id, "label": label}
     found = open_corpus(files, {own: name for own, name in given.items() if name is not None}, block_rows)
+    model = asked.named(model, settings)
     choice = _choice(asked, model, settings)
     fingerprint = _fingerprint(choice, settings.offline)
     kept = output.Output(out, _record(found, block_rows, choice, fingerprint, instruction))
