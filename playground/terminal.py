@@ -18,6 +18,7 @@ from playground.cli import WrongValueError, settings_of
 from playground.core.errors import PlaygroundError
 from playground.core.types import Kind, ModelChoice
 from playground.core.windows import By, Windows
+from playground.models.catalog import BUILT_IN_RERANKER
 from playground.models.named import parse_choice
 from playground.settings import Settings
 
@@ -50,7 +51,10 @@ Overlap = Annotated[
     int | None, typer.Option(metavar="N", help="Tokens that two windows share.", show_default="an eighth")
 ]
 WindowsBy = Annotated[
-    str, typer.Option(metavar="HOW", help="What of its windows' scores is a passage's: max, mean or first.")
+    str | None,
+    typer.Option(
+        metavar="HOW", help="What of its windows' scores is a passage's: max, mean or first.", show_default="max"
+    ),
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Never reach for the network.")]
 
@@ -68,7 +72,7 @@ class Asked:
     instruction: str | None
     windows: str | None
     overlap: int | None
-    windows_by: str
+    windows_by: str | None
     offline: bool
 
     def settings(self, **more: object) -> Settings:
@@ -83,6 +87,10 @@ class Asked:
         start.prepare_environment(settings)
         start.start_log()
         return settings
+
+    def named(self, model: str | None, settings: Settings) -> str:
+        """The reranker that was named, or else the first model of the variable, or the built-in one."""
+        return next(iter(settings.models), BUILT_IN_RERANKER) if model is None else model
 
     def choice(self, model: str, kind: Kind, settings: Settings) -> ModelChoice:
         """This model, run so.
@@ -103,13 +111,14 @@ class Asked:
 
     def _windows(self) -> Windows | None:
         if self.windows is None:
-            if self.overlap is not None:
-                raise WrongValueError("--overlap is of windows: give --windows too.")
+            for flag, value in (("--overlap", self.overlap), ("--windows-by", self.windows_by)):
+                if value is not None:
+                    raise WrongValueError(f"{flag} is of windows: give --windows too.")
             return None
         if self.windows != "auto" and not self.windows.isdecimal():
             raise WrongValueError(f"--windows {self.windows}: give a number of tokens, or auto.")
         n_tokens = None if self.windows == "auto" else int(self.windows)
-        return Windows(n_tokens, self.overlap, cast(By, self.windows_by))
+        return Windows(n_tokens, self.overlap, cast(By, self.windows_by or "max"))
 
 
 def run(app: typer.Typer, name: str, argv: Sequence[str] | None = None) -> int:

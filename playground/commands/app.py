@@ -11,8 +11,9 @@ import typer
 
 import playground
 from playground import terminal
+from playground.cli import WrongValueError
 from playground.core.errors import PlaygroundError
-from playground.core.types import EmbeddingResult, Kind, ModelChoice, RerankRequest
+from playground.core.types import Kind, ModelChoice, Passage, RerankRequest
 from playground.models.catalog import BUILT_IN_EMBEDDER, BUILT_IN_RERANKER
 from playground.models.named import parse_choice
 from playground.settings import Settings
@@ -23,8 +24,8 @@ HELP = (playground.__doc__ or "").split("\n")[0]
 app = typer.Typer(add_completion=False, help=HELP, pretty_exceptions_enable=False)
 
 EMBEDDERS = ("table", "jsonl")
-# Vectors are made beside a query; where nobody gave one, this goes through the model and nowhere else.
-NO_QUERY = "."
+# These hold every passage of every model, as the page's downloads do.
+WHOLE = ("json", "csv")
 
 Query = Annotated[str, typer.Argument(help="What is looked for; - takes the query that the input names.")]
 Files = Annotated[
@@ -48,7 +49,9 @@ Db = Annotated[
 def rerank(
     query: Query,
     files: Files = None,
-    model: Annotated[str, typer.Option(help="Hub id, folder or catalogue id.")] = BUILT_IN_RERANKER,
+    model: Annotated[
+        str | None, typer.Option(help="Hub id, folder or catalogue id.", show_default=BUILT_IN_RERANKER)
+    ] = None,
     top_n: TopN = None,
     threshold: Annotated[
         str | None, typer.Option(metavar="NAME|FILE", help="A saved threshold: says of each passage if it is kept.")
@@ -65,7 +68,7 @@ def rerank(
     instruction: terminal.Instruction = None,
     windows: terminal.InWindows = None,
     overlap: terminal.Overlap = None,
-    windows_by: terminal.WindowsBy = "max",
+    windows_by: terminal.WindowsBy = None,
     offline: terminal.Offline = False,
 ) -> None:
     """Rank passages for a query, best first."""
@@ -76,16 +79,17 @@ def rerank(
     asked = Asked(device, precision, max_length, instruction, windows, overlap, windows_by, offline)
     settings = asked.settings(db=db)
     form = writing.chosen(format, json)
-    line = None if threshold is None else reading.threshold(threshold, settings.db)
+    if only_kept and threshold is None:
+        raise WrongValueError("--only-kept is of a threshold: give --threshold too.")
+    saved = None if threshold is None else reading.thresholds(threshold, settings.db)
     request = _request(query, files, as_, column, instruction)
+    model = asked.named(model, settings)
     choice = asked.choice(model, engine().kind_of(*parse_choice(model)), settings)
     result = writing.watched(engine().rerank(request, choice)).result
     assert result is not None
     _note(result.warnings)
+    line = None if saved is None else threshold_files.holding(saved, result.spec, result.scale)
     if line is not None:
-        refused = threshold_files.refusal(line, result.spec, result.scale)
-        if refused is not None:
-            raise refused
         _note(threshold_files.warnings(line, result.spec, result.instruction))
         if only_kept:
             result = replace(result, scored=tuple(one for one in result if one.logit >= line.value), missing=())
@@ -108,7 +112,7 @@ def compare(
     instruction: terminal.Instruction = None,
     windows: terminal.InWindows = None,
     overlap: terminal.Overlap = None,
-    windows_by: terminal.WindowsBy = "max",
+    windows_by: terminal.WindowsBy = None,
     offline: terminal.Offline = False,
 ) -> None:
     """Rank the same passages with several models: the built-in ones and BM25, unless you name others."""
@@ -118,8 +122,10 @@ def compare(
     asked = Asked(device, precision, max_length, instruction, windows, overlap, windows_by, offline)
     settings = asked.settings()
     form = writing.chosen(format, json)
+    if top_n is not None and form in WHOLE:
+        raise WrongValueError(f"--format {form} holds all passages: leave out --top-n, or choose table or jsonl.")
     request = _request(query, files, as_, column, instruction)
-    names = model or [BUILT_IN_RERANKER, BUILT_IN_EMBEDDER, "bm25"]
+    names = model or settings.models or (BUILT_IN_RERANKER, BUILT_IN_EMBEDDER, "bm25")
     found = writing.watched(engine().compare(request, [_choice(asked, name, settings) for name in names])).comparison
     for result in found.results:
         _note(f"{result.spec.model_id}: {warning}" for warning in result.warnings)
@@ -133,7 +139,9 @@ def compare(
 def embed(
     files: Files = None,
     query: Annotated[str | None, typer.Option(help="Embedded first, with the model's instruction before it.")] = None,
-    model: Annotated[str, typer.Option(help="Hub id, folder or catalogue id.")] = BUILT_IN_EMBEDDER,
+    model: Annotated[
+        str | None, typer.Option(help="Hub id, folder or catalogue id.", show_default=BUILT_IN_EMBEDDER)
+    ] = None,
     format: Annotated[str, typer.Option("--format", metavar="table|jsonl", help="What is written.")] = "jsonl",
     json: Json = False,
     column: Column = None,
@@ -145,18 +153,30 @@ def embed(
     offline: terminal.Offline = False,
 ) -> None:
     """Turn passages into vectors."""
-    from playground.commands import writing
+    from playground.commands import reading, writing
     from playground.engine.python_api import engine
 
-    asked = Asked(device, precision, max_length, instruction, None, None, "max", offline)
+    asked = Asked(device, precision, max_length, instruction, None, None, None, offline)
     settings = asked.settings()
     form = writing.chosen(format, json, EMBEDDERS)
-    request = _request(query or NO_QUERY, files, as_, column, None)
-    choice = asked.choice(model, "embedder", settings)
-    result: EmbeddingResult | None = writing.watched(engine().embed(request, choice, instruction=instruction)).result
+    if query is None:
+        if instruction is not None:
+            raise WrongValueError("--instruction goes before a query: give --query too.")
+        passages = reading.passages(files or (), as_, column).passages
+        choice = asked.choice(_embedder(model, settings), "embedder", settings)
+        alone = writing.watched(engine().embed_texts([each.text for each in passages], choice)).result
+        assert alone is not None
+        _note(alone.warnings)
+        writing.vectors(list(zip(passages, alone.vectors, alone.read, strict=True)), alone.spec, form)
+        return
+    request = _request(query, files, as_, column, None)
+    choice = asked.choice(_embedder(model, settings), "embedder", settings)
+    result = writing.watched(engine().embed(request, choice, instruction=instruction)).result
     assert result is not None
     _note(result.warnings)
-    writing.vectors(result, form, with_query=query is not None)
+    first = (Passage("query", result.request.query), result.query_vector, result.query_read)
+    rest = zip(result.request.passages, result.passage_vectors, result.passages_read, strict=True)
+    writing.vectors([first, *rest], result.spec, form, result.query_vector)
 
 
 @app.command(
@@ -178,6 +198,15 @@ def _request(
 
     parsed = reading.passages(files or (), suffix, column)
     return RerankRequest(reading.query(query, parsed), parsed.passages, instruction)
+
+
+def _embedder(model: str | None, settings: Settings) -> str:
+    """The embedder that was named, or else the first model of the variable where it is one, or the built-in one."""
+    from playground.engine.python_api import engine
+
+    if model is None and settings.models and engine().kind_of(*parse_choice(settings.models[0])) == "embedder":
+        return settings.models[0]
+    return BUILT_IN_EMBEDDER if model is None else model
 
 
 def _choice(asked: Asked, model: str, settings: Settings) -> ModelChoice:

@@ -23,7 +23,7 @@ PARQUET = b"PAR1"
 
 def passages(files: Sequence[Path], suffix: str | None, column: str | None) -> Parsed:
     """The passages of these files, or of the pipe where there are none; notes are said on stderr. Of several files each
-    id has the name of its file before it.
+    id has the name of its file before it, or its path as given where files have the same name.
 
     Args:
         suffix: what kind of file the pipe holds, such as "csv"; None finds out whether it is Parquet, JSON or text.
@@ -39,9 +39,11 @@ def passages(files: Sequence[Path], suffix: str | None, column: str | None) -> P
             terminal.note(f"{_name(path)}: {note}")
     if len(parsed) == 1:
         return parsed[0]
+    names = [_name(path) for path in files]
+    unlike = [str(path) if names.count(name) > 1 else name for path, name in zip(files, names, strict=True)]
     together = tuple(
-        replace(passage, id=f"{_name(path)}:{passage.id}")
-        for path, each in zip(files, parsed, strict=True)
+        replace(passage, id=f"{name}:{passage.id}")
+        for name, each in zip(unlike, parsed, strict=True)
         for passage in each.passages
     )
     return replace(parsed[0], passages=together, query=next((each.query for each in parsed if each.query), None))
@@ -60,8 +62,8 @@ def query(said: str, parsed: Parsed) -> str:
     return parsed.query
 
 
-def threshold(named: str, db: Path) -> Threshold:
-    """The threshold of a file that the Threshold view wrote, or the newest of this name in the history.
+def thresholds(named: str, db: Path) -> tuple[Threshold, ...]:
+    """The threshold of a file that the Threshold view wrote, or those of this name in the history, newest first.
 
     Raises:
         InvalidInput: there is none.
@@ -70,10 +72,10 @@ def threshold(named: str, db: Path) -> Threshold:
     path = Path(named)
     if path.is_file():
         try:
-            return threshold_files.from_json(path.read_text(encoding="utf-8"))
+            return (threshold_files.from_json(path.read_text(encoding="utf-8")),)
         except (OSError, UnicodeDecodeError) as error:
             raise InvalidInput("{file} cannot be read as a threshold.", file=path.name) from error
-    for found in HistoryStore(db).thresholds.named(named) if db.exists() else ():
+    if found := HistoryStore(db).thresholds.named(named) if db.exists() else ():
         return found
     raise InvalidInput("There is no file and no saved threshold {name!r}. The history is {db}.", name=named, db=db)
 

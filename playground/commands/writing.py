@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, get_args
 
 from rich import box
 from rich.console import Console
@@ -27,8 +27,14 @@ from playground.core.types import (
     Progress,
     RerankResult,
     Step,
+    TextRead,
 )
 from playground.engine import comparison_record, exports
+from playground.engine.texts import TextVectors
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Format = Literal["table", "jsonl", "json", "csv"]
 # The long table's words for the numbers, as the API and the files of scores have them.
@@ -36,7 +42,8 @@ NAMES = {"raw": "logit", "shown": "score"}
 DIM_SHOWN = 4
 MOST_ID_CHARS = 24
 
-S = TypeVar("S", Progress, Step[EmbeddingResult], CompareProgress)
+S = TypeVar("S", Progress, Step[EmbeddingResult], Step[TextVectors], CompareProgress)
+Embedded: TypeAlias = "tuple[Passage, NDArray[np.float32], TextRead]"
 
 
 def chosen(format: str, as_json: bool, allowed: Sequence[str] = get_args(Format)) -> str:
@@ -85,27 +92,25 @@ def comparison(found: Comparison, format: str, top_n: int | None) -> None:
         _ranks(found, top_n)
 
 
-def vectors(result: EmbeddingResult, format: str, *, with_query: bool) -> None:
-    """The vector of each passage, and that of the query first where one was given."""
-    texts = [(Passage("query", result.request.query), result.query_vector, result.query_read)] if with_query else []
-    texts += list(zip(result.request.passages, result.passage_vectors, result.passages_read, strict=True))
+def vectors(texts: Sequence[Embedded], spec: ModelSpec, format: str, query: NDArray[np.float32] | None = None) -> None:
+    """The vector of each text; in a table beside its cosine with that of the query, where there is one."""
     if format == "jsonl":
-        ran = {"model": result.spec.model_id, "revision": result.spec.revision, "fingerprint": result.spec.fingerprint}
-        ran |= {"device": result.spec.device, "precision": result.spec.precision}
+        ran = {"model": spec.model_id, "revision": spec.revision, "fingerprint": spec.fingerprint}
+        ran |= {"device": spec.device, "precision": spec.precision}
         _lines(
             {"id": passage.id, "vector": vector.tolist(), "tokens_read": read.n_tokens, "tokens_cut": read.n_cut}
             | {"text": passage.text, **ran}
             for passage, vector, read in texts
         )
         return
-    cosine = ["cosine"] if with_query else []
-    table = _table(["read", "cut", *cosine, f"first {DIM_SHOWN} of {result.query_vector.size}", "id"], "text")
+    cosine = [] if query is None else ["cosine"]
+    table = _table(["read", "cut", *cosine, f"first {DIM_SHOWN} of {texts[0][1].size}", "id"], "text")
     for passage, vector, read in texts:
-        near = [f"{float(vector @ result.query_vector):.3f}"] if with_query else []
+        near = [] if query is None else [f"{float(vector @ query):.3f}"]
         numbers = " ".join(f"{value:+.3f}" for value in vector[:DIM_SHOWN])
         _row(table, [read.n_tokens, read.n_cut, *near, numbers, *_texts(passage)])
     _print(table)
-    print(f"{_told(result.spec)}; {len(texts):,} texts in {result.seconds:.2f} s")
+    print(f"{_told(spec)}; {len(texts):,} texts")
 
 
 def watched(steps: Iterable[S]) -> S:

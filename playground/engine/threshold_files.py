@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any, get_args
@@ -46,6 +46,21 @@ def refusal(threshold: Threshold, spec: ModelSpec, scale: Scale) -> PlaygroundEr
             now=scale.name,
         )
     return _other_reading(threshold.name, own.windows, spec.windows)
+
+
+def holding(thresholds: Sequence[Threshold], spec: ModelSpec, scale: Scale) -> Threshold:
+    """The first of these that holds for scores that this model gave on this scale; the newest where they are listed so.
+
+    Raises:
+        PlaygroundError: why the first does not hold, where none does.
+    """
+    refusals = []
+    for threshold in thresholds:
+        why_not = refusal(threshold, spec, scale)
+        if why_not is None:
+            return threshold
+        refusals.append(why_not)
+    raise refusals[0]
 
 
 def warnings(threshold: Threshold, spec: ModelSpec, instruction: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,7 @@ from playground.core.types import ModelChoice
 from playground.models import bm25
 from playground.models.catalog import BUILT_IN_RERANKER
 from playground.models.named import parse_choice
+from playground.remote.address import is_remote
 from playground.score import output, runners
 from playground.score.corpus import Corpus, open_corpus
 from playground.score.worker import MOST_ROWS, Finished, Job
@@ -36,7 +38,9 @@ REPORT_SECONDS = 2.0
 def score(
     files: Annotated[list[Path], typer.Argument(help="Parquet files, or folders of them.")],
     out: Annotated[Path, typer.Option(help="The Parquet file to write.")],
-    model: Annotated[str, typer.Option(help="Hub id, folder or catalogue id.")] = BUILT_IN_RERANKER,
+    model: Annotated[
+        str | None, typer.Option(help="Hub id, folder or catalogue id.", show_default=BUILT_IN_RERANKER)
+    ] = None,
     query: Annotated[str | None, typer.Option(metavar="COLUMN", help="Of the queries.", show_default="query")] = None,
     passage: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Of the passages.", show_default="passage")
@@ -54,7 +58,7 @@ def score(
     instruction: terminal.Instruction = None,
     windows: terminal.InWindows = None,
     overlap: terminal.Overlap = None,
-    windows_by: terminal.WindowsBy = "max",
+    windows_by: terminal.WindowsBy = None,
     offline: terminal.Offline = False,
 ) -> None:
     """Score millions of pairs; on a cluster, or on this machine."""
@@ -62,6 +66,7 @@ def score(
     settings = asked.settings()
     given = {"query": query, "passage": passage, "id": id, "label": label}
     found = open_corpus(files, {own: name for own, name in given.items() if name is not None}, block_rows)
+    model = asked.named(model, settings)
     choice = _choice(asked, model, settings)
     fingerprint = _fingerprint(choice, settings.offline)
     kept = output.Output(out, _record(found, block_rows, choice, fingerprint, instruction))
@@ -73,6 +78,8 @@ def score(
         n_left = sum(block.n_rows for block in left)
         if finished:
             print(f"{found.n_pairs - n_left:,} of {found.n_pairs:,} pairs are scored already.", file=sys.stderr)
+        # What is left runs as what is finished did, whatever auto would take now.
+        choice = replace(choice, precision=kept.ran_in() or choice.precision)
         job = Job(found.columns, choice, instruction, settings.offline, fingerprint, kept.folder)
         on_ray = workers is not None or address is not None
         run = runners.on_ray(job, left, workers, address) if on_ray else runners.here(job, left)
@@ -92,13 +99,15 @@ def _choice(asked: Asked, model: str, settings: Settings) -> ModelChoice:
     """The model, of the kind that its files say.
 
     Raises:
-        PlaygroundError: it cannot be found or read, or its scores depend on what else is in a block.
+        PlaygroundError: it cannot be found or read, runs elsewhere, or its scores depend on what else is in a block.
     """
     from playground.models import resolve
 
     model_id, revision = parse_choice(model)
     if model_id == bm25.MODEL_ID:
         raise InvalidInput("BM25 scores depend on all passages beside a passage, so a corpus in blocks has none.")
+    if is_remote(model_id):
+        raise InvalidInput("Models on other machines are not scored in blocks. Choose a model that runs here.")
     return asked.choice(model, resolve.kind_of(model_id, revision, offline=settings.offline), settings)
 
 

@@ -17,8 +17,6 @@ from playground.inputs.passage_files import listed
 
 # Carried along where a file has them, under these names.
 CARRIED = ("id", "query_id", "passage_id", "label")
-# A Parquet file ends with the length of its footer and four letters.
-_TAIL_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ class Corpus:
 
     Attributes:
         columns: what each column is called in the files, by our name for it.
-        digest: of all files; another order, other rows or other texts give another.
+        digest: of all bytes of all files; another order, other rows, texts or labels give another.
     """
 
     blocks: tuple[Block, ...]
@@ -68,8 +66,8 @@ def open_corpus(paths: Sequence[Path], named: dict[str, str], block_rows: int) -
     digest, blocks, numbers = hashlib.sha256(), list[Block](), count()
     columns, types = tuple[tuple[str, str], ...](), list[pa.DataType]()
     for path in _files(paths):
-        schema, n_rows, footer = _facts(path)
-        digest.update(f"{path.name}\0{n_rows}\0".encode() + footer)
+        schema, n_rows, own_digest = _facts(path)
+        digest.update(f"{path.name}\0".encode() + own_digest)
         own = _columns(path, schema, named)
         own_types = [schema.field(name).type for _, name in own[2:]]
         if columns and (own, own_types) != (columns, types):
@@ -133,17 +131,15 @@ def _files(paths: Sequence[Path]) -> Iterator[Path]:
 
 
 def _facts(path: Path) -> tuple[pa.Schema, int, bytes]:
-    """Columns, number of rows, and the footer: it says where every column lies, how long it is, and its first and last
-    value."""
+    """Columns, number of rows, and the SHA-256 of all bytes: a footer may stay the same where a text changes."""
     try:
         with path.open("rb") as file:
             if file.seek(0, 2) == 0:
                 raise InvalidInput("{file} is empty.", file=path.name)
             with pq.ParquetFile(file) as opened:
-                meta = opened.metadata
-                schema, n_rows = opened.schema_arrow, meta.num_rows
-                file.seek(-_TAIL_BYTES - meta.serialized_size, 2)
-                return schema, n_rows, file.read()
+                schema, n_rows = opened.schema_arrow, opened.metadata.num_rows
+                file.seek(0)
+                return schema, n_rows, hashlib.file_digest(file, "sha256").digest()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _unreadable(path, error) from error
 

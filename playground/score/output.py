@@ -9,16 +9,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
 from playground.core.errors import InvalidInput, PlaygroundError
+from playground.core.types import PrecisionName
 from playground.inputs.labelled_sets.sources import RAN
 
 # Key in the metadata of a file: what was asked for. What ran is under `RAN`.
 RECORD = b"rerank-playground"
+# Beside the blocks: the record, and under `RAN_IN` the precision that the first of them ran in.
+ABOUT = "record.json"
+RAN_IN = "ran_in"
 SHORT = 8
 
 
@@ -32,6 +37,7 @@ class Record:
 
     Attributes:
         corpus: its digest.
+        precision: as asked for; what it ran in is settled by the first block: `settled`.
         windows, instruction: in words; "model's own" where none was given.
     """
 
@@ -72,11 +78,11 @@ class Output:
             self._check_folder()
             yield self.finished()
         finally:
+            # Its file stays: another run may hold it already, and a third would lock a new one of the same name.
             lock.release()
-            Path(lock.lock_file).unlink(missing_ok=True)
 
     def is_whole(self) -> bool:
-        """Whether the file is there, of this record.
+        """Whether the file is there, of this record; blocks that a killed run left beside it go then.
 
         Raises:
             InvalidInput: it is of something else.
@@ -90,6 +96,7 @@ class Output:
                 "{file} is there and holds no scores. Name another --out.", file=self.path.name
             ) from error
         self._compare(metadata.get(RECORD, b"").decode(), self.path)
+        shutil.rmtree(self.folder, ignore_errors=True)
         return True
 
     def finish(self, n_blocks: int) -> int:
@@ -109,12 +116,17 @@ class Output:
         shutil.rmtree(self.folder, ignore_errors=True)
         return int(pq.read_table(self.path, columns=["logit"])["logit"].null_count)
 
+    def ran_in(self) -> PrecisionName | None:
+        """The precision of the blocks that are finished; None before the first."""
+        said = json.loads((self.folder / ABOUT).read_text(encoding="utf-8")).get(RAN_IN)
+        return cast("PrecisionName | None", said)
+
     def finished(self) -> set[int]:
         """The numbers of the blocks that have a file."""
         return {int(path.stem) for path in self.folder.glob("*.parquet")}
 
     def _check_folder(self) -> None:
-        about = self.folder / "record.json"
+        about = self.folder / ABOUT
         if about.exists():
             self._compare(about.read_text(encoding="utf-8"), self.folder)
         else:
@@ -140,6 +152,22 @@ class Output:
                     was=_shown(was.get(field.name)),
                     now=_shown(now),
                 )
+
+
+def settled(folder: Path, precision: str) -> str:
+    """The precision that all blocks run in: that of the first worker that asks, wherever it is.
+
+    Raises:
+        Unwritable: as `write`.
+    """
+    about = folder / ABOUT
+    with _written(about), FileLock(folder / "record.lock"):
+        record = json.loads(about.read_text(encoding="utf-8"))
+        if RAN_IN not in record:
+            record[RAN_IN] = precision
+            with _replacing(about) as half:
+                half.write_text(json.dumps(record), encoding="utf-8")
+        return str(record[RAN_IN])
 
 
 def part(folder: Path, number: int) -> Path:

@@ -83,6 +83,7 @@ class Worker:
 
         self._job = job
         self._stop = stop or threading.Event()
+        self._precision: str | None = None
         self._engine = Engine(offline=job.offline, limits=LIMITS)
 
     def score(self, block: Block) -> Finished:
@@ -124,6 +125,16 @@ class Worker:
                 model=spec.model_id,
                 now=spec.fingerprint[: output.SHORT],
                 was=self._job.fingerprint[: output.SHORT],
+            )
+        if self._precision is None:
+            self._precision = output.settled(self._job.folder, spec.precision)
+        if spec.precision != self._precision:
+            raise ModelBroken(
+                "{model} runs in {now} here, and this run began in {was}. The same command goes on in {was}, where "
+                "that can be.",
+                model=spec.model_id,
+                now=spec.precision,
+                was=self._precision,
             )
 
 

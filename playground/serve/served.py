@@ -113,14 +113,8 @@ class Served:
             Refused: as `thresholds`.
             PlaygroundError: why the newest one does not hold, where none does.
         """
-        refusal: PlaygroundError | None = None
-        for threshold in self.thresholds(name):
-            why_not = threshold_files.refusal(threshold, result.spec, result.scale)
-            if why_not is None:
-                return Kept(threshold, threshold_files.warnings(threshold, result.spec, result.instruction))
-            refusal = refusal or why_not
-        assert refusal is not None
-        raise refusal
+        threshold = threshold_files.holding(self.thresholds(name), result.spec, result.scale)
+        return Kept(threshold, threshold_files.warnings(threshold, result.spec, result.instruction))
 
     def spec(self, stop: threading.Event) -> ModelSpec:
         """Of the model that ranks where a request names none; loads it. Raises as `rerank`."""

@@ -155,6 +155,47 @@ def test_a_threshold_of_another_model_is_refused(capsys: pytest.CaptureFixture[s
     )
 
 
+def test_of_several_thresholds_with_one_name_the_newest_that_holds_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    ours = saved(rerank(QUERY, TEXTS), "my line", 0.0)
+    other = replace(ours, spec=replace(ours.spec, fingerprint="0" * 64), saved_at=datetime(2026, 2, 1, tzinfo=UTC))
+    store = HistoryStore(Path("history.db")).thresholds
+    store.save("somebody", ours)
+    store.save("somebody", other)
+
+    rows = lines(capsys, "rerank", QUERY, "texts.txt", "--threshold", "my line")
+
+    assert [each.spec.fingerprint for each in store.named("my line")] == ["0" * 64, ours.spec.fingerprint]
+    assert [row["keep"] for row in rows] == [True, False, False]
+
+
+def test_without_a_model_the_variable_names_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = []
+    for variable in ("bm25,built-in/mini-reranker", "built-in/mini-embedder"):
+        monkeypatch.setenv("PLAYGROUND_MODEL", variable)
+        for command in (["rerank", "panda"], ["compare", "panda"], ["embed"]):
+            rows = lines(capsys, *command, "texts.txt")
+            models.append(sorted({row["model"] for row in rows}))
+
+    assert models == [
+        ["bm25"],
+        ["bm25", "built-in/mini-reranker"],
+        ["built-in/mini-embedder"],
+        *[["built-in/mini-embedder"]] * 3,
+    ]
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(capsys: pytest.CaptureFixture[str]) -> None:
+    for year in ("2023", "2024"):
+        Path(year).mkdir()
+        Path(year, "report.txt").write_text(f"panda {year}", encoding="utf-8")
+
+    rows = lines(capsys, "rerank", "panda", "2023/report.txt", "2024/report.txt", "texts.txt", "--model", "bm25")
+
+    assert {"2023/report.txt:1", "2024/report.txt:1", "texts.txt:1"} <= {row["passage_id"] for row in rows}
+
+
 def test_a_model_that_fails_leaves_the_others_of_a_comparison(capsys: pytest.CaptureFixture[str]) -> None:
     models = ("--model", "built-in/mini-reranker", "--model", "bm25", "--model", "./none")
 
@@ -216,6 +257,12 @@ def test_a_table_fits_the_terminal_and_carries_no_commands_to_it(
             2,
             "No such option: --nonsense. `playground rerank --help` lists",
         ),
+        (["rerank", "x", "texts.txt", "--windows-by", "no"], 2, "--windows-by is of windows: give --windows too."),
+        (["rerank", "x", "texts.txt", "--only-kept"], 2, "--only-kept is of a threshold: give --threshold too."),
+        (["compare", "x", "texts.txt", "--top-n", "1", "--format", "csv"], 2, "--format csv holds all passages"),
+        (["compare", "x", "texts.txt", "--top-n", "1", "--format", "json"], 2, "--format json holds all passages"),
+        (["embed", "texts.txt", "--query", ""], 1, "The query is empty. Write what you are looking for."),
+        (["embed", "texts.txt", "--instruction", "x"], 2, "--instruction goes before a query: give --query too."),
         (["embed", "texts.txt", "--format", "csv"], 2, "--format csv: choose one of table, jsonl."),
         (["compare", "x", "texts.txt", "--model", "bm25", "--model", "bm25"], 1, "bm25"),
         (["nothing"], 2, "No such command 'nothing'."),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import resource
 import signal
@@ -17,9 +19,12 @@ from filelock import FileLock
 from playground import rerank, start, terminal
 from playground.core.types import ModelChoice
 from playground.inputs import labelled_sets
+from playground.models.resolve import resolve
+from playground.models.spec import fingerprint_of
 from playground.score import corpus as corpora_of
 from playground.score.__main__ import main
 from playground.score.corpus import Block, open_corpus
+from playground.score.output import Output, Record
 from playground.score.runners import Actor
 from playground.score.worker import Job
 from tests.score.corpora import QUERIES, begun, corpus
@@ -117,6 +122,17 @@ def test_a_labelled_set_is_read_with_raw_outputs_and_their_model_and_without_wha
     assert (scored.spec, scored.scale, scored.logits) == (alone.spec, alone.scale, read.scores)
 
 
+def test_raw_outputs_are_read_of_a_file_that_no_longer_says_what_ran() -> None:
+    scores = score(corpus(4))
+    pq.write_table(pq.read_table("scores.parquet").replace_schema_metadata({}), "bare.parquet")
+
+    read = labelled_sets.read([Path("bare.parquet")])
+
+    assert read.scores is not None
+    assert sorted(sum(read.scores, ())) == sorted(map(float, scores["logit"]))
+    assert read.scored_by is None
+
+
 def test_any_parquet_file_of_labels_is_a_labelled_set() -> None:
     corpus(4).to_parquet("labels.parquet")
 
@@ -151,7 +167,7 @@ def test_a_run_that_was_ended_goes_on_where_it_stopped_with_the_same_model_only(
     assert f"{n_kept * 2} of 200 pairs are scored already.\n" in capsys.readouterr().err
     assert scores["id"].tolist() == frame["id"].tolist()
     assert scores["logit"].notna().all()
-    assert sorted(path.name for path in tmp_path.glob("scores*")) == ["scores.parquet"]
+    assert sorted(path.name for path in tmp_path.glob("scores*")) == ["scores.parquet", "scores.parquet.lock"]
 
 
 def test_what_is_finished_is_not_scored_again_and_another_models_scores_are_kept(
@@ -192,6 +208,28 @@ def test_two_runs_into_one_file_are_refused(capsys: pytest.CaptureFixture[str]) 
     assert said == "Another run writes scores.parquet now."
 
 
+def test_a_run_that_is_over_leaves_its_lock_to_one_that_has_it_already() -> None:
+    kept = Output(Path("scores.parquet"), Record("c", 1, "m", "f", "fp32", None, "cut", "none"))
+    with kept.claimed():
+        other = os.open("scores.parquet.lock", os.O_RDWR)
+
+    fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with pytest.raises(corpora_of.InvalidInput, match=r"Another run writes scores\.parquet now\."), kept.claimed():
+        pass
+    os.close(other)
+
+
+def test_blocks_that_a_run_killed_at_its_end_left_go_at_the_next_start(capsys: pytest.CaptureFixture[str]) -> None:
+    score(corpus(4))
+    Path("scores.parquet.parts").mkdir()
+    Path("scores.parquet.parts/0000000.parquet").touch()
+
+    said = refusal(capsys, "corpus.parquet", "--out", "scores.parquet", *FP32, status=0)
+
+    assert said == "scores.parquet is finished: 4 pairs."
+    assert not Path("scores.parquet.parts").exists()
+
+
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_by_half(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tiny_bert: Path
 ) -> None:
@@ -209,9 +247,46 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_by_half(
 
     assert said.startswith("0000000.parquet could not be written: ")
     assert said.endswith("File too large. What is finished is kept: the same command goes on from there.")
-    assert [path.name for path in Path("scores.parquet.parts").iterdir()] == ["record.json"]
+    assert sorted(path.name for path in Path("scores.parquet.parts").iterdir()) == ["record.json", "record.lock"]
     assert not Path("scores.parquet").exists()
     assert main(command) == 0
+
+
+def test_what_is_left_runs_in_the_precision_that_the_run_began_in(tiny_bert: Path) -> None:
+    corpus(4).to_parquet("corpus.parquet")
+    command = ("corpus.parquet", "--out", "scores.parquet", "--device", "cpu", "--model", str(tiny_bert))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1024, before[1]))
+    try:
+        assert main(command) == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    about = Path("scores.parquet.parts/record.json")
+    record = json.loads(about.read_text(encoding="utf-8"))
+    other = "bf16" if record["ran_in"] == "fp32" else "fp32"
+    # As if auto had taken another one then.
+    about.write_text(json.dumps(record | {"ran_in": other}), encoding="utf-8")
+
+    assert main(command) == 0
+
+    assert record["precision"] == "auto"
+    assert set(pd.read_parquet("scores.parquet")["precision"]) == {other}
+
+
+def test_a_worker_in_another_precision_says_so_and_scores_nothing(tiny_bert: Path) -> None:
+    corpus(4).to_parquet("corpus.parquet")
+    found = open_corpus([Path("corpus.parquet")], {}, 10)
+    choice = ModelChoice(str(tiny_bert), device="cpu", precision="fp32")
+    Path("parts").mkdir()
+    Path("parts/record.json").write_text('{"ran_in": "bf16"}', encoding="utf-8")
+    actor = Actor(Job(found.columns, choice, None, True, fingerprint_of(resolve(choice)), Path("parts")))
+
+    (said,) = actor({"block": list(found.blocks)})["answer"]
+
+    assert said.endswith(
+        " runs in fp32 here, and this run began in bf16. The same command goes on in bf16, where that can be."
+    )
+    assert not list(Path("parts").glob("*.parquet"))
 
 
 def test_a_worker_with_other_weights_says_so_and_scores_nothing() -> None:
@@ -238,6 +313,20 @@ def test_a_block_is_read_from_the_row_groups_that_hold_it() -> None:
     assert open_corpus([Path("corpus.parquet")], {}, 10).digest == found.digest
 
 
+@pytest.mark.parametrize("column", ["passage", "label"])
+def test_a_changed_text_or_label_is_another_corpus_even_where_the_footer_stays_the_same(column: str) -> None:
+    frame = corpus(6).assign(passage=list("abcdef"), label=[0, 1, 1, 0, 0, 1])
+    # Without compression and between the least and the greatest value: its place, length and ends are as before.
+    frame.to_parquet("corpus.parquet", compression=None)
+    before, footer = open_corpus([Path("corpus.parquet")], {}, 10).digest, pq.read_metadata("corpus.parquet")
+    frame.loc[3, column] = "c" if column == "passage" else 1
+    frame.loc[2, column] = "d" if column == "passage" else 0
+    frame.to_parquet("corpus.parquet", compression=None)
+
+    assert pq.read_metadata("corpus.parquet") == footer
+    assert open_corpus([Path("corpus.parquet")], {}, 10).digest != before
+
+
 def test_a_file_that_became_shorter_is_an_error() -> None:
     corpus(4).to_parquet("corpus.parquet")
     found = open_corpus([Path("corpus.parquet")], {}, 10)
@@ -259,6 +348,10 @@ def test_a_file_that_became_shorter_is_an_error() -> None:
         (["corpus.parquet", "--query", "label"], "corpus.parquet: the column 'label' holds int64, not text."),
         (["corpus.parquet", "other.parquet"], "other.parquet has other columns than the files before it."),
         (["corpus.parquet", "--model", "bm25"], "BM25 scores depend on all passages beside a passage"),
+        (
+            ["corpus.parquet", "--model", "tei://127.0.0.1:1"],
+            "Models on other machines are not scored in blocks. Choose a model that runs here.",
+        ),
         (["corpus.parquet", "--model", "no/such", "--offline"], "no/such is not on this machine"),
         (["corpus.parquet", "--out", "text.parquet"], "text.parquet is there and holds no scores."),
         (["corpus.parquet", "--out", "text.parquet/x"], "could not be written: Not a directory."),

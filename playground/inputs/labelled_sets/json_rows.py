@@ -23,7 +23,8 @@ QUERY_ID = ("query_id", "query-id", "qid")
 ROW_ID = ("id", "_id")
 PASSAGE_ID = ("passage_id", "pid", "doc_id", "docid", "document_id", "corpus-id")
 LABEL = (*LABEL_KEYS, "grade", "标注")
-SCORE = ("score", "logit", "分数")
+# Where both stand, "score" is how the raw output is shown.
+SCORE = ("logit", "score", "分数")
 TEXT_FILE = ("text", "contents")
 
 _NEGATIVE = re.compile(r"negatives?(_\d+)?")
