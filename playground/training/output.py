@@ -20,6 +20,7 @@ from playground.training.loop import State
 from playground.training.rows import sha256_of
 from playground.training.settings import TrainingSettings
 
+WEIGHTS, RECORD = "model.safetensors", "training.json"
 CALLED_WITH = frozenset(
     (
         "is_local",
@@ -60,10 +61,8 @@ def finish(
         save_tokenizer(tokenizer, draft, model.config.max_position_embeddings)
         with quiet():
             model.cpu().to(torch.float16).save_pretrained(draft)  # type: ignore[arg-type]
-        (draft / "training.json").write_text(json.dumps(record(settings, state), indent=2) + "\n", encoding="utf-8")
-        for path in draft.iterdir():
-            path.replace(settings.out / path.name)
-        draft.rmdir()
+        (draft / RECORD).write_text(json.dumps(record(settings, state), indent=2) + "\n", encoding="utf-8")
+        place(draft, settings.out)
     except OSError as error:
         raise InvalidInput(
             "The model could not be written to {folder}: {reason}. Free some space and start again: the run resumes "
@@ -71,6 +70,13 @@ def finish(
             folder=settings.out,
             reason=error,
         ) from error
+
+
+def place(draft: Path, out: Path) -> None:
+    """Moves a draft's files to `out`, the weights last: where they are, everything is."""
+    for path in sorted(draft.iterdir(), key=lambda path: path.name == WEIGHTS):
+        path.replace(out / path.name)
+    draft.rmdir()
 
 
 def record(settings: TrainingSettings, state: State) -> dict[str, Any]:

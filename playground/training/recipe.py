@@ -11,7 +11,8 @@ from typing import Any
 from playground.core.errors import InvalidInput
 from playground.training import cross_encoder
 from playground.training.judge import Judged, dev_sets, judge, write
-from playground.training.merge import WEIGHTS, merge
+from playground.training.merge import merge
+from playground.training.output import WEIGHTS
 from playground.training.settings import TrainingSettings
 
 RECIPE = Path(__file__).with_name("recipe.toml")
