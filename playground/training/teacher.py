@@ -26,6 +26,7 @@ from torch.nn import functional as F
 
 from playground.training import bi_encoder
 from playground.training.base import batches
+from playground.training.output import weights_hash
 from playground.training.rows import Row
 
 Likeness = NDArray[np.float64]
@@ -49,6 +50,7 @@ class Teacher:
 
     def __init__(self, folder: str, max_length: int) -> None:
         self.model, self.tokenizer = bi_encoder.load(folder, None)
+        self.fingerprint = weights_hash(folder) or folder
         self.max_length = max_length
 
     def vectors(self, texts: Sequence[str]) -> dict[str, tuple[Tensor, Tensor]]:
@@ -95,13 +97,19 @@ def fit(groups: Sequence[Likeness], n_positives: Sequence[int]) -> Fit:
 
 
 def fitted(teacher: Teacher, rows: Sequence[Row], path: Path, say: Callable[[str], None] = print) -> Fit:
-    """The fit that a run began with, from `path`, or a new one that is written there."""
-    if path.exists():
-        return Fit(**json.loads(path.read_text(encoding="utf-8")))
+    """The fit that a run began with, from `path`; where it is absent, broken or another teacher's, a new one."""
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        if held.pop("teacher", None) == teacher.fingerprint:
+            return Fit(**held)
+    except (OSError, ValueError, TypeError, AttributeError):
+        pass
     part = rows[:FITTED_ON]
     groups = teacher.likeness([(row.query, (*row.pos, *row.neg)) for row in part])
     found = fit(groups, [len(row.pos) for row in part])
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(found)), encoding="utf-8")
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps({"teacher": teacher.fingerprint, **asdict(found)}), encoding="utf-8")
+    draft.replace(path)
     say(f"teacher: logit = {found.slope:.2f} likeness {found.offset:+.2f}")
     return found
