@@ -105,6 +105,8 @@ def _unpacked(array: Any) -> int:
         return pc.sum(pc.take(pc.binary_length(array.dictionary), array.indices)).as_py() or 0
     if pa.types.is_struct(array.type):
         return sum(map(_unpacked, array.flatten()))
+    if pa.types.is_map(array.type):
+        return _unpacked(array.keys) + _unpacked(array.items)
     return _unpacked(array.flatten()) if pa.types.is_nested(array.type) else 0
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 import subprocess
 import tarfile
 import tomllib
@@ -69,10 +70,16 @@ def git_folder(repository: str, clones: Path) -> Path:
         if (folder / "HEAD").is_file():
             return folder
     address = f"https://github.com/{repository}"
-    done = called("git", "clone", "--bare", "-q", address, str(home))
+    # What a killed clone leaves has a HEAD, too.
+    draft = home.with_name(f"{home.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    done = called("git", "clone", "--bare", "-q", address, str(draft))
     if done.returncode:
         raise InvalidInput("{address} cannot be cloned: {reason}", address=address, reason=last_words(done))
-    return home
+    try:
+        return draft.replace(home)
+    except OSError as error:
+        raise InvalidInput("{address} cannot be cloned: {reason}", address=address, reason=error) from error
 
 
 def git_files(git: Path, revision: str, path: str) -> Iterator[tuple[str, bytes]]:
@@ -185,16 +192,19 @@ def unpack(packages: Sequence[str], folder: Path) -> None:
     Raises:
         InvalidInput: a package that apt does not have.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / "draft"
     for package in packages:
         home = folder / package
         if home.is_dir():
             continue
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
         if not list(folder.glob(f"{package}_*.deb")):
-            done = called("apt-get", "download", "-q", package, folder=folder)
+            done = called("apt-get", "download", "-q", package, folder=draft)
             if done.returncode:
                 raise InvalidInput("apt has no {package}: {reason}", package=package, reason=last_words(done))
-        draft = folder / "draft"
+            for path in draft.glob(f"{package}_*.deb"):
+                path.replace(folder / path.name)
         done = called("dpkg-deb", "-x", str(next(folder.glob(f"{package}_*.deb"))), str(draft))
         if done.returncode:
             raise InvalidInput("{package} cannot be unpacked: {reason}", package=package, reason=last_words(done))

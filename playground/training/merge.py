@@ -16,9 +16,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from playground.core.errors import InvalidInput
+from playground.training.output import RECORD, WEIGHTS, place
 from playground.training.rows import sha256_of
 
-WEIGHTS, RECORD = "model.safetensors", "training.json"
 FILES = ("config.json", "tokenizer.json", "tokenizer_config.json")
 
 
@@ -65,9 +65,7 @@ def merge(folders: Sequence[Path], weights: Sequence[float], out: Path) -> None:
             shutil.copyfile(folders[0] / name, draft / name)
         (draft / RECORD).write_text(json.dumps(record(folders, weights), indent=2) + "\n", encoding="utf-8")
         out.mkdir(exist_ok=True)
-        for path in draft.iterdir():
-            path.replace(out / path.name)
-        draft.rmdir()
+        place(draft, out)
     except OSError as error:
         raise InvalidInput("The mean could not be written to {folder}: {reason}", folder=out, reason=error) from error
 

@@ -20,6 +20,7 @@ from playground.training.loop import State
 from playground.training.rows import sha256_of
 from playground.training.settings import TrainingSettings
 
+WEIGHTS, RECORD = "model.safetensors", "training.json"
 CALLED_WITH = frozenset(
     (
         "is_local",
@@ -60,10 +61,8 @@ def finish(
         save_tokenizer(tokenizer, draft, model.config.max_position_embeddings)
         with quiet():
             model.cpu().to(torch.float16).save_pretrained(draft)  # type: ignore[arg-type]
-        (draft / "training.json").write_text(json.dumps(record(settings, state), indent=2) + "\n", encoding="utf-8")
-        for path in draft.iterdir():
-            path.replace(settings.out / path.name)
-        draft.rmdir()
+        (draft / RECORD).write_text(json.dumps(record(settings, state), indent=2) + "\n", encoding="utf-8")
+        place(draft, settings.out)
     except OSError as error:
         raise InvalidInput(
             "The model could not be written to {folder}: {reason}. Free some space and start again: the run resumes "
@@ -73,18 +72,62 @@ def finish(
         ) from error
 
 
+def place(draft: Path, out: Path) -> None:
+    """Moves a draft's files to `out`, the weights last: where they are, everything is."""
+    for path in sorted(draft.iterdir(), key=lambda path: path.name == WEIGHTS):
+        path.replace(out / path.name)
+    draft.rmdir()
+
+
+def weights_hash(model: str | Path) -> str | None:
+    """sha256 of the weights in a model folder; None of a Hub id."""
+    path = Path(model) / WEIGHTS
+    return sha256_of(path) if path.is_file() else None
+
+
+def hashes_of(settings: TrainingSettings) -> dict[str, str]:
+    """sha256 of the weights of the base and of the teacher, as far as they lie in folders."""
+    models = {"base": settings.base, "teacher": settings.teacher}
+    return {role: value for role, model in models.items() if model and (value := weights_hash(model))}
+
+
+def is_made_by(settings: TrainingSettings) -> bool:
+    """Whether `training.json` in `settings.out` tells of these settings, data, base and teacher.
+
+    A hash of weights that an older record lacks is not compared.
+
+    Raises:
+        InvalidInput: there is no record, or data are missing.
+    """
+    try:
+        recorded = json.loads((settings.out / RECORD).read_text(encoding="utf-8"))
+        same = recorded["settings"] == json.loads(json.dumps(named(settings)))
+    except FileNotFoundError as error:
+        raise InvalidInput("There is no file {path}.", path=error.filename) from error
+    except (ValueError, KeyError, TypeError):
+        return False
+    hashes = recorded.get("sha256", {})
+    return same and all(hashes.get(role, value) == value for role, value in hashes_of(settings).items())
+
+
+def named(settings: TrainingSettings) -> dict[str, Any]:
+    """Settings with the hashes of data. Paths lose their folders: they say nothing elsewhere."""
+    found = asdict(settings)
+    found["train"] = [{"file": path.name, "sha256": sha256_of(path)} for path in settings.train]
+    found["taught"] = [{"file": path.name, "sha256": sha256_of(path)} for path in settings.taught]
+    found["teacher"] = Path(settings.teacher).name
+    found["dev"] = {"file": settings.dev.name, "sha256": sha256_of(settings.dev)}
+    found["base"] = Path(settings.base).name
+    found.pop("out")
+    return found
+
+
 def record(settings: TrainingSettings, state: State) -> dict[str, Any]:
-    """Settings, data hashes, versions and the curve. Paths lose their folders: they say nothing elsewhere."""
-    named = asdict(settings)
-    named["train"] = [{"file": path.name, "sha256": sha256_of(path)} for path in settings.train]
-    named["taught"] = [{"file": path.name, "sha256": sha256_of(path)} for path in settings.taught]
-    named["teacher"] = Path(settings.teacher).name
-    named["dev"] = {"file": settings.dev.name, "sha256": sha256_of(settings.dev)}
-    named["base"] = Path(settings.base).name
-    named.pop("out")
-    earlier = Path(settings.base) / "training.json"
+    """Settings, hashes of data and weights, versions and the curve."""
+    earlier = Path(settings.base) / RECORD
     return {
-        "settings": named,
+        "settings": named(settings),
+        "sha256": hashes_of(settings),
         "versions": {"python": platform.python_version(), **{p: version(p) for p in ("torch", "transformers")}},
         "steps": state.step,
         "curve": state.curve,

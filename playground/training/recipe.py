@@ -11,7 +11,8 @@ from typing import Any
 from playground.core.errors import InvalidInput
 from playground.training import cross_encoder
 from playground.training.judge import Judged, dev_sets, judge, write
-from playground.training.merge import WEIGHTS, merge
+from playground.training.merge import merge
+from playground.training.output import WEIGHTS, is_made_by, weights_hash
 from playground.training.settings import TrainingSettings
 
 RECIPE = Path(__file__).with_name("recipe.toml")
@@ -45,16 +46,17 @@ def run(
 ) -> Path:
     """Runs what is not finished yet; returns the folder of the chosen weights.
 
-    Started again after a stop, it goes on from the last checkpoint: finished stages are told by their weights.
+    Started again after a stop, it goes on from the last checkpoint; a finished stage is told by its `training.json`.
 
     Args:
         data: what `gather` wrote.
-        base: the model that the first stage starts from; copied, so that it may be replaced meanwhile.
+        base: the model that the first stage starts from; copied, so that what comes of it may replace it meanwhile.
         teacher: folder of the embedder that teaches, which the candidates are also measured against.
         until: the stage after which to choose; empty runs all.
 
     Raises:
-        InvalidInput: data or base that cannot be used, no such stage, checkpoints of another recipe, a full disk.
+        InvalidInput: data or base that cannot be used, no such stage, weights or checkpoints in `out` of another
+            recipe, data, base or teacher, a full disk.
     """
     described = tomllib.loads(path.read_text(encoding="utf-8"))
     stages = described["stage"]
@@ -69,14 +71,30 @@ def run(
     if not (release / WEIGHTS).exists():
         if not (base / WEIGHTS).exists():
             raise InvalidInput("There is no {file} in {folder}.", file=WEIGHTS, folder=base)
-        shutil.copytree(base, out / "release.draft", dirs_exist_ok=True)
+        shutil.rmtree(out / "release.draft", ignore_errors=True)
+        shutil.copytree(base, out / "release.draft")
         (out / "release.draft").replace(release)
+    elif weights_hash(base) not in {None, *map(weights_hash, (path.parent for path in out.rglob(WEIGHTS)))}:
+        raise InvalidInput(
+            "{out} was begun with other weights than those in {base}. Choose another --out, or go on with --base "
+            "{release}.",
+            out=out,
+            base=base,
+            release=release,
+        )
     for stage in stages:
-        if (out / stage["name"] / WEIGHTS).exists():
+        settings = settings_of(stage, data, teacher, out)
+        if (settings.out / WEIGHTS).exists():
+            if not is_made_by(settings):
+                raise InvalidInput(
+                    "{folder} holds weights of other settings, data, base or teacher. Remove it, or choose another "
+                    "--out.",
+                    folder=settings.out,
+                )
             say(f"{stage['name']} is finished")
             continue
         say(stage["name"])
-        cross_encoder.run(settings_of(stage, data, teacher, out), say)
+        cross_encoder.run(settings, say)
     parts = [release, *(out / stage["name"] for stage in stages)]
     return choose(parts, described["choose"], data, teacher, out, say)
 

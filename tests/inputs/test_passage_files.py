@@ -184,6 +184,12 @@ def test_parquet_training_rows_give_the_first(tmp_path: Path) -> None:
     assert (parsed.query, [p.label for p in parsed.passages]) == ("q", [True, False])
 
 
+def test_parquet_with_a_column_of_maps_is_read(tmp_path: Path) -> None:
+    maps = pa.array([[("lang", "en"), ("licence", None)], None], pa.map_(pa.string(), pa.string()))
+    pq.write_table(pa.table({"text": ["A", "B"], "more": maps}), tmp_path / "a.parquet")
+    assert [p.text for p in read_file(tmp_path / "a.parquet").passages] == ["A", "B"]
+
+
 def test_damaged_parquet_is_refused(write) -> None:
     with pytest.raises(InvalidInput, match="not a Parquet file, or it is damaged"):
         read_file(write("a.parquet", b"PAR1" + bytes(range(200)) + b"PAR1"))
@@ -196,8 +202,18 @@ def test_a_parquet_file_that_unpacks_to_gigabytes_is_refused_unread(tmp_path: Pa
         read_file(tmp_path / "a.parquet")
 
 
-@pytest.mark.parametrize("column", [["x" * 100_000] * 3_000, [["x" * 100_000] * 3_000], [{"a": "x" * 100_000}] * 3_000])
-def test_a_parquet_file_that_holds_one_text_thousands_of_times_is_refused(tmp_path: Path, column: list) -> None:
+@pytest.mark.parametrize(
+    "column",
+    [
+        ["x" * 100_000] * 3_000,
+        [["x" * 100_000] * 3_000],
+        [{"a": "x" * 100_000}] * 3_000,
+        pa.array([[("a", "x" * 100_000)]] * 3_000, pa.map_(pa.string(), pa.string())),
+    ],
+)
+def test_a_parquet_file_that_holds_one_text_thousands_of_times_is_refused(
+    tmp_path: Path, column: list | pa.Array
+) -> None:
     pq.write_table(pa.table({"text": column}), tmp_path / "a.parquet", compression="zstd")
     assert (tmp_path / "a.parquet").stat().st_size < 10_000
     with pytest.raises(InvalidInput, match=r"unpacks to 28. MiB; at most 200 MiB"):

@@ -47,3 +47,11 @@ def test_models_of_other_shapes_or_without_weights_are_refused(tmp_path: Path) -
     with pytest.raises(InvalidInput, match=r"no model\.safetensors"):
         merge([tmp_path], [1], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("late", ["config.json", "tokenizer.json", "tokenizer_config.json", "training.json"])
+def test_weights_stand_only_beside_everything_else(tmp_path: Path, late: str) -> None:
+    (tmp_path / "out" / late / "in the way").mkdir(parents=True)
+    with pytest.raises(InvalidInput, match="could not be written to"):
+        merge([model(tmp_path / "a", 1.0)], [1], tmp_path / "out")
+    assert not (tmp_path / "out" / "model.safetensors").exists()

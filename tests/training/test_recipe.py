@@ -1,15 +1,19 @@
 """The whole way from data to weights, on a tiny model."""
 
 import gzip
+import hashlib
 import json
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from playground.core.errors import InvalidInput
 from playground.training import cross_encoder, recipe
 from playground.training.judge import Judged
+from playground.training.output import is_made_by
 from playground.training.pools import DEV_SETS
 from tests.checkpoints import ENGLISH
 
@@ -71,6 +75,53 @@ def test_stages_run_once_means_are_judged_and_the_best_is_kept(
     chosen, said = run()
     assert "one is finished" in said
     assert (chosen / "model.safetensors").read_bytes() == first
+
+
+def test_what_other_settings_data_base_or_teacher_made_is_not_gone_on_with(
+    data: Path, base: Path, tmp_path: Path
+) -> None:
+    out, path, squad, teacher = (
+        tmp_path / "out",
+        tmp_path / "recipe.toml",
+        data / "squad.jsonl.gz",
+        tmp_path / "teacher",
+    )
+    shutil.copytree(base, teacher)
+    shutil.copytree(base, out / "release")
+    settings = recipe.settings_of(tomllib.loads(RECIPE)["stage"][0], data, str(teacher), out)
+    cross_encoder.run(settings, lambda _: None)
+    weights, began = out / "one" / "model.safetensors", (base / "model.safetensors").read_bytes()
+
+    def refused(reason: str) -> None:
+        with pytest.raises(InvalidInput, match=reason):
+            recipe.run(data, base, str(teacher), out, lambda _: None, path)
+
+    others = r"one holds weights of other settings, data, base or teacher\."
+    assert is_made_by(settings)
+    path.write_text(RECIPE.replace("lr = 1e-3", "lr = 1e-4"))
+    refused(others)
+    # What came of the run may stand where it began; weights from elsewhere may not.
+    shutil.copyfile(weights, base / "model.safetensors")
+    refused(others)
+    save_file({name: tensor + 1 for name, tensor in load_file(weights).items()}, base / "model.safetensors")
+    refused("out was begun with other weights than those in .*base")
+    path.write_text(RECIPE)
+    shutil.rmtree(out / "release")
+    refused(others)
+    (out / "release" / "model.safetensors").write_bytes(began)
+    assert is_made_by(settings)
+    shutil.copyfile(weights, teacher / "model.safetensors")
+    assert not is_made_by(settings)
+    # A record from before the hashes of weights: settings and data are compared alone.
+    record = json.loads((out / "one" / "training.json").read_text())
+    assert record.pop("sha256") == dict.fromkeys(("base", "teacher"), hashlib.sha256(began).hexdigest())
+    (out / "one" / "training.json").write_text(json.dumps(record))
+    assert is_made_by(settings)
+    squad.write_bytes(gzip.compress(gzip.decompress(squad.read_bytes()) + b" "))
+    assert not is_made_by(settings)
+    squad.unlink()
+    with pytest.raises(InvalidInput, match=r"There is no file .*squad\.jsonl\.gz"):
+        is_made_by(settings)
 
 
 def test_no_weights_to_start_from_is_one_sentence(data: Path, tiny_bert: Path, tmp_path: Path) -> None:

@@ -14,8 +14,9 @@ from playground.core.errors import InvalidInput
 from playground.training import cross_encoder
 from playground.training.cross_encoder import PairBatch, with_order
 from playground.training.groups import Group
+from playground.training.rows import Row
 from playground.training.settings import TrainingSettings
-from playground.training.teacher import Teacher, fit
+from playground.training.teacher import Teacher, fit, fitted
 from tests.checkpoints import ENGLISH
 
 
@@ -74,6 +75,28 @@ def test_a_run_with_a_teacher_records_it_and_its_rows(settings: TrainingSettings
     assert record["settings"]["teacher"] == Path(settings.teacher).name
     assert record["settings"]["taught"][0]["file"] == "rows.jsonl"
     assert json.loads((folder / "checkpoints" / "teacher.json").read_text())["slope"] >= 1
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        '{"slope": 5.3, "off',
+        "[1]",
+        '{"slope": 5.3, "offset": 1.0}',
+        '{"teacher": "other", "slope": 5.3, "offset": 1.0}',
+    ],
+)
+def test_a_fit_that_is_broken_or_another_teachers_is_made_anew(tiny_bert: Path, tmp_path: Path, held: str) -> None:
+    teacher, path = Teacher(str(tiny_bert), 48), tmp_path / "checkpoints" / "teacher.json"
+    rows = [Row(text, (ENGLISH[(i + 1) % 4],), (ENGLISH[(i + 2) % 4],)) for i, text in enumerate(ENGLISH[:4])]
+    made = fitted(teacher, rows, path, lambda _: None)
+    assert fitted(teacher, [], path) == made
+    path.write_text(held)
+    assert fitted(teacher, rows, path, lambda _: None) == made
+    assert json.loads(path.read_text()) == {
+        "teacher": teacher.fingerprint, "slope": made.slope, "offset": made.offset,
+    }  # fmt: skip
+    assert [file.name for file in path.parent.iterdir()] == ["teacher.json"]
 
 
 def test_rows_to_be_taught_need_a_teacher_and_a_teacher_needs_labels(settings: TrainingSettings) -> None:
