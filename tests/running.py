@@ -44,27 +44,29 @@ def running(
     says: str = r"Rerank playground: (\S+)",
     **extra: str,
 ) -> Iterator[Page]:
-    """The page, up; ended afterwards if the test did not."""
+    """The page, up; ended afterwards if the test did not. Started again where another test took its port meanwhile."""
     log = folder / "log"
-    with log.open("w") as errors:
-        process = subprocess.Popen(
-            [sys.executable, *program, *argv],
-            cwd=ROOT,
-            env=environment(folder, extra),
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            stdin=subprocess.DEVNULL,
-            text=True,
-        )
-    assert process.stdout is not None
-    try:
-        for line in process.stdout:
-            if found := re.search(says, line):
-                yield Page(process, found[1], log)
-                break
-        else:
-            raise AssertionError(f"no page came up:\n{log.read_text()}")
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    for _ in range(5):
+        with log.open("w") as errors:
+            process = subprocess.Popen(
+                [sys.executable, *program, *argv],
+                cwd=ROOT,
+                env=environment(folder, extra),
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                stdin=subprocess.DEVNULL,
+                text=True,
+            )
+        assert process.stdout is not None
+        try:
+            url = next((found[1] for line in process.stdout if (found := re.search(says, line))), None)
+            if url is not None:
+                yield Page(process, url, log)
+                return
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+        if "was taken in the meantime" not in log.read_text():
+            break
+    raise AssertionError(f"no page came up:\n{log.read_text()}")

@@ -40,6 +40,9 @@ class Projection(torch.nn.Module):
 class ColBERT(ReadsApart[torch.Tensor]):
     """An encoder whose hidden states are projected. A reading is (tokens that are scored, dim), each of length 1."""
 
+    # A query is filled up with tokens that it does not attend to, and that are scored.
+    _reads_masked = True
+
     def __init__(self, model: Any, encoder: Encoder, spec: ModelSpec, resolved: Resolved) -> None:
         super().__init__(model, encoder, spec, resolved)
         self.query_instruction = apart_files.query_prompt(resolved.model_id, resolved.folder)

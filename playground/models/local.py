@@ -34,6 +34,8 @@ class LocalModel(Generic[E]):
     checks: tuple[Check, ...] = ()
     # Whether padding goes through the layers.
     pads = True
+    # Whether what comes of tokens is read that none attends to.
+    _reads_masked = False
     # Tokens that went through the model in its last forward pass, without padding; None where it was all of each text.
     n_read: int | None = None
 
@@ -56,7 +58,8 @@ class LocalModel(Generic[E]):
         encoder: Any = pretrained.load_encoder(resolved, choice)
         with pretrained.out_of_memory_named(0):
             model = cls._opened(resolved, pretrained.DTYPES[precision]).to(device)
-            unpadded.unpad(model, cls._reads_first_token(resolved))
+            if not cls._reads_masked:
+                unpadded.unpad(model, cls._reads_first_token(resolved))
             linears.pack(model, device, precision)
         return cls(model, encoder, as_run(resolved, choice, device, precision, encoder.max_length, replaced), resolved)
 
@@ -74,7 +77,7 @@ class LocalModel(Generic[E]):
         self.spec = spec
         self.resolved = resolved
         self.memory_mib = pretrained.memory_mib(model)
-        self.pads = not isinstance(getattr(model.base_model, "encoder", None), unpadded.Unpadded)
+        self.pads = not isinstance(getattr(getattr(model, "base_model", None), "encoder", None), unpadded.Unpadded)
         self._model = model
         self._encoder: E = encoder
         self._settle()

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import anyio
 from mcp import Client
 
 from playground.core.types import RerankResult
 from playground.serve.served import Served
 from tests.engine.saved_thresholds import in_widest_gap, on
-from tests.serve.servers import DOCUMENTS, EMBEDDER, QUERY, RERANKER
+from tests.serve.servers import DOCUMENTS, EMBEDDER, QUERY, RERANKER, awaited
 
 ASK = {"query": QUERY, "passages": DOCUMENTS}
 
@@ -20,7 +19,7 @@ def call(url: str, tool: str, **arguments: Any) -> Any:
         async with Client(f"{url}/mcp") as client:
             return await client.call_tool(tool, arguments)
 
-    return anyio.run(asked)
+    return awaited(asked)
 
 
 def test_tools_say_what_they_take(url: str) -> None:
@@ -28,7 +27,7 @@ def test_tools_say_what_they_take(url: str) -> None:
         async with Client(f"{url}/mcp") as client:
             return (await client.list_tools()).tools
 
-    tools = {tool.name: tool for tool in anyio.run(listed)}
+    tools = {tool.name: tool for tool in awaited(listed)}
 
     assert tools.keys() == {"rerank", "compare", "explain_threshold"}
     assert tools["rerank"].input_schema["required"] == ["query", "passages"]

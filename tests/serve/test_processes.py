@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import anyio
 import cohere
 import httpx
 import pytest
@@ -18,7 +17,7 @@ from mcp import Client
 
 from playground.core.types import RerankResult
 from tests.running import ROOT, Page, environment, running
-from tests.serve.servers import DOCUMENTS, QUERY, RERANKER
+from tests.serve.servers import DOCUMENTS, QUERY, RERANKER, awaited
 
 README = ROOT / "README.md"
 ADDRESS = "http://127.0.0.1:7860"
@@ -58,7 +57,7 @@ def test_agents_are_answered_beside_the_page(page: Page) -> None:
         async with Client(f"{page.url}/mcp") as client:
             return {tool.name for tool in (await client.list_tools()).tools}
 
-    assert anyio.run(listed) == {"rerank", "compare", "explain_threshold"}
+    assert awaited(listed) == {"rerank", "compare", "explain_threshold"}
 
 
 def test_a_page_of_another_site_gets_no_leave_from_gradio_either(page: Page) -> None:
