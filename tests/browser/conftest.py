@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -46,12 +47,17 @@ else:
         requests: list[str] = field(default_factory=list)
         events: set[Request] = field(default_factory=set)
 
-        def reload(self) -> None:
-            """Reload once no event is under way: gradio writes what a reload cuts off to the console as an error."""
-            quiet = 0
-            while quiet < 10:  # one event's answer starts the next
+        def settle(self) -> None:
+            """Wait until no event is under way for half a second: the answer of one starts the next."""
+            quiet, end = 0, time.monotonic() + TIMEOUT_MS / 1000
+            while quiet < 10:
+                assert time.monotonic() < end, f"never answered: {[each.url for each in self.events]}"
                 self.page.wait_for_timeout(50)
                 quiet = 0 if self.events else quiet + 1
+
+        def reload(self) -> None:
+            """Reload once no event is under way: gradio writes what a reload cuts off to the console as an error."""
+            self.settle()
             self.page.reload()
             self.page.wait_for_function("() => document.documentElement.dataset.ready === 'yes'")
 

@@ -241,9 +241,11 @@ def test_the_view_is_accessible_in_both_themes(visit: Callable[..., Any]) -> Non
 
 
 def test_a_phone_shows_the_pair_by_touch(visit: Callable[..., Any]) -> None:
-    page = visit(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True).page
+    visitor = visit(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True)
+    page = visitor.page
     write(page, "red panda", ("blue whale", "a red panda eats bamboo", "x" * 300))
     embed(page)
+    visitor.settle()
     page.locator(f"{QUERY_MAP} .main-svg").first.scroll_into_view_if_needed()
     page.touchscreen.tap(*cell(page, QUERY_MAP, 0, 0))
     page.locator(".pg-pair-card h3").wait_for()

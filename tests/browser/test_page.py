@@ -24,6 +24,8 @@ ROWS = "() => document.querySelectorAll('.pg-rows .pg-row').length"
 PAINTED = """() => [...document.querySelectorAll('#ranking-plots :is(.barlayer .point, .shapelayer) path')]
     .flatMap((path) => [...path.getAttribute('d').match(/-?[\\d.]+/g).map(Number),
                         path.style.fill === 'rgb(47, 127, 193)' ? 1 : 0])"""
+MOVED = """() => document.getAnimations().every(
+    (each) => each.playState !== 'running' || each.effect.getComputedTiming().endTime === Infinity)"""
 PAYLOADS = (
     "<img src=x onerror=window.PWN=1>",
     "${Object.assign(window,{PWN:1}).PWN}",
@@ -71,7 +73,8 @@ def serious(page: Any) -> list[str]:
     source = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read_text(encoding="utf-8")
     page.evaluate(source)
     # A button on its way from one theme's colours to the other's is measured in between.
-    page.wait_for_function("() => document.getAnimations().every((each) => each.playState !== 'running')")
+    # One that turns for ever, as a sign of waiting does, never ends.
+    page.wait_for_function(MOVED)
     found = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
     return [
         f"{rule['id']}: {node['target']}"

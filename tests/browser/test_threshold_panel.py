@@ -104,6 +104,7 @@ def test_the_line_under_the_mouse_says_what_scikit_learn_says(visit: Callable[..
     page.wait_for_selector("#threshold-loader .js-plotly-plot", state="attached")
     assert "0 2 4 6" not in " ".join(page.locator("#threshold-tabs").aria_snapshot().split())
     assert page.locator("#threshold-loader").aria_snapshot() == ""
+    visitor.settle()
     page.locator(STAGE).scroll_into_view_if_needed()
     box = page.locator(STAGE).bounding_box()
     middle = box["y"] + box["height"] / 2
