@@ -72,7 +72,7 @@ def test_our_errors_come_through_as_they_are_and_others_leave_their_traceback_in
     with pytest.raises(InvalidInput) as refused:
         run(apart, request_of("red", "panda"), ModelChoice("built-in/mini-reranker", device="cpu", max_length=9999))
     assert refused.value.values
-    with pytest.raises(RuntimeError, match="^something unexpected in the process of the models; the log says what$"):
+    with pytest.raises(RuntimeError, match=r"^something unexpected in the process of the models; the log says what$"):
         worker(apart).call("logits", 999, ([],))
     assert "Traceback" in caplog.text
     assert "KeyError: 999" in caplog.text
