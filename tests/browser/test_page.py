@@ -73,7 +73,6 @@ def serious(page: Any) -> list[str]:
     source = next(Path(axe_playwright_python.__file__).parent.rglob("axe.min.js")).read_text(encoding="utf-8")
     page.evaluate(source)
     # A button on its way from one theme's colours to the other's is measured in between.
-    # One that turns for ever, as a sign of waiting does, never ends.
     page.wait_for_function(MOVED)
     found = page.evaluate("() => axe.run(document, {resultTypes: ['violations']})")
     return [
