@@ -93,8 +93,8 @@ def joined(parts: Sequence[nn.Linear]) -> nn.Linear:
 
 def starts(lengths: Sequence[int], device: torch.device) -> torch.Tensor:
     """Where each text begins among the tokens."""
-    ends = torch.tensor(lengths, device=device).cumsum(0)
-    return ends - torch.tensor(lengths, device=device)
+    sizes = torch.tensor(lengths, device=device)
+    return sizes.cumsum(0) - sizes
 
 
 def attend(
