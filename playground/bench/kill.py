@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from types import MappingProxyType
 from typing import Final
 
 from playground.bench.load import FEW, PRECISION, Asked, Page, request
-from playground.bench.served import page
+from playground.bench.served import Nursery
 from playground.core.errors import HistoryError, InvalidInput
 from playground.history.store import HistoryStore
 
 N_VISITORS: Final = 4
-# After the first run that was kept.
-MOST_SECONDS: Final = 2.0
-SECONDS_TO_FIRST: Final = 300.0
+# A page is killed after so many runs were finished, at a moment of those that are under way then.
+MOST_RUNS: Final = 8
+SECONDS_TO_ONE: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +54,20 @@ def run(n_kills: int, seed: int, say: Callable[[str], None]) -> KillRow:
     """Starts the page over one history again and again, and kills it at a random moment.
 
     Raises:
-        InvalidInput: no kill, or a page that does not start or gives no result.
+        InvalidInput: no kill, no system where it can be done, or a page that does not start or gives no result.
     """
+    if not hasattr(os, "fork"):
+        raise InvalidInput("bench kill needs Linux or macOS.")
     if n_kills < 1:
         raise InvalidInput("{n} kills cannot be. Use at least one.", n=n_kills)
     draw = random.Random(seed)
     finished: dict[str, str] = {}
     lost: set[str] = set()
     n_damaged = 0
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, closing(Nursery()) as nursery:
         for turn in range(n_kills):
             before = len(finished)
-            finished |= _killed(Path(folder), turn, draw.uniform(0, MOST_SECONDS))
+            finished |= _killed(nursery, Path(folder), turn, draw.randint(1, MOST_RUNS), draw.random())
             store = HistoryStore(Path(folder) / "history.db")
             lost |= {id for id, owner in finished.items() if not _is_kept(store, id, owner)}
             n_damaged += bool(store.notices)
@@ -69,34 +75,42 @@ def run(n_kills: int, seed: int, say: Callable[[str], None]) -> KillRow:
     return KillRow(n_kills, len(finished), len(lost), n_damaged)
 
 
-def _killed(folder: Path, turn: int, seconds: float) -> dict[str, str]:
-    """The owner of each run that was finished before the page was killed."""
+def _killed(nursery: Nursery, folder: Path, turn: int, n_runs: int, share: float) -> dict[str, str]:
+    """The owner of each run that was finished before the page was killed.
+
+    Args:
+        n_runs: that are finished before.
+        share: of the time that the last of them took, until the kill.
+    """
     finished: dict[str, str] = {}
-    first = threading.Event()
+    seconds: SimpleQueue[float] = SimpleQueue()
     over = threading.Event()
-    with page(folder, "--precision", PRECISION) as up:
-        asking = Page.at(up.url)
+    url, pid = nursery.page(folder, "--precision", PRECISION)
+    asking = Page.at(url)
 
-        def visit(visitor: int) -> None:
-            for asked in _requests(visitor, turn):
-                answer = asking.answer(asked)
-                if over.is_set() and answer.error:
-                    return
-                if answer.run_id:
-                    finished[answer.run_id] = asking.owner(asked)
-                    first.set()
+    def visit(visitor: int) -> None:
+        for asked in _requests(visitor, turn):
+            answer = asking.answer(asked)
+            if over.is_set() and answer.error:
+                return
+            if answer.run_id:
+                finished[answer.run_id] = asking.owner(asked)
+                seconds.put(answer.seconds)
 
-        visits = [threading.Thread(target=visit, args=(visitor,), daemon=True) for visitor in range(N_VISITORS)]
-        for each in visits:
-            each.start()
-        if not first.wait(SECONDS_TO_FIRST):
-            raise InvalidInput("No run was kept in {seconds} s. Nothing was measured.", seconds=SECONDS_TO_FIRST)
-        over.wait(seconds)
+    visits = [threading.Thread(target=visit, args=(visitor,), daemon=True) for visitor in range(N_VISITORS)]
+    for each in visits:
+        each.start()
+    try:
+        last = [seconds.get(timeout=SECONDS_TO_ONE) for _ in range(n_runs)][-1]
+        over.wait(share * last)
+    except Empty:
+        raise InvalidInput("No run was kept in {seconds} s. Nothing was measured.", seconds=SECONDS_TO_ONE) from None
+    finally:
         over.set()
-        up.process.kill()
-        up.process.wait()
-        for each in visits:
-            each.join()
+        os.kill(pid, signal.SIGKILL)
+        nursery.buried(pid)
+    for each in visits:
+        each.join()
     return finished
 
 
