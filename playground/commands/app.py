@@ -167,7 +167,8 @@ def embed(
         alone = writing.watched(engine().embed_texts([each.text for each in passages], choice)).result
         assert alone is not None
         _note(alone.warnings)
-        writing.vectors(list(zip(passages, alone.vectors, alone.read, strict=True)), alone.spec, form)
+        texts = list(zip(passages, alone.vectors, alone.read, strict=True))
+        writing.vectors(texts, alone.spec, alone.seconds, form)
         return
     request = _request(query, files, as_, column, None)
     choice = asked.choice(_embedder(model, settings), "embedder", settings)
@@ -176,7 +177,7 @@ def embed(
     _note(result.warnings)
     first = (Passage("query", result.request.query), result.query_vector, result.query_read)
     rest = zip(result.request.passages, result.passage_vectors, result.passages_read, strict=True)
-    writing.vectors([first, *rest], result.spec, form, result.query_vector)
+    writing.vectors([first, *rest], result.spec, result.seconds, form, result.query_vector)
 
 
 @app.command(

@@ -92,7 +92,13 @@ def comparison(found: Comparison, format: str, top_n: int | None) -> None:
         _ranks(found, top_n)
 
 
-def vectors(texts: Sequence[Embedded], spec: ModelSpec, format: str, query: NDArray[np.float32] | None = None) -> None:
+def vectors(
+    texts: Sequence[Embedded],
+    spec: ModelSpec,
+    seconds: float,
+    format: str,
+    query: NDArray[np.float32] | None = None,
+) -> None:
     """The vector of each text; in a table beside its cosine with that of the query, where there is one."""
     if format == "jsonl":
         ran = {"model": spec.model_id, "revision": spec.revision, "fingerprint": spec.fingerprint}
@@ -110,7 +116,7 @@ def vectors(texts: Sequence[Embedded], spec: ModelSpec, format: str, query: NDAr
         numbers = " ".join(f"{value:+.3f}" for value in vector[:DIM_SHOWN])
         _row(table, [read.n_tokens, read.n_cut, *near, numbers, *_texts(passage)])
     _print(table)
-    print(f"{_told(spec)}; {len(texts):,} texts")
+    print(f"{_told(spec)}; {len(texts):,} texts in {seconds:.2f} s")
 
 
 def watched(steps: Iterable[S]) -> S:

@@ -14,7 +14,7 @@ from playground.engine.batches import chunks
 from playground.engine.cache import VectorCache
 from playground.engine.embedding import Vectors, read_of
 from playground.engine.pool import ModelPool
-from playground.engine.run import until
+from playground.engine.run import Stopwatch, until
 from playground.models import bm25
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class TextVectors:
         read: one per text.
         n_tokens: that went through the model in this run; cached texts count 0.
         n_cached: how many texts came from the cache.
+        seconds: wall time of encoding and embedding, without loading the model.
     """
 
     spec: ModelSpec
@@ -44,6 +45,7 @@ class TextVectors:
     read: tuple[TextRead, ...]
     n_tokens: int
     n_cached: int
+    seconds: float
     warnings: tuple[str, ...] = ()
 
 
@@ -94,18 +96,24 @@ class EmbeddingTexts:
             yield Step("stopped", 0, n)
             return
         with lease:
+            watch = Stopwatch()
             instruction = lease.query_instruction if role == "query" else lease.spec.passage_instruction
             encoded: dict[int, EncodedPair] = {}
             for start, end in until(stop, chunks(texts)):
                 encoded.update(enumerate(lease.encode_texts(texts[start:end], instruction), start))
+                watch.pause()
                 yield Step("encode", end, n)
+                watch.go_on()
             vectors = Vectors(lease, self._vectors)
             for _ in until(stop, vectors.make(encoded, lambda place: str(place + 1))):
+                watch.pause()
                 yield Step("score", len(vectors.known), n)
+                watch.go_on()
+            watch.pause()
         if len(vectors.known) < n:
             yield Step("stopped", len(vectors.known), n)
             return
-        yield Step("done", n, n, _made(lease.spec, instruction, encoded, vectors, notes))
+        yield Step("done", n, n, _made(lease.spec, instruction, encoded, vectors, watch.seconds, notes))
 
 
 def refuse_vectors_of_bm25(choice: ModelChoice) -> None:
@@ -119,7 +127,12 @@ def refuse_vectors_of_bm25(choice: ModelChoice) -> None:
 
 
 def _made(
-    spec: ModelSpec, instruction: str, encoded: dict[int, EncodedPair], vectors: Vectors, notes: tuple[str, ...]
+    spec: ModelSpec,
+    instruction: str,
+    encoded: dict[int, EncodedPair],
+    vectors: Vectors,
+    seconds: float,
+    notes: tuple[str, ...],
 ) -> TextVectors:
     import numpy as np
 
@@ -131,5 +144,6 @@ def _made(
         tuple(read_of(encoded[place]) for place in places),
         vectors.n_tokens,
         len(vectors.cached),
+        seconds,
         (*notes, *spec.replaced),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -220,6 +221,9 @@ def test_embed_gives_the_vectors_of_the_python_function(capsys: pytest.CaptureFi
     assert [row["vector"] for row in rows] == [result.query_vector.tolist(), *result.passage_vectors.tolist()]
     assert [row["text"] for row in rows] == [QUERY, *TEXTS]
     assert alone == rows[1:]
+    for more in ((), ("--query", QUERY)):
+        out, _ = said(capsys, "embed", "texts.txt", *more, "--format", "table")
+        assert re.search(rf"; {len(TEXTS) + bool(more)} texts in \d+\.\d\d s\n$", out)
 
 
 def test_a_table_fits_the_terminal_and_carries_no_commands_to_it(
