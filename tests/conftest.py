@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Generator, Iterator
 from fnmatch import fnmatch
@@ -50,6 +51,14 @@ def _no_silent_skip(report: Any, id: str) -> Any:
         report.outcome = "failed"
         report.longrepr = f"{id} was skipped ({report.longrepr}), and tests/conftest.py names no reason for it."
     return report
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _young_heap() -> None:
+    """Whoever lets go of a model collects garbage, hundreds of times here. What was imported before a file, and lives on
+    until the end, is not looked through again each time: with torch, transformers and gradio that takes a second."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

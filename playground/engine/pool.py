@@ -255,9 +255,12 @@ class ModelPool:
     def unload_idle(self) -> None:
         """Drops every model that nobody uses."""
         with self._lock:
-            for entry in [entry for entry in self._entries if entry.n_users == 0]:
+            idle = [entry for entry in self._entries if entry.n_users == 0]
+            for entry in idle:
                 self._drop(entry)
-        gc.collect()
+        if idle:
+            del entry, idle
+            gc.collect()
 
     def _job(self, choice: ModelChoice) -> Loading:
         choice = as_read(choice)
