@@ -13,6 +13,8 @@ const choice = (model) => [...value().choices, ...ways().flatMap((way) => way.ch
 const isKeywords = (row) => row.model === "bm25";
 // Letters and a colon: another machine decides how it runs. One letter is a drive of Windows.
 const isElsewhere = (id) => /^[a-z]{2,}(\+https)?:/iu.test(id);
+// What runs in no precision of ours and reads no windows.
+const runsAlone = (id) => id === "bm25" || isElsewhere(id);
 const isFull = () => kept.rows.length + 1 >= value().limit;
 const button = (options, text, icon) => pg.el("button", { type: "button", class: "pg-button", ...options },
   icon ? pg.svg(icon, 15) : null, text ? pg.el("span", { class: "pg-button-text", text }) : null);
@@ -60,7 +62,7 @@ function modelSelect(row, name) {
     row.typed = select.value === OTHER;
     row.model = row.typed ? "" : select.value;
     row.kind = "auto";
-    if (isKeywords(row) || isElsewhere(row.model)) [row.precision, row.reading] = ["auto", ""];
+    if (runsAlone(row.model)) [row.precision, row.reading] = ["auto", ""];
     drawRows();
     drawTools();
     element.querySelector(`li[data-key="${row.key}"] ${row.typed ? "input" : "select"}`)?.focus();
@@ -104,7 +106,7 @@ function drawRow(row, at) {
     pg.el("span", { class: "pg-place", "aria-hidden": "true", text: name }),
     pg.el("div", { class: "pg-asked" }, modelSelect(row, name), ...(row.typed ? typedModel(row, name) : []),
       isKeywords(row) ? pg.el("span", { class: "pg-muted pg-noprecision", text: pg.say("compare.no_weights") }) : null,
-      ...(isKeywords(row) || isElsewhere(row.model) ? [] : [precisionSelect(row, name), readingSelect(row, name)])),
+      ...(runsAlone(row.model) ? [] : [precisionSelect(row, name), readingSelect(row, name)])),
     button({ class: "pg-button pg-icon-only", "aria-label": pg.say("compare.remove", { n: name }), title: pg.say("compare.remove", { n: name }), on: { click: () => remove(row) } }, null, REMOVE));
 }
 
@@ -112,8 +114,9 @@ function drawFirst() {
   const { first } = value();
   const line = element.querySelector(".pg-first .pg-asked");
   if (!line) return;
+  const run = runsAlone(first.id || "") ? [] : [pg.say("compare.first_precision", { precision: precisionName(first.precision || "auto") }), ...(first.reading === "windows" ? [pg.say("compare.reading_windows")] : [])];
   line.replaceChildren(pg.el("strong", { text: first.model || "–", title: first.id }),
-    pg.el("span", { class: "pg-muted", text: [pg.say("compare.first", { precision: precisionName(first.precision || "auto") }), ...(first.reading === "windows" ? [pg.say("compare.reading_windows")] : [])].join(" · ") }));
+    pg.el("span", { class: "pg-muted", text: [pg.say("compare.first"), ...run].join(" · ") }));
 }
 
 function drawRows() {
@@ -137,13 +140,13 @@ function quick() {
       found.push([missing.map((each) => ({ model: each.value })), label]);
     }
   }
-  if (first.id && first.id !== "bm25" && !isElsewhere(first.id)) {
+  if (first.id && !runsAlone(first.id)) {
     for (const precision of ["fp32", "bf16"]) {
       const has = first.precision === precision || kept.rows.some((row) => row.model === first.id && row.precision === precision);
       if (!has) found.push([[{ model: first.id, precision }], pg.say("compare.same_model", { precision })]);
     }
   }
-  if (first.id && first.id !== "bm25" && !isElsewhere(first.id)) {
+  if (first.id && !runsAlone(first.id)) {
     const reading = first.reading === "windows" ? "cut" : "windows";
     const has = kept.rows.some((row) => row.model === first.id && row.reading === reading);
     if (!has) found.push([[{ model: first.id, precision: first.precision, reading }], pg.say(`compare.same_${reading}`)]);
