@@ -23,7 +23,8 @@ from typing import NamedTuple
 from playground.core.types import Background, Language, ModelChoice, ModelSpec, RerankRequest, Step, cosines
 from playground.engine.cache import VectorCache
 from playground.engine.embedding import Vectors
-from playground.engine.pool import Lease, ModelPool
+from playground.engine.lease import Lease
+from playground.engine.pool import ModelPool
 from playground.engine.texts import refuse_vectors_of_bm25
 from playground.models import catalog
 from playground.paths import ASSETS, cache_folder

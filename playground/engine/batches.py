@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from playground.core.errors import OutOfMemory
 from playground.core.types import EncodedPair
-from playground.engine.pool import Lease
+from playground.engine.lease import Lease
 from playground.engine.turns import Stopped
 from playground.models.batching import early, pads, plan
 

@@ -13,8 +13,9 @@ from playground.core.errors import InvalidInput
 from playground.core.protocols import ScoresByLayer, Stop
 from playground.core.types import EncodedPair, ModelChoice, RerankRequest, Step
 from playground.engine.batches import chunks, in_batches
+from playground.engine.lease import Lease
 from playground.engine.logits import finite
-from playground.engine.pool import Lease, ModelPool
+from playground.engine.pool import ModelPool
 from playground.engine.run import Stopwatch
 from playground.models.named import split
 

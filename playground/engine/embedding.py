@@ -22,7 +22,7 @@ from playground.core.types import (
 from playground.engine.ahead import ReadAhead
 from playground.engine.batches import at_once, in_batches
 from playground.engine.cache import VectorCache, score_key
-from playground.engine.pool import Lease
+from playground.engine.lease import Lease
 from playground.engine.ranking import ranked
 from playground.engine.run import Latest, Stopwatch
 from playground.engine.warnings import about_equal_scores, about_query

@@ -32,8 +32,9 @@ from playground.engine.cache import ScoreCache, VectorCache
 from playground.engine.embedding import EmbedRun
 from playground.engine.explain import Explaining
 from playground.engine.keyword import KeywordRun
+from playground.engine.lease import Lease
 from playground.engine.loaded import Load, LoadedModel
-from playground.engine.pool import Lease, ModelPool
+from playground.engine.pool import ModelPool
 from playground.engine.run import Run, scoring, steps_of
 from playground.engine.set_runs import EmbeddedPairs, KeywordPairs, RerankedPairs, SetRun
 from playground.engine.set_scoring import Known, Ready, SetStep

@@ -15,8 +15,9 @@ from playground.core.protocols import Explains
 from playground.core.types import EncodedPair, ModelChoice, RerankRequest, RerankResult, Step
 from playground.engine import depths
 from playground.engine.batches import chunks, in_batches
+from playground.engine.lease import Lease
 from playground.engine.logits import finite
-from playground.engine.pool import Lease, ModelPool
+from playground.engine.pool import ModelPool
 from playground.engine.ranking import float32, ranked
 from playground.engine.run import Stopwatch
 from playground.models import READ_APART, bm25, modes

@@ -9,7 +9,7 @@ from playground.core.errors import ModelBroken
 from playground.core.types import EncodedPair
 from playground.engine.batches import in_batches
 from playground.engine.cache import ScoreCache, score_key
-from playground.engine.pool import Lease
+from playground.engine.lease import Lease
 from playground.engine.ranking import float32
 
 

@@ -8,17 +8,17 @@ import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 from playground.core.errors import NoRoom, OutOfMemory, PlaygroundError
 from playground.core.protocols import Embedder, Scorer
-from playground.core.types import EncodedPair, ModelChoice, Phase
+from playground.core.types import ModelChoice, Phase
 from playground.engine import gpu_worker
 from playground.engine.budget import Budgets, idle_mib
+from playground.engine.lease import Lease
 from playground.engine.loaded import (
     Entry,
     Load,
@@ -29,21 +29,18 @@ from playground.engine.loaded import (
     View,
     as_read,
     is_twin,
-    limited,
     line_of,
     scale_of,
     weights_of,
 )
 from playground.engine.turns import Ticket, Turns
-from playground.engine.warnings import of_checks
 from playground.models.devices import devices
 from playground.models.memory import memory_mib
 from playground.models.named import refuse_folder
 from playground.remote.address import refuse_remote
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    pass
 
 # The rest is for activations, the page, the system and whatever else runs here.
 SHARE_OF_MEMORY = 0.5
@@ -54,93 +51,6 @@ POLL_SECONDS = 0.05
 S = TypeVar("S")
 
 log = logging.getLogger(__name__)
-
-
-class Lease:
-    """A model in use: it stays loaded until `release`. Use it as a context manager.
-
-    Attributes:
-        n_tokens: that went through the model on this lease, without padding.
-    """
-
-    def __init__(self, pool: ModelPool, view: View, choice: ModelChoice, stop: threading.Event | None = None) -> None:
-        self._pool = pool
-        self._entry: Entry | None = view.entry
-        self.choice = choice
-        self.budgets = pool.budgets
-        self.n_tokens = 0
-        self.ticket = Ticket(stop=stop or threading.Event())
-        try:
-            self.model = limited(gpu_worker.view(view.entry.worker_key, as_read(choice)), choice)
-        except BaseException:
-            self.release()
-            raise
-        windows = None if choice.windows is None else choice.windows.as_run
-        warned = (*view.spec.replaced, *of_checks(view.checks))
-        self.spec = replace(self.model.spec, replaced=warned, windows=windows)
-        self.scale = view.scale
-        self.memory_mib = view.entry.model.memory_mib
-
-    def encode(self, query: str, passages: Sequence[str], instruction: str | None) -> list[EncodedPair]:
-        """As `Scorer.encode`; the model is a reranker."""
-        return cast(Scorer, self.model).encode(query, passages, instruction)
-
-    def encode_texts(self, texts: Sequence[str], instruction: str) -> list[EncodedPair]:
-        """As `Embedder.encode`; the model is an embedder."""
-        return cast(Embedder, self.model).encode(texts, instruction)
-
-    def token_spans(self, text: str) -> list[tuple[int, int]]:
-        """As `Scorer.token_spans`."""
-        return self.model.token_spans(text)
-
-    @property
-    def query_instruction(self) -> str:
-        """As `Scorer.query_instruction` and `Embedder.query_instruction`."""
-        return self.model.query_instruction
-
-    def logits(self, pairs: Sequence[EncodedPair]) -> list[float]:
-        """One forward pass of a reranker, alone on its device."""
-        return cast("list[float]", self.forward(pairs))
-
-    def vectors(self, texts: Sequence[EncodedPair]) -> NDArray[np.float32]:
-        """One forward pass of an embedder, alone on its device: (len(texts), dim)."""
-        return cast("NDArray[np.float32]", self.forward(texts))
-
-    def forward(self, encoded: Sequence[EncodedPair], task: gpu_worker.Task = "scored") -> object:
-        """One forward pass, once it is this request's turn.
-
-        Raises:
-            Stopped: the request was stopped while it waited.
-            PlaygroundError: what the model raised.
-        """
-        entry = self._entry
-        if entry is None:
-            raise RuntimeError("this lease was released")
-        before = self.ticket.seconds
-        with entry.turns.turn(self.ticket):
-            answer, n_tokens = gpu_worker.forward(
-                entry.worker_key, as_read(self.choice), self._pool.offline, encoded, task
-            )
-        self.n_tokens += n_tokens
-        if task == "scored" and gpu_worker.runs_here(self.spec.device):
-            lengths = [len(each.input_ids) for each in encoded]
-            self.budgets.paces.note(self.spec, lengths, n_tokens, self.ticket.seconds - before)
-        return answer
-
-    def make_room(self) -> None:
-        """Drops every model that nobody uses."""
-        self._pool.unload_idle()
-
-    def release(self) -> None:
-        entry, self._entry = self._entry, None
-        if entry is not None:
-            self._pool._release(entry)
-
-    def __enter__(self) -> Lease:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self.release()
 
 
 class ModelPool:
@@ -331,7 +241,7 @@ class ModelPool:
             job.n_waiting -= 1
             view = job.view
         if view is not None:
-            self._release(view.entry)
+            self.release(view.entry)
 
     def _nobody_waits(self, job: Loading) -> bool:
         with self._lock:
@@ -385,7 +295,7 @@ class ModelPool:
         self._found = {choice: view for choice, view in self._found.items() if view.entry is not entry}
         gpu_worker.unregister(entry.worker_key)
 
-    def _release(self, entry: Entry) -> None:
+    def release(self, entry: Entry) -> None:
         with self._lock:
             entry.n_users -= 1
             self._mark_used(entry, None)

@@ -14,8 +14,8 @@ from playground.core.types import Phase, Progress, RerankRequest, RerankResult
 from playground.engine.ahead import ReadAhead
 from playground.engine.batches import at_once
 from playground.engine.cache import ScoreCache
+from playground.engine.lease import Lease
 from playground.engine.logits import Logits
-from playground.engine.pool import Lease
 from playground.engine.ranking import ranked
 from playground.engine.warnings import about_scores
 from playground.engine.windows import Pieces, Reader

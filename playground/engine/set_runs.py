@@ -12,8 +12,8 @@ from playground.engine.batches import at_once, chunks
 from playground.engine.cache import ScoreCache, VectorCache
 from playground.engine.embedding import Vectors
 from playground.engine.keyword import KeywordRun
+from playground.engine.lease import Lease
 from playground.engine.logits import Logits
-from playground.engine.pool import Lease
 from playground.engine.windows import Pieces, Reader
 from playground.remote.backend import Read
 

@@ -12,8 +12,9 @@ from playground.core.errors import InvalidInput, PlaygroundError
 from playground.core.speeds import Speeds, TimedRun
 from playground.core.types import EncodedPair, ModelChoice, RerankRequest, Step
 from playground.engine.batches import in_batches
+from playground.engine.lease import Lease
 from playground.engine.logits import finite
-from playground.engine.pool import Lease, ModelPool
+from playground.engine.pool import ModelPool
 from playground.models import bm25
 
 ROUNDS = 5

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from playground.core.errors import InvalidInput
 from playground.core.types import EncodedPair, ModelSpec
 from playground.core.windows import LEAST_TOKENS, OVERLAP_SHARE, Window, Windows, WindowsRead, overlap_too_long
-from playground.engine.pool import Lease
+from playground.engine.lease import Lease
 from playground.engine.ranking import float32
 from playground.engine.warnings import WINDOWS_SHORTER, WINDOWS_UNREAD
 from playground.models.splitting import Span, Splitter
