@@ -34,17 +34,16 @@ function segments(name, options) {
     }))));
 }
 
+// A press that is under way keeps its button: the values of an event come one by one, and each draws.
 function drawStart() {
-  const box = $(".lf-start");
-  if (!data) {
-    box.replaceChildren();
-    return;
-  }
+  const box = $(".lf-start"), fresh = pg.el("div", {}, ...startParts());
+  if (fresh.innerHTML !== box.innerHTML) box.replaceChildren(...fresh.childNodes);
+}
+
+function startParts() {
+  if (!data) return [];
   const head = [pg.el("h2", { text: pg.say("labelling.title") }), pg.el("p", { class: "lf-what", text: pg.say("labelling.what") })];
-  if (!data.n_pairs) {
-    box.replaceChildren(...head, pg.el("p", { class: "pg-muted", text: pg.say("labelling.none") }));
-    return;
-  }
+  if (!data.n_pairs) return [...head, pg.el("p", { class: "pg-muted", text: pg.say("labelling.none") })];
   if (!data.scored) chosen.order = "shuffled";
   if (chosen.set !== data.set) Object.assign(chosen, { set: data.set, which: data.n_left ? "left" : "all" });
   const order = segments("order", [["shuffled", pg.say("labelling.order_shuffled")],
@@ -53,11 +52,11 @@ function drawStart() {
     ["all", pg.say("labelling.which_all", { n: data.n_pairs })]]);
   const kind = pg.el("div", { class: "lf-choice" }, pg.el("span", { class: "lf-choice-name", text: pg.say("labelling.kind") }), labels.modes());
   const notes = [`labelling.${chosen.order}_note`, ...(chosen.which === "all" ? ["labelling.all_note"] : [])];
-  box.replaceChildren(...head,
+  return [...head,
     pg.el("p", { class: "lf-set" }, pg.el("strong", { text: setName(), dir: "auto" }), pg.el("span", { text: pg.say("labelling.facts", { n: data.n_pairs, left: data.n_left }) })),
     order, which, kind, ...notes.map((key) => pg.el("p", { class: "lf-note pg-muted", text: pg.say(key) })),
     pg.el("button", { type: "button", class: "pg-button pg-primary lf-begin", id: "labelling-begin", disabled: Boolean(walk?.asked && !walk.total) },
-      pg.el("span", { class: "pg-button-text", text: pg.say(walk?.asked && !walk.total ? "labelling.starting" : "labelling.start") })));
+      pg.el("span", { class: "pg-button-text", text: pg.say(walk?.asked && !walk.total ? "labelling.starting" : "labelling.start") }))];
 }
 
 function begin() {

@@ -140,7 +140,7 @@ def test_ten_pairs_are_labelled_blind_by_key_and_show_everywhere(visit: Callable
     write(page, QUERY, TEN)
     open_flow(page)
     assert serious(page) == []
-    page.locator("#labelling-begin").dispatch_event("click")
+    page.locator("#labelling-begin").click()
     page.wait_for_function("() => document.querySelector('.lf-query').textContent === 'red panda'")
     assert serious(page) == []
     # What is typed, and what is held with Ctrl or composed, is no answer.
@@ -229,7 +229,7 @@ def test_a_phone_labels_by_touch(visit: Callable[..., Any]) -> None:
     page = visit(viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True, locale="zh-CN").page
     write(page, QUERY, TEN)
     open_flow(page)
-    page.locator("#labelling-begin").dispatch_event("click")
+    page.locator("#labelling-begin").click()
     page.wait_for_function("() => document.querySelector('.lf-query').textContent === 'red panda'")
     box = page.locator(".lf-answer").first.bounding_box()
     assert box["height"] >= 44
