@@ -33,6 +33,31 @@ MAY_SKIP: dict[str, str] = {
 }
 
 
+# An interpreter beside other libraries takes ten seconds to start: the files that ask for these run in one worker.
+INTERPRETERS = {"beside_flag_embedding", "beside_layerwise", "beside_pylate"}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    # Thousands of modules are imported, and nothing of them is garbage.
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For `--dist loadgroup`: a file's tests stay together, for they share a server, and so do the files that share
+    interpreters."""
+    sharing = {item.path for item in items if INTERPRETERS & set(getattr(item, "fixturenames", ()))}
+    # These choose one by what a snippet says.
+    sharing |= {item.path for item in items if item.path.name.startswith("test_snippet")}
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("interpreters" if item.path in sharing else item.path.as_posix()))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     report = yield
@@ -55,8 +80,8 @@ def _no_silent_skip(report: Any, id: str) -> Any:
 
 @pytest.fixture(scope="module", autouse=True)
 def _young_heap() -> None:
-    """Whoever lets go of a model collects garbage, hundreds of times here. What was imported before a file, and lives on
-    until the end, is not looked through again each time: with torch, transformers and gradio that takes a second."""
+    """Whoever lets go of a model collects garbage, hundreds of times here. What was imported before a file, and lives
+    on until the end, is not looked through again each time: with torch, transformers and gradio that takes a second."""
     gc.collect()
     gc.freeze()
 

@@ -11,6 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playground import start
 
 ROOT = Path(__file__).resolve().parents[1]
 INHERITED = re.compile(r"PLAYGROUND_|GRADIO_|SPACE_|SYSTEM$|.*_proxy$", re.IGNORECASE)
@@ -34,6 +39,24 @@ def environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
     """This process's variables without those that change a start, plus a history in `folder` and `extra`."""
     plain = {name: value for name, value in os.environ.items() if not INHERITED.match(name)}
     return plain | {"PLAYGROUND_DB": str(folder / "history.db"), "PLAYGROUND_NO_BROWSER": "1", **extra}
+
+
+@pytest.fixture
+def folder_of_a_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a command of the terminal runs in this process. What it sets for its own process goes with the test."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in start.ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+    return tmp_path
+
+
+def program(folder: Path, *argv: str, module: str = "playground", **more: Any) -> subprocess.Popen[str]:
+    """A command in a process of its own."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True} | more
+    environ = environment(folder, {"PYTHONPATH": str(ROOT)})
+    return subprocess.Popen([sys.executable, "-m", module, *argv], cwd=folder, env=environ, **pipes)
 
 
 @contextmanager

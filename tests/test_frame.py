@@ -49,9 +49,10 @@ def taken_port() -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """One page for the tests that only look at it."""
+    """One page for the tests that only look at it; what it asks of the network is noted in `seen`, beside its log."""
     folder = tmp_path_factory.mktemp("frame")
-    with running(folder) as page:
+    (folder / "sitecustomize.py").write_text(WATCH)
+    with running(folder, PYTHONPATH=str(folder), WATCH_FILE=str(folder / "seen")) as page:
         yield page
 
 
@@ -94,27 +95,29 @@ def test_the_page_keeps_nothing_in_gradios_own_history(page: Page) -> None:
 
 
 @posix
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_cleanly_and_leaves_a_sound_history(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_second_page_takes_the_next_port_and_a_signal_ends_it_cleanly_with_a_sound_history(
+    tmp_path: Path, page: Page
+) -> None:
+    """SIGTERM, in the middle of runs: tests/bench/test_kill.py."""
     store = HistoryStore(tmp_path / "history.db")
     run_id = store.save("visitor-0123456789", {"query": "q", "passages": [], "model_id": "m"})
 
-    with running(tmp_path) as page:
-        assert page.end(number) == 0
+    with running(tmp_path) as second:
+        assert second.url != page.url
+        assert httpx.get(page.url, trust_env=False).status_code == 200
+        assert second.end(signal.SIGINT) == 0
 
-    assert "Traceback" not in page.log.read_text()
+    assert "Traceback" not in second.log.read_text()
     check = Database(tmp_path / "history.db").execute("PRAGMA integrity_check").fetchone()
     assert check == ("ok",)
     assert store.get(run_id, None).manifest["query"] == "q"
 
 
-def test_nothing_leaves_the_machine_at_the_start(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(WATCH)
-    seen = tmp_path / "seen"
+def test_nothing_leaves_the_machine_at_the_start(page: Page) -> None:
+    seen = page.log.with_name("seen")
 
-    with running(tmp_path, PYTHONPATH=str(tmp_path), WATCH_FILE=str(seen)) as page:
-        assert httpx.get(page.url, trust_env=False).status_code == 200
-        assert httpx.get(f"{page.url}/config", trust_env=False).status_code == 200
+    assert httpx.get(page.url, trust_env=False).status_code == 200
+    assert httpx.get(f"{page.url}/config", trust_env=False).status_code == 200
 
     assert not seen.exists(), seen.read_text()
 
@@ -130,14 +133,10 @@ def test_the_watch_of_the_network_sees_a_look_up(tmp_path: Path) -> None:
     assert (tmp_path / "seen").read_text() == "socket.getaddrinfo huggingface.co\n"
 
 
-def test_a_proxy_does_not_break_the_start(tmp_path: Path, taken_port: int) -> None:
+def test_a_space_behind_a_proxy_starts_and_answers_to_its_own_name(tmp_path: Path, taken_port: int) -> None:
     # The server of `taken_port` never answers, as a proxy that cannot reach this machine.
-    with running(tmp_path, HTTP_PROXY=f"http://127.0.0.1:{taken_port}") as page:
-        assert httpx.get(page.url, trust_env=False).status_code == 200
-
-
-def test_a_space_answers_to_its_own_name(tmp_path: Path) -> None:
-    with running(tmp_path, SPACE_ID="owner/space", SPACE_HOST="owner-space.hf.space", SYSTEM="spaces") as page:
+    space = {"SPACE_ID": "owner/space", "SPACE_HOST": "owner-space.hf.space", "SYSTEM": "spaces"}
+    with running(tmp_path, HTTP_PROXY=f"http://127.0.0.1:{taken_port}", **space) as page:
         own = httpx.get(page.url, headers={"Host": "owner-space.hf.space"}, trust_env=False)
         foreign = httpx.get(page.url, headers={"Host": "evil.example"}, trust_env=False)
 
@@ -161,12 +160,6 @@ def test_a_taken_port_is_said_in_one_sentence(tmp_path: Path, taken_port: int) -
     said = refusal(tmp_path, "--port", str(taken_port))
 
     assert said == f"launch.py: Port {taken_port} is taken. Choose another, or leave --port out.\n"
-
-
-def test_a_second_page_takes_the_next_port(tmp_path: Path, page: Page) -> None:
-    with running(tmp_path) as second:
-        assert second.url != page.url
-        assert httpx.get(page.url, trust_env=False).status_code == 200
 
 
 def test_a_wrong_flag_is_said_in_one_sentence(tmp_path: Path) -> None:

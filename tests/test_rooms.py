@@ -114,18 +114,6 @@ def test_every_folder_of_the_package_is_a_room_of_the_contracts() -> None:
     assert [room for room in sorted(rooms) if f'"playground.{room}' not in contracts] == []
 
 
-def test_the_page_is_built_without_torch(tmp_path: Path) -> None:
-    code = (
-        "from playground.settings import Settings; from playground.ui.services import Services; "
-        "from playground.ui.app import build_app; build_app(Services.from_settings(Settings()))"
-    )
-
-    modules = imported_by(code, tmp_path)
-
-    assert "gradio" in modules
-    assert modules & HEAVY == set()
-
-
 def test_a_result_can_be_drawn_kept_and_ranked_without_torch(tmp_path: Path) -> None:
     modules = imported_by("import playground.engine.engine, playground.history.store, playground.plots", tmp_path)
 

@@ -8,7 +8,6 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -64,7 +63,7 @@ def run(n_kills: int, seed: int, say: Callable[[str], None]) -> KillRow:
     finished: dict[str, str] = {}
     lost: set[str] = set()
     n_damaged = 0
-    with tempfile.TemporaryDirectory() as folder, closing(Nursery()) as nursery:
+    with tempfile.TemporaryDirectory() as folder, Nursery() as nursery:
         for turn in range(n_kills):
             before = len(finished)
             finished |= _killed(nursery, Path(folder), turn, draw.randint(1, MOST_RUNS), draw.random())

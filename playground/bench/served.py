@@ -17,6 +17,8 @@ from playground.paths import ASSETS
 
 LAUNCH = ASSETS.parent / "launch.py"
 SAYS: Final = r"Rerank playground: (\S+)"
+TAKEN: Final = "was taken in the meantime"
+STARTS: Final = 5
 OF_THE_CALLER: Final = ("PLAYGROUND_", "GRADIO_")
 # What a page with the built-in model imports, by name: bench sees nothing of ui.
 IMPORTED: Final = (
@@ -52,6 +54,8 @@ if not pid:
         os.close(ours)
         import launch
         os._exit(launch.main(argv[2:]))
+    except SystemExit as refused:
+        os._exit(refused.code)
     except BaseException:
         traceback.print_exc()
         os._exit(1)
@@ -126,17 +130,24 @@ class Nursery:
         """
         log = folder / "log"
         flags = (*_flags(folder), *options)
-        url, pid = self._interpreter.run(FORK, "page", log, SAYS, *flags, **_variables(folder))
-        if url is None:
+        for _ in range(STARTS):
+            url, pid = self._interpreter.run(FORK, "page", log, SAYS, *flags, **_variables(folder))
+            if url is not None:
+                return url, pid
             self.buried(pid)
-            raise _no_page(folder)
-        return url, pid
+            # Another page may start at the same time; it is seen only once it listens.
+            if TAKEN not in str(_no_page(folder)):
+                break
+        raise _no_page(folder)
 
     def buried(self, pid: int) -> int:
         """The exit status of a page, once it has ended."""
         return int(self._interpreter.run(BURY, "status", pid))
 
-    def close(self) -> None:
+    def __enter__(self) -> Nursery:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """No more pages."""
         self._interpreter.close()
 

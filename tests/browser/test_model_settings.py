@@ -95,7 +95,7 @@ def test_controls_come_and_go_with_the_family_and_write_the_id(visit: Callable[.
     # Compare offers the families as real groups.
     page.get_by_role("tab", name="Compare").click()
     first = page.locator("#compare-models .pg-first .pg-muted")
-    expect(first).to_have_text("chosen in the workspace · precision: auto")
+    expect(first).to_have_text("chosen in the workspace · precision: Automatic")
     choose(page, "cohere:rerank-v3.5")
     expect(first).to_have_text("chosen in the workspace")
     groups = page.locator("#compare-models select.pg-model").first.locator("optgroup")

@@ -18,28 +18,24 @@ import httpx
 import pandas as pd
 import pytest
 
-from playground import embed, rerank, start, terminal
+from playground import embed, rerank, terminal
 from playground.commands.app import app
 from playground.core.thresholds import Threshold
 from playground.core.types import RerankResult
 from playground.engine import threshold_files
 from playground.history.store import HistoryStore
-from tests.running import ROOT, environment, running
+from tests.running import ROOT, folder_of_a_command, program, running
+
+__all__ = ["folder_of_a_command"]
 
 QUERY = "what is panda?"
 TEXTS = ["hi", "The giant panda is a bear.", "Trains run on time."]
 
 
 @pytest.fixture(autouse=True)
-def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    # What a command sets for its own process goes with the test.
-    for name, value in start.ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, os.environ.get(name, ""))
-    monkeypatch.setenv("PLAYGROUND_DB", str(tmp_path / "history.db"))
-    (tmp_path / "texts.txt").write_text("\n".join(TEXTS), encoding="utf-8")
+def _own_folder(folder_of_a_command: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLAYGROUND_DB", str(folder_of_a_command / "history.db"))
+    (folder_of_a_command / "texts.txt").write_text("\n".join(TEXTS), encoding="utf-8")
 
 
 def said(capsys: pytest.CaptureFixture[str], *argv: str, status: int = 0) -> tuple[str, str]:
@@ -52,13 +48,6 @@ def said(capsys: pytest.CaptureFixture[str], *argv: str, status: int = 0) -> tup
 
 def lines(capsys: pytest.CaptureFixture[str], *argv: str, status: int = 0) -> list[dict[str, Any]]:
     return [json.loads(line) for line in said(capsys, *argv, "--json", status=status)[0].splitlines()]
-
-
-def program(*argv: str, **more: Any) -> subprocess.Popen[bytes]:
-    """A command in a process of its own."""
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more
-    environ = environment(Path.cwd(), {"PYTHONPATH": str(ROOT)})
-    return subprocess.Popen([sys.executable, "-m", "playground", *argv], env=environ, **pipes)
 
 
 def saved(result: RerankResult, name: str, value: float) -> Threshold:
@@ -81,12 +70,13 @@ def test_rerank_gives_the_numbers_of_the_python_function(capsys: pytest.CaptureF
 
 
 def test_a_pipe_gives_the_same_as_a_file_and_only_rows_are_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = lines(capsys, "rerank", QUERY, "texts.txt", "--top-n", "2")
+    command = ("rerank", "giant panda", "--model", "bm25", "--top-n", "2")
+    rows = lines(capsys, *command, "texts.txt")
 
-    out, err = program("rerank", QUERY, "--json", "--top-n", "2").communicate("\n".join(TEXTS).encode())
+    out, err = program(Path.cwd(), *command, "--json").communicate("\n".join(TEXTS))
 
     assert [json.loads(line) for line in out.splitlines()] == rows
-    assert (len(rows), err) == (2, b"")
+    assert (len(rows), err) == (2, "")
 
 
 def write(path: Path) -> None:
@@ -289,7 +279,8 @@ def test_what_cannot_be_done_is_one_sentence_and_a_status(
 def test_a_reader_that_has_enough_ends_the_program_quietly() -> None:
     passages = "\n".join(f"passage {n} " + "with some more words " * 20 for n in range(3000))
     Path("many.txt").write_text(passages, encoding="utf-8")
-    process = program("rerank", "passage", "many.txt", "--model", "bm25", "--json", stdin=subprocess.DEVNULL)
+    command = ("rerank", "passage", "many.txt", "--model", "bm25", "--json")
+    process = program(Path.cwd(), *command, stdin=subprocess.DEVNULL)
     assert process.stdout is not None
     assert process.stderr is not None
 
@@ -298,19 +289,19 @@ def test_a_reader_that_has_enough_ends_the_program_quietly() -> None:
 
     assert process.wait(60) == terminal.PIPE_CLOSED
     assert first["rank"] == 1
-    assert b"Traceback" not in process.stderr.read()
+    assert "Traceback" not in process.stderr.read()
 
 
 def test_ctrl_c_ends_it_with_one_sentence() -> None:
     os.mkfifo("slow.txt")
-    process = program("rerank", QUERY, "slow.txt")
+    process = program(Path.cwd(), "rerank", QUERY, "slow.txt")
 
     # It opens once the program does.
     with Path("slow.txt").open("w", encoding="utf-8"):
         process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
 
-    assert (process.returncode, err) == (terminal.INTERRUPTED, b"playground: Stopped.\n")
+    assert (process.returncode, err) == (terminal.INTERRUPTED, "playground: Stopped.\n")
 
 
 def test_serve_answers_programs_with_the_flags_of_launch_py(tmp_path: Path) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
-from tests.running import ROOT, environment
+from tests.running import program
 
 QUERIES = ("what is panda?", "where is Berlin?")
 TEXTS = ("The giant panda is a bear.", "Berlin is in Germany.", "hi", "Pandas eat bamboo in the zoo of Berlin.")
@@ -30,14 +30,14 @@ def corpus(n: int) -> pd.DataFrame:
 
 def begun(folder: Path, *argv: str, n_blocks: int) -> subprocess.Popen[str]:
     """The command in a process of its own, that many blocks of which are on the disk."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "playground.score", "corpus.parquet", "--out", "scores.parquet", *argv],
-        cwd=folder,
-        env=environment(folder, {"PYTHONPATH": str(ROOT)}),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while len(list((folder / "scores.parquet.parts").glob("*.parquet"))) < n_blocks:
-        assert process.poll() is None, process.stderr.read() if process.stderr else ""
-        time.sleep(0.01)
+    command = ("corpus.parquet", "--out", "scores.parquet", *argv)
+    process = program(folder, *command, module="playground.score", stdin=None, stdout=None)
+    until_kept(folder, n_blocks, process.poll)
     return process
+
+
+def until_kept(folder: Path, n_blocks: int, ended: Callable[[], object]) -> None:
+    """Wait for that many blocks on the disk."""
+    while len(list((folder / "scores.parquet.parts").glob("*.parquet"))) < n_blocks:
+        assert ended() is None
+        time.sleep(0.01)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import io
 import json
 import os
 import resource
 import signal
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
 
-from playground import rerank, start, terminal
+from playground import rerank, terminal
 from playground.core.types import ModelChoice
 from playground.inputs import labelled_sets
 from playground.models.resolve import resolve
@@ -27,19 +31,12 @@ from playground.score.corpus import Block, open_corpus
 from playground.score.output import Output, Record
 from playground.score.runners import Actor
 from playground.score.worker import Job
-from tests.score.corpora import QUERIES, begun, corpus
+from tests.running import folder_of_a_command
+from tests.score.corpora import QUERIES, begun, corpus, until_kept
 
 FP32 = ("--precision", "fp32", "--device", "cpu")
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    # What a command sets for its own process goes with the test.
-    for name, value in start.ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "NO_PROXY", "no_proxy"):
-        monkeypatch.setenv(name, os.environ.get(name, ""))
+__all__ = ["folder_of_a_command"]
+pytestmark = pytest.mark.usefixtures("folder_of_a_command")
 
 
 def score(frame: pd.DataFrame, *argv: str) -> pd.DataFrame:
@@ -141,19 +138,42 @@ def test_any_parquet_file_of_labels_is_a_labelled_set() -> None:
     assert (read.labelled.n_pairs, read.labelled.counts()[1], read.scores) == (4, 2, None)
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
+def killed(folder: Path, *argv: str) -> None:
+    """The command in a process that is killed once two blocks are on the disk."""
+    process = begun(folder, *argv, n_blocks=2)
+    process.kill()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert "Traceback" not in said
+
+
+def interrupted(folder: Path, *argv: str) -> None:
+    """The command in this process, with Ctrl+C once two blocks are on the disk."""
+
+    def press() -> None:
+        until_kept(folder, 2, lambda: None)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    said = io.StringIO()
+    try:
+        threading.Thread(target=press, daemon=True).start()
+        with contextlib.redirect_stderr(said):
+            assert main(["corpus.parquet", "--out", "scores.parquet", *argv]) == terminal.INTERRUPTED
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "the same command goes on from there" in said.getvalue()
+    assert "Traceback" not in said.getvalue()
+
+
+@pytest.mark.parametrize("ended", [killed, interrupted])
 def test_a_run_that_was_ended_goes_on_where_it_stopped_with_the_same_model_only(
-    number: signal.Signals, status: int, tmp_path: Path, capsys: pytest.CaptureFixture[str], tiny_bert: Path
+    ended: Callable[..., None], tmp_path: Path, capsys: pytest.CaptureFixture[str], tiny_bert: Path
 ) -> None:
     frame = corpus(200)
     frame.to_parquet("corpus.parquet", row_group_size=5)
     command = ("--model", str(tiny_bert), "--block-rows", "2")
-    process = begun(tmp_path, *FP32, *command, n_blocks=2)
-    process.send_signal(number)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == status
-    assert ("the same command goes on from there" in said) == (number == signal.SIGINT)
-    assert "Traceback" not in said
+    ended(tmp_path, *FP32, *command)
     assert not Path("scores.parquet").exists()
     parts = Path("scores.parquet.parts")
     n_kept = len(list(parts.glob("*.parquet")))
