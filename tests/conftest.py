@@ -33,8 +33,33 @@ MAY_SKIP: dict[str, str] = {
 }
 
 
-# An interpreter beside other libraries takes ten seconds to start: the files that ask for these run in one worker.
-INTERPRETERS = {"beside_flag_embedding", "beside_layerwise", "beside_pylate"}
+# An interpreter beside other libraries takes ten seconds to start: the files that ask for one run in one worker.
+INTERPRETERS = {
+    "tests/engine/test_snippet_families.py",
+    "tests/engine/test_snippets.py",
+    "tests/inputs/test_labelled_sets_written.py",
+    *(f"tests/models/test_{name}.py" for name in ("causal_lm", "colbert", "layerwise", "m3", "seq2seq")),
+}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduler(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return "interpreters" if file in INTERPRETERS else file
+
+    return Scheduler(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of several workers none is left with a long file at the end: those come first."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        long = {item.path for item in items if any(item.iter_markers("slow")) or any(item.iter_markers("browser"))}
+        items.sort(key=lambda item: 0 if item.nodeid.split("::")[0] in INTERPRETERS else 1 + (item.path not in long))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -45,17 +70,6 @@ def pytest_collection() -> Generator[None, object, object]:
         return (yield)
     finally:
         gc.enable()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For `--dist loadgroup`: a file's tests stay together, for they share a server, and so do the files that share
-    interpreters."""
-    sharing = {item.path for item in items if INTERPRETERS & set(getattr(item, "fixturenames", ()))}
-    # These choose one by what a snippet says.
-    sharing |= {item.path for item in items if item.path.name.startswith("test_snippet")}
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("interpreters" if item.path in sharing else item.path.as_posix()))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -57,6 +57,10 @@ class ModelEnded(ModelError):
     """The process that the models run in ended while one was at work."""
 
 
+class ModelChanged(ModelError):
+    """A model's files are no longer those that it was loaded from."""
+
+
 class DeviceUnavailable(ModelError):
     """The device or precision asked for does not exist on this machine."""
 

@@ -18,7 +18,7 @@ from dataclasses import replace
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, Final, cast
 
-from playground.core.errors import ModelEnded, PlaygroundError
+from playground.core.errors import ModelChanged, ModelEnded, PlaygroundError
 from playground.core.types import DeviceName, EncodedPair, ModelChoice, Phase, PrecisionName
 from playground.engine.worker_process import Ack, Answer, Call, Described, Drop, Told, serve
 
@@ -289,7 +289,11 @@ class RemoteModel:
         raise AssertionError
 
     def _here(self) -> _Held:
-        """The model in the process that runs now: loaded again, without its checks, where that is another one."""
+        """The model in the process that runs now: loaded again, without its checks, where that is another one.
+
+        Raises:
+            ModelChanged: its files are not those of before.
+        """
         with self._lock:
             if self._held.worker.gone:
                 if self._base is not None:
@@ -300,7 +304,15 @@ class RemoteModel:
                     worker = self._workers.current()
                     options = {"offline": self._offline, "run_checks": False}
                     sent = (self.spec.kind, self._choice, None, options)
-                    self._held = _Held(worker, worker.call("load", None, sent).value.number)
+                    found = worker.call("load", None, sent).value
+                    again = _Held(worker, found.number)
+                    if found.spec.fingerprint != self.spec.fingerprint:
+                        raise ModelChanged(
+                            "The files of {model} changed since it was loaded, and its process ended. Unload it in "
+                            "Models, then run again: its scores will be another model's.",
+                            model=self.spec.model_id,
+                        )
+                    self._held = again
             return self._held
 
 

@@ -84,8 +84,7 @@ class Unpadded(nn.Module):
 
 def joined(parts: Sequence[nn.Linear]) -> nn.Linear:
     """One product in place of several of the same input."""
-    whole = nn.Linear(1, 1, bias=False)
-    whole.in_features, whole.out_features = parts[0].in_features, sum(part.out_features for part in parts)
+    whole = nn.Linear(parts[0].in_features, sum(part.out_features for part in parts), device="meta")
     whole.weight = nn.Parameter(torch.cat([part.weight.data for part in parts]), requires_grad=False)
     whole.bias = nn.Parameter(torch.cat([part.bias.data for part in parts]), requires_grad=False)
     return whole

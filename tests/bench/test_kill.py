@@ -29,6 +29,7 @@ def nursery() -> Iterator[Nursery]:
 
 
 @posix
+@pytest.mark.slow
 def test_three_kills_lose_no_finished_run_and_damage_nothing(nursery: Nursery, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kill, "Nursery", lambda: nullcontext(nursery))
     said: list[str] = []

@@ -110,6 +110,15 @@ def test_floats_come_back_bit_for_bit(value: float) -> None:
     assert (read.value, read.interval) == (value, (min(value, 0.1), max(value, 0.1)))
 
 
+def test_what_is_not_known_of_a_model_elsewhere_comes_back_and_is_no_difference() -> None:
+    spec = replace(SPEC, revision=None, device="remote", precision="unknown", max_length=0, n_parameters=0)
+    saved = threshold(spec=spec)
+    read = from_json(to_json(saved))
+    assert read == saved
+    assert refusal(read, spec, TRAINED_LOGIT) is None
+    assert warnings(read, spec, saved.instruction) == ()
+
+
 @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
 def test_no_infinity_is_written(value: float) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from playground.core.errors import InvalidInput, ModelEnded
+from playground.core.errors import InvalidInput, ModelChanged, ModelEnded
 from playground.core.types import ModelChoice, RerankResult
 from playground.engine.engine import Engine
 from playground.engine.worker import Worker
@@ -153,6 +154,27 @@ def test_a_forward_pass_that_ends_the_process_is_told_once_and_not_tried_again(a
         "The process of the models was ended by the system while built-in/mini-reranker was at work, most likely for "
         "want of memory. Run again; if it ends once more, take a smaller model or fewer tokens per batch."
     ]
+
+
+@posix
+def test_a_model_whose_files_changed_is_not_taken_for_the_one_before(
+    apart: Engine, tmp_path: Path, tiny_bert: Path
+) -> None:
+    folder = shutil.copytree(tiny_bert, tmp_path / "model")
+    choice = replace(MINI, model_id=str(folder))
+    first = run(apart, request_of("red", "panda"), choice)
+    with (folder / "config.json").open("a", encoding="utf-8") as file:
+        file.write("\n")
+    process = worker(apart)
+    os.kill(process.pid or 0, signal.SIGKILL)
+    while not process.gone:
+        time.sleep(0.01)
+
+    with pytest.raises(ModelChanged, match=r"^The files of .* changed since it was loaded, and its process ended\."):
+        run(apart, request_of("red", "bamboo"), choice)
+    apart.unload(first.spec.fingerprint)
+
+    assert run(apart, request_of("red", "bamboo"), choice).spec.fingerprint != first.spec.fingerprint
 
 
 @posix

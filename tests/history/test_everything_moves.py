@@ -105,6 +105,20 @@ def test_importing_again_adds_nothing(full: HistoryStore, elsewhere: HistoryStor
     assert elsewhere.count("carol") == ALL
 
 
+def test_a_threshold_of_a_model_elsewhere_moves_with_what_is_not_known_of_it(
+    store: HistoryStore, elsewhere: HistoryStore
+) -> None:
+    about = {"family": "cohere", "revision": None, "device": "remote", "precision": "unknown"}
+    spec = replace(THRESHOLD.spec, **about, max_length=0, n_parameters=0)
+    store.thresholds.save("ann", replace(THRESHOLD, spec=spec))
+
+    assert elsewhere.import_("carol", store.export("ann")).thresholds == 1
+
+    (kept,) = elsewhere.thresholds.list("carol")
+    assert kept == replace(THRESHOLD, id=kept.id, spec=spec)
+    assert elsewhere.import_("carol", store.export("ann")).thresholds == 0
+
+
 def test_a_threshold_that_differs_in_its_id_only_is_not_added(store: HistoryStore, elsewhere: HistoryStore) -> None:
     store.thresholds.save("ann", THRESHOLD)
     elsewhere.thresholds.save("carol", THRESHOLD)

@@ -31,6 +31,7 @@ RAISED = {
     "TooMuch",
     "Busy",
     "SignInNeeded",
+    "ModelChanged",
     "ModelEnded",
 }
 WARNINGS = ("playground/core/limits.py", "playground/engine/warnings.py", "playground/engine/threshold_files.py")
