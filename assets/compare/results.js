@@ -87,6 +87,9 @@ function rankCell(row, at, n) {
     pg.el("span", { text: row.tied[at] ? `${row.ranks[at]}=` : String(row.ranks[at]) }));
 }
 
+// An address breaks between its parts, not in the middle of a word.
+const breakable = (name) => name.replace(/[/:@](?=[^/])/gu, "$&\u200b");
+
 function drawFights() {
   const part = $(".pg-fights"), found = data.disagreement;
   part.hidden = !found || found.rows.length < 2;
@@ -99,7 +102,7 @@ function drawFights() {
   part.querySelector("thead").replaceChildren(pg.el("tr", {},
     pg.el("th", { scope: "col", text: pg.say("ranking.passage") }),
     pg.el("th", { scope: "col", class: "pg-spread", text: pg.say("compare.spread"), title: pg.say("compare.spread_title") }),
-    ...columns.map((column) => pg.el("th", { scope: "col", class: "pg-rank", title: column.name }, symbol(column), pg.el("span", { class: "pg-rank-name", text: column.name })))));
+    ...columns.map((column) => pg.el("th", { scope: "col", class: "pg-rank", title: column.name }, symbol(column), pg.el("span", { class: "pg-rank-name", text: breakable(column.name) })))));
   const n = found.rows.length;
   part.querySelector("tbody").replaceChildren(...found.rows.slice(0, chosen.fights).map((row) => pg.el("tr", { data: { place: row.place } },
     pg.el("th", { scope: "row" }, pick(row.place, label(row.place))),

@@ -40,7 +40,7 @@ class Reranked(Shape):
 
 
 class Playground(Backend):
-    title = "another playground"
+    title = "Rerank playground"
     # Not PLAYGROUND_API_KEY, which is what this one asks of others.
     key_variable = "PLAYGROUND_REMOTE_KEY"
     path = "/v1/rerank"
