@@ -5,11 +5,13 @@ Imports neither torch nor gradio: `--help` and a wrong option answer at once.
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from functools import wraps
+from typing import Annotated, Any, Final, cast, get_type_hints
 
 import typer
 
@@ -66,14 +68,14 @@ _UsageError = cast("type[Exception]", typer.BadParameter.__bases__[0])
 class Asked:
     """The options that say how a model runs, as they were given."""
 
-    device: str | None
-    precision: str | None
-    max_length: int | None
-    instruction: str | None
-    windows: str | None
-    overlap: int | None
-    windows_by: str | None
-    offline: bool
+    device: Device = None
+    precision: Precision = None
+    max_length: MaxLength = None
+    instruction: Instruction = None
+    windows: InWindows = None
+    overlap: Overlap = None
+    windows_by: WindowsBy = None
+    offline: Offline = False
 
     def settings(self, **more: object) -> Settings:
         """These options and the variables, as `launch.py` reads them; the environment is prepared by them.
@@ -119,6 +121,34 @@ class Asked:
             raise WrongValueError(f"--windows {self.windows}: give a number of tokens, or auto.")
         n_tokens = None if self.windows == "auto" else int(self.windows)
         return Windows(n_tokens, self.overlap, cast(By, self.windows_by or "max"))
+
+
+def with_options(*left_out: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """What makes of a command's parameter `asked` an option for each field of `Asked`, but for these."""
+
+    def made(command: Callable[..., None]) -> Callable[..., None]:
+        fields = {
+            name: hint for name, hint in get_type_hints(Asked, include_extras=True).items() if name not in left_out
+        }
+        own = inspect.signature(command, eval_str=True).parameters
+        options = [
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=getattr(_NOTHING, name), annotation=hint)
+            for name, hint in fields.items()
+        ]
+
+        @wraps(command)
+        def run(**given: Any) -> None:
+            command(asked=Asked(**{name: given.pop(name) for name in fields}), **given)
+
+        parameters = [*(each for name, each in own.items() if name != "asked"), *options]
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {each.name: each.annotation for each in parameters}
+        return run
+
+    return made
+
+
+_NOTHING: Final = Asked()
 
 
 def run(app: typer.Typer, name: str, argv: Sequence[str] | None = None) -> int:

@@ -46,6 +46,7 @@ Db = Annotated[
 
 
 @app.command()
+@terminal.with_options()
 def rerank(
     query: Query,
     files: Files = None,
@@ -62,27 +63,20 @@ def rerank(
     json: Json = False,
     column: Column = None,
     as_: As = None,
-    device: terminal.Device = None,
-    precision: terminal.Precision = None,
-    max_length: terminal.MaxLength = None,
-    instruction: terminal.Instruction = None,
-    windows: terminal.InWindows = None,
-    overlap: terminal.Overlap = None,
-    windows_by: terminal.WindowsBy = None,
-    offline: terminal.Offline = False,
+    *,
+    asked: Asked,
 ) -> None:
     """Rank passages for a query, best first."""
     from playground.commands import reading, writing
     from playground.engine import threshold_files
     from playground.engine.python_api import engine
 
-    asked = Asked(device, precision, max_length, instruction, windows, overlap, windows_by, offline)
     settings = asked.settings(db=db)
     form = writing.chosen(format, json)
     if only_kept and threshold is None:
         raise WrongValueError("--only-kept is of a threshold: give --threshold too.")
     saved = None if threshold is None else reading.thresholds(threshold, settings.db)
-    request = _request(query, files, as_, column, instruction)
+    request = _request(query, files, as_, column, asked.instruction)
     model = asked.named(model, settings)
     choice = asked.choice(model, engine().kind_of(*parse_choice(model)), settings)
     result = writing.watched(engine().rerank(request, choice)).result
@@ -97,6 +91,7 @@ def rerank(
 
 
 @app.command()
+@terminal.with_options()
 def compare(
     query: Query,
     files: Files = None,
@@ -106,25 +101,18 @@ def compare(
     json: Json = False,
     column: Column = None,
     as_: As = None,
-    device: terminal.Device = None,
-    precision: terminal.Precision = None,
-    max_length: terminal.MaxLength = None,
-    instruction: terminal.Instruction = None,
-    windows: terminal.InWindows = None,
-    overlap: terminal.Overlap = None,
-    windows_by: terminal.WindowsBy = None,
-    offline: terminal.Offline = False,
+    *,
+    asked: Asked,
 ) -> None:
     """Rank the same passages with several models: the built-in ones and BM25, unless you name others."""
     from playground.commands import writing
     from playground.engine.python_api import engine
 
-    asked = Asked(device, precision, max_length, instruction, windows, overlap, windows_by, offline)
     settings = asked.settings()
     form = writing.chosen(format, json)
     if top_n is not None and form in WHOLE:
         raise WrongValueError(f"--format {form} holds all passages: leave out --top-n, or choose table or jsonl.")
-    request = _request(query, files, as_, column, instruction)
+    request = _request(query, files, as_, column, asked.instruction)
     names = model or settings.models or (BUILT_IN_RERANKER, BUILT_IN_EMBEDDER, "bm25")
     found = writing.watched(engine().compare(request, [_choice(asked, name, settings) for name in names])).comparison
     for result in found.results:
@@ -136,6 +124,7 @@ def compare(
 
 
 @app.command()
+@terminal.with_options("windows", "overlap", "windows_by")
 def embed(
     files: Files = None,
     query: Annotated[str | None, typer.Option(help="Embedded first, with the model's instruction before it.")] = None,
@@ -146,21 +135,17 @@ def embed(
     json: Json = False,
     column: Column = None,
     as_: As = None,
-    device: terminal.Device = None,
-    precision: terminal.Precision = None,
-    max_length: terminal.MaxLength = None,
-    instruction: terminal.Instruction = None,
-    offline: terminal.Offline = False,
+    *,
+    asked: Asked,
 ) -> None:
     """Turn passages into vectors."""
     from playground.commands import reading, writing
     from playground.engine.python_api import engine
 
-    asked = Asked(device, precision, max_length, instruction, None, None, None, offline)
     settings = asked.settings()
     form = writing.chosen(format, json, EMBEDDERS)
     if query is None:
-        if instruction is not None:
+        if asked.instruction is not None:
             raise WrongValueError("--instruction goes before a query: give --query too.")
         passages = reading.passages(files or (), as_, column).passages
         choice = asked.choice(_embedder(model, settings), "embedder", settings)
@@ -172,7 +157,7 @@ def embed(
         return
     request = _request(query, files, as_, column, None)
     choice = asked.choice(_embedder(model, settings), "embedder", settings)
-    result = writing.watched(engine().embed(request, choice, instruction=instruction)).result
+    result = writing.watched(engine().embed(request, choice, instruction=asked.instruction)).result
     assert result is not None
     _note(result.warnings)
     first = (Passage("query", result.request.query), result.query_vector, result.query_read)

@@ -35,6 +35,7 @@ REPORT_SECONDS = 2.0
 
 
 @app.command()
+@terminal.with_options()
 def score(
     files: Annotated[list[Path], typer.Argument(help="Parquet files, or folders of them.")],
     out: Annotated[Path, typer.Option(help="The Parquet file to write.")],
@@ -52,24 +53,17 @@ def score(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes of Ray.", show_default="this one")] = None,
     address: Annotated[str | None, typer.Option(help="Of a Ray cluster whose machines all see the files.")] = None,
     block_rows: Annotated[int, typer.Option(min=1, max=MOST_ROWS, help="Pairs that are kept together.")] = BLOCK_ROWS,
-    device: terminal.Device = None,
-    precision: terminal.Precision = None,
-    max_length: terminal.MaxLength = None,
-    instruction: terminal.Instruction = None,
-    windows: terminal.InWindows = None,
-    overlap: terminal.Overlap = None,
-    windows_by: terminal.WindowsBy = None,
-    offline: terminal.Offline = False,
+    *,
+    asked: Asked,
 ) -> None:
     """Score millions of pairs; on a cluster, or on this machine."""
-    asked = Asked(device, precision, max_length, instruction, windows, overlap, windows_by, offline)
     settings = asked.settings()
     given = {"query": query, "passage": passage, "id": id, "label": label}
     found = open_corpus(files, {own: name for own, name in given.items() if name is not None}, block_rows)
     model = asked.named(model, settings)
     choice = _choice(asked, model, settings)
     fingerprint = _fingerprint(choice, settings.offline)
-    kept = output.Output(out, _record(found, block_rows, choice, fingerprint, instruction))
+    kept = output.Output(out, _record(found, block_rows, choice, fingerprint, asked.instruction))
     if kept.is_whole():
         print(f"{out} is finished: {found.n_pairs:,} pairs.", file=sys.stderr)
         return
@@ -80,7 +74,7 @@ def score(
             print(f"{found.n_pairs - n_left:,} of {found.n_pairs:,} pairs are scored already.", file=sys.stderr)
         # What is left runs as what is finished did, whatever auto would take now.
         choice = replace(choice, precision=kept.ran_in() or choice.precision)
-        job = Job(found.columns, choice, instruction, settings.offline, fingerprint, kept.folder)
+        job = Job(found.columns, choice, asked.instruction, settings.offline, fingerprint, kept.folder)
         on_ray = workers is not None or address is not None
         run = runners.on_ray(job, left, workers, address) if on_ray else runners.here(job, left)
         try:
