@@ -114,7 +114,7 @@ def test_what_is_not_known_of_a_model_elsewhere_comes_back_and_is_no_difference(
     spec = replace(SPEC, revision=None, device="remote", precision="unknown", max_length=0, n_parameters=0)
     saved = threshold(spec=spec)
     read = from_json(to_json(saved))
-    assert read == saved
+    assert read == replace(saved, id="")
     assert refusal(read, spec, TRAINED_LOGIT) is None
     assert warnings(read, spec, saved.instruction) == ()
 
