@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
+import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
+from playground import terminal
+from playground.score.__main__ import main
 from tests.running import program
 
 QUERIES = ("what is panda?", "where is Berlin?")
@@ -41,3 +48,31 @@ def until_kept(folder: Path, n_blocks: int, ended: Callable[[], object]) -> None
     while len(list((folder / "scores.parquet.parts").glob("*.parquet"))) < n_blocks:
         assert ended() is None
         time.sleep(0.01)
+
+
+def killed(folder: Path, *argv: str) -> None:
+    """The command in a process that is killed once two blocks are on the disk."""
+    process = begun(folder, *argv, n_blocks=2)
+    process.kill()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    assert "Traceback" not in said
+
+
+def interrupted(folder: Path, *argv: str) -> None:
+    """The command in this process, with Ctrl+C once two blocks are on the disk."""
+
+    def press() -> None:
+        until_kept(folder, 2, lambda: None)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    said = io.StringIO()
+    try:
+        threading.Thread(target=press, daemon=True).start()
+        with contextlib.redirect_stderr(said):
+            assert main(["corpus.parquet", "--out", "scores.parquet", *argv]) == terminal.INTERRUPTED
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert "the same command goes on from there" in said.getvalue()
+    assert "Traceback" not in said.getvalue()

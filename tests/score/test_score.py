@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
-import io
 import json
 import os
 import resource
-import signal
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,7 +28,7 @@ from playground.score.output import Output, Record
 from playground.score.runners import Actor
 from playground.score.worker import Job
 from tests.running import folder_of_a_command
-from tests.score.corpora import QUERIES, begun, corpus, until_kept
+from tests.score.corpora import QUERIES, corpus, interrupted, killed
 
 FP32 = ("--precision", "fp32", "--device", "cpu")
 __all__ = ["folder_of_a_command"]
@@ -136,34 +132,6 @@ def test_any_parquet_file_of_labels_is_a_labelled_set() -> None:
     read = labelled_sets.read([Path("labels.parquet")])
 
     assert (read.labelled.n_pairs, read.labelled.counts()[1], read.scores) == (4, 2, None)
-
-
-def killed(folder: Path, *argv: str) -> None:
-    """The command in a process that is killed once two blocks are on the disk."""
-    process = begun(folder, *argv, n_blocks=2)
-    process.kill()
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGKILL
-    assert "Traceback" not in said
-
-
-def interrupted(folder: Path, *argv: str) -> None:
-    """The command in this process, with Ctrl+C once two blocks are on the disk."""
-
-    def press() -> None:
-        until_kept(folder, 2, lambda: None)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    said = io.StringIO()
-    try:
-        threading.Thread(target=press, daemon=True).start()
-        with contextlib.redirect_stderr(said):
-            assert main(["corpus.parquet", "--out", "scores.parquet", *argv]) == terminal.INTERRUPTED
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert "the same command goes on from there" in said.getvalue()
-    assert "Traceback" not in said.getvalue()
 
 
 @pytest.mark.parametrize("ended", [killed, interrupted])
