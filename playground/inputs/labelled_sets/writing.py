@@ -39,6 +39,31 @@ class _Query(NamedTuple):
         return [pair for pair in self.pairs if pair.grade is not None and (pair.grade > 0) == relevant]
 
 
+class TrecParts(NamedTuple):
+    """A labelled set by ids that stand in every file of TREC; `candidates` are the passages of each query."""
+
+    queries: dict[str, str]
+    passages: dict[str, str]
+    qrels: dict[str, dict[str, int]]
+    candidates: dict[str, tuple[str, ...]]
+
+
+def trec_parts(labelled: LabelledSet) -> TrecParts:
+    """The parts of a TREC collection; ids that hold spaces or are not unique are made anew."""
+    queries = _queries(labelled, None)
+    ids, passage_ids = _query_ids(queries), _passage_ids(queries)
+    named = list(zip(ids, queries, strict=True))
+    return TrecParts(
+        {id: query.query.query for id, query in named},
+        {passage_ids[pair.passage.text]: pair.passage.text for query in queries for pair in query.pairs},
+        {
+            id: {passage_ids[p.passage.text]: p.label.grade for p in query.pairs if p.label is not None}
+            for id, query in named
+        },
+        {id: tuple(passage_ids[pair.passage.text] for pair in query.pairs) for id, query in named},
+    )
+
+
 def write(labelled: LabelledSet, kind: Kind, scores: SetScores | None = None) -> dict[str, str]:
     """The set as files: text by file name.
 
