@@ -26,6 +26,7 @@ class About:
 
     Attributes:
         folder: with its files.
+        commit: of `source`, where it is a repository.
         digest: of its passages, as `CorpusInfo.digest`.
     """
 
@@ -33,6 +34,7 @@ class About:
     name: str
     licence: str
     source: str
+    commit: str
     digest: str
     chunking: Chunking
 
@@ -43,7 +45,8 @@ def abouts() -> tuple[About, ...]:
     for path in sorted(FOLDER.glob("*/about.toml")):
         said = tomllib.loads(path.read_text(encoding="utf-8"))
         chunking = Chunking(**said["chunking"])
-        found.append(About(path.parent, said["name"], said["licence"], said["source"], said["digest"], chunking))
+        about = (said[name] for name in ("name", "licence", "source", "commit", "digest"))
+        found.append(About(path.parent, *about, chunking))
     return tuple(found)
 
 
