@@ -37,7 +37,11 @@ class Retrieved(Counted):
 
 
 def definitions_of(
-    counting: Counting = "trec_eval", k: int = 10, recall_at: Sequence[int] = (100,), relevant_from: int = 1
+    counting: Counting = "trec_eval",
+    k: int = 10,
+    recall_at: Sequence[int] = (100,),
+    relevant_from: int = 1,
+    map_at: int | None = None,
 ) -> tuple[Definition, ...]:
     """The figures of `measure`: those of `defined`, and recall at further depths ("r@100").
 
@@ -45,6 +49,8 @@ def definitions_of(
         InvalidInput: as `defined`.
     """
     first = defined(counting, k, relevant_from, unscored="not-found")
+    if map_at is not None:
+        first = (replace(first[0], key=f"map@{map_at}", cutoff=map_at), *first[1:])
     recall = next((each for each in first if each.measure == "r"), None)
     if recall is None:
         return first
@@ -62,17 +68,19 @@ def measure(
     k: int = 10,
     recall_at: Sequence[int] = (100,),
     relevant_from: int = 1,
+    map_at: int | None = None,
 ) -> Retrieved:
     """The figures of one run.
 
     Args:
         qrels: grades; -1 is unsure and counts as not judged, below it (TREC's junk) is not relevant.
-        k: places that count, for all but MAP, which is over everything that came back.
+        k: places that count, for all but MAP.
+        map_at: places that count for MAP; None takes all that came back.
         recall_at: depths of recall beside `k`.
     Raises:
         InvalidInput: a score is not finite, or a setting that cannot be.
     """
-    definitions = definitions_of(counting, k, recall_at, relevant_from)
+    definitions = definitions_of(counting, k, recall_at, relevant_from, map_at)
     lists = [_candidates(id, judged, run.get(id, {})) for id, judged in qrels.items()]
     rows = measure_lists(lists, definitions, counting)
     return Retrieved(

@@ -11,15 +11,17 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from pathlib import Path
 from typing import Literal
 
 from playground.core.errors import InvalidInput
 from playground.core.labels import UNSURE
+from playground.core.limits import Limits
 from playground.inputs.keyed_items import Note, is_blank
 from playground.inputs.labelled_sets import json_rows
 from playground.inputs.labelled_sets.gathering import Gathering, Place, TooMuch, not_finite
 from playground.inputs.labelled_sets.grades import grade_of
-from playground.inputs.labelled_sets.sources import Source
+from playground.inputs.labelled_sets.sources import Source, load
 
 Part = Literal["qrels", "run", "texts"]
 Role = Literal["query", "passage"]
@@ -115,6 +117,25 @@ def add_trec(gathering: Gathering, parts: Sequence[tuple[Source, Part]]) -> None
         )
     for line in ranked.values():
         _add(gathering, line, queries, passages)
+
+
+def read_run(path: Path, limits: Limits) -> dict[str, dict[str, float]]:
+    """A run by itself: scores by query and passage id.
+
+    Raises:
+        InvalidInput: it cannot be opened, is no run, or a line is broken.
+    """
+    sources, _ = load([path], limits)
+    gathering = Gathering(limits)
+    run: dict[str, dict[str, float]] = {}
+    for source in sources:
+        if part_of(source) != "run":
+            raise InvalidInput("{file} is no run: a line of one is query Q0 passage rank score name.", file=source.name)
+        for line in run_lines(gathering, source):
+            assert line.score is not None
+            run.setdefault(line.query, {})[line.passage] = line.score
+    gathering.check()
+    return run
 
 
 def _add(gathering: Gathering, line: Line, queries: Mapping[str, str], passages: Mapping[str, str]) -> None:
