@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from playground.analysis.counting import Counted
 from playground.analysis.quality import Quality
 from playground.core.errors import InvalidInput
 
@@ -100,7 +101,7 @@ class Contest:
         return None
 
 
-def compare(qualities: Sequence[Quality], *, n_resamples: int = RESAMPLES, seed: int = 0) -> Contest:
+def compare(qualities: Sequence[Counted], *, n_resamples: int = RESAMPLES, seed: int = 0) -> Contest:
     """Every figure of every model, and each difference, on the queries that count for all models.
 
     Raises:
