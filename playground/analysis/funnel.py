@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from playground.analysis.expected import Floats
-from playground.analysis.paired import Contest, Estimate, compare, estimate, resampled_means, tails
+from playground.analysis.paired import Contest, Estimate, compare, estimated, resampled_means, tails
 from playground.analysis.retrieval import Retrieved, measure
 from playground.core.errors import InvalidInput
 from playground.core.funnel import FunnelResult, FunnelSet
@@ -85,13 +85,15 @@ def sweep(asked: FunnelSet, results: Sequence[FunnelResult]) -> Sweep:
     first_stage, ceiling, key = None, np.empty((0, len(depths))), OVERLAP
     if asked.labelled:
         key = MAIN
-        runs = [_measured(asked, results, lambda result, depth=depth: result.ranking_at(depth), depth) for depth in depths]
+        runs = [
+            _measured(asked, results, lambda result, depth=depth: result.ranking_at(depth), depth) for depth in depths
+        ]
         values = np.array([run.values(MAIN) for run in runs]).T
         ceiling = np.array([run.values(f"r@{depth}") for run, depth in zip(runs, depths, strict=True)]).T
         own = _measured(asked, results, _first, depths[-1]).values(MAIN)
         if not len(values):
             raise InvalidInput("None of these queries has a relevant passage, so there is nothing to measure.")
-        first_stage = estimate(own, resampled_means(own, RESAMPLES, 0))
+        first_stage = estimated(own, resampled_means(own, RESAMPLES, 0))
     else:
         values = np.array([[_overlap(result, depth) for depth in depths] for result in results])
     means = resampled_means(values, RESAMPLES, 0)
@@ -100,7 +102,7 @@ def sweep(asked: FunnelSet, results: Sequence[FunnelResult]) -> Sweep:
     return Sweep(
         depths=depths,
         key=key,
-        quality=tuple(estimate(values[:, at], means[:, at]) for at in range(len(depths))),
+        quality=tuple(estimated(values[:, at], means[:, at]) for at in range(len(depths))),
         first_stage=first_stage,
         ceiling=tuple(ceiling.mean(axis=0).tolist()) if len(ceiling) else (),
         seconds=tuple(times.mean(axis=0).tolist()) if len(times) else (),

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from playground.core.funnel import FunnelResult
 from playground.plots.figure import axis, clear_layout, hover_text, lines, safe, says, shorten, wrap
-from playground.plots.palette import DROPPED, KEPT, THRESHOLD
+from playground.plots.palette import KEPT, THRESHOLD
 from playground.plots.words import ENGLISH, Words
 
 MAX_LINES = 40
@@ -49,7 +49,11 @@ def draw(result: FunnelResult, names: Sequence[str], *, words: Words = ENGLISH) 
                 x=list(range(len(places))),
                 y=places,
                 mode="lines+markers",
-                line={"color": colour, "width": 3 if id in rescued else 1.5, "dash": "dot" if id in result.lost else None},
+                line={
+                    "color": colour,
+                    "width": 3 if id in rescued else 1.5,
+                    "dash": "dot" if id in result.lost else None,
+                },
                 marker={"color": colour, "size": 8, "symbol": marks, "opacity": 1},
                 opacity=1 if id in rescued or id in result.lost else 0.6,
                 customdata=[id] * len(places),

@@ -29,7 +29,9 @@ def draw(found: Sweep, *, words: Words = ENGLISH) -> go.Figure:
     if found.n_queries > 1:
         band: dict[str, Any] = {"x": [*depths, *reversed(depths)], "y": [*high, *reversed(low)], "fill": "toself"}
         traces.append(
-            go.Scatter(**band, mode="none", fillcolor=_faint(KEPT.mark), hoverinfo="skip", showlegend=False, name="band")
+            go.Scatter(
+                **band, mode="none", fillcolor=_faint(KEPT.mark), hoverinfo="skip", showlegend=False, name="band"
+            )
         )
     traces.append(_line(depths, mean, name, KEPT.mark, "solid", found, words))
     if found.first_stage is not None:
@@ -45,16 +47,27 @@ def draw(found: Sweep, *, words: Words = ENGLISH) -> go.Figure:
         margin={"l": 8, "r": 8, "t": 70, "b": 44},
         shapes=_enough(found),
         showlegend=True,
-        legend={"orientation": "h", "x": 0, "y": 1.03, "yanchor": "bottom", "itemclick": False, "itemdoubleclick": False},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1.03,
+            "yanchor": "bottom",
+            "itemclick": False,
+            "itemdoubleclick": False,
+        },
         meta={"key": found.key, "enough": found.enough},
         xaxis=axis(
             type="log",
             title={"text": safe(words.depth)},
-            tickvals=depths if len(depths) < 10 else [depth for depth in depths if depth in (5, 10, 20, 50, 100, 200, 500, 1000)],
+            tickvals=depths
+            if len(depths) < 10
+            else [depth for depth in depths if depth in (5, 10, 20, 50, 100, 200, 500, 1000)],
             ticktext=None,
             zeroline=False,
         ),
-        yaxis=axis(range=[0, 1.02], tickformat=".0%" if found.key == "overlap" else ".1f", zeroline=False, automargin=True),
+        yaxis=axis(
+            range=[0, 1.02], tickformat=".0%" if found.key == "overlap" else ".1f", zeroline=False, automargin=True
+        ),
         yaxis2=axis(
             overlaying="y",
             side="right",
@@ -69,9 +82,7 @@ def draw(found: Sweep, *, words: Words = ENGLISH) -> go.Figure:
     return figure
 
 
-def _line(
-    x: list[int], y: list[float], name: str, colour: str, dash: str, found: Sweep, words: Words
-) -> go.Scatter:
+def _line(x: list[int], y: list[float], name: str, colour: str, dash: str, found: Sweep, words: Words) -> go.Scatter:
     return go.Scatter(
         x=x,
         y=y,
@@ -79,7 +90,9 @@ def _line(
         name=name,
         line={"color": colour, "width": 2.5, "dash": dash},
         marker={"color": colour, "size": 6},
-        hovertext=[f"{safe(name)}<br>{safe(words.depth)} {depth}: {value:.3f}" for depth, value in zip(x, y, strict=True)],
+        hovertext=[
+            f"{safe(name)}<br>{safe(words.depth)} {depth}: {value:.3f}" for depth, value in zip(x, y, strict=True)
+        ],
         hoverinfo="text",
     )
 
@@ -90,7 +103,9 @@ def _enough(found: Sweep) -> list[dict[str, Any]]:
     shapes = [{"type": "line", "name": "enough", "x0": found.enough, "x1": found.enough, "line": line, **ends}]
     if found.enough_low is not None and found.enough_high is not None:
         colour = {"fillcolor": _faint(THRESHOLD.mark), "line": {"width": 0}, "layer": "below"}
-        shapes.append({"type": "rect", "name": "interval", "x0": found.enough_low, "x1": found.enough_high, **colour, **ends})
+        shapes.append(
+            {"type": "rect", "name": "interval", "x0": found.enough_low, "x1": found.enough_high, **colour, **ends}
+        )
     return shapes
 
 
