@@ -23,7 +23,7 @@ SUFFIXES = (".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parqu
 _MOST_LISTED = 20
 
 
-def read_file(path: str | Path, *, column: str | None = None) -> Parsed:
+def read_file(path: str | Path, *, column: str | None = None, most_bytes: int = MAX_FILE_BYTES) -> Parsed:
     """Passages of a TXT, CSV, TSV, JSON, JSONL or Parquet file; the ending of its name says which.
 
     Args:
@@ -39,7 +39,7 @@ def read_file(path: str | Path, *, column: str | None = None) -> Parsed:
             suffix=suffix or path.name,
             suffixes=", ".join(SUFFIXES),
         )
-    data = _bytes(path)
+    data = read_bytes(path, most_bytes)
     if suffix == ".parquet":
         return _from_table(parquet_table(data), column)
     text, notes = decode(data)
@@ -141,14 +141,19 @@ def listed(columns: Sequence[str]) -> str:
     return ", ".join(shown) + (" …" if len(columns) > _MOST_LISTED else "")
 
 
-def _bytes(path: Path) -> bytes:
+def read_bytes(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        InvalidInput: it is too big, empty, or cannot be opened.
+    """
     try:
         size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
+        if size > most:
             raise InvalidInput(
                 "This file has {size} MiB; at most {limit} MiB can be read.",
                 size=-(-size // 2**20),
-                limit=MAX_FILE_BYTES // 2**20,
+                limit=most // 2**20,
             )
         data = path.read_bytes()
     except OSError as error:
