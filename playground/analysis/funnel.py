@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,12 +85,10 @@ def sweep(asked: FunnelSet, results: Sequence[FunnelResult]) -> Sweep:
     first_stage, ceiling, key = None, np.empty((0, len(depths))), OVERLAP
     if asked.labelled:
         key = MAIN
-        runs = [
-            _measured(asked, results, lambda result, depth=depth: result.ranking_at(depth), depth) for depth in depths
-        ]
+        runs = [_measured(asked, results, depth) for depth in depths]
         values = np.array([run.values(MAIN) for run in runs]).T
         ceiling = np.array([run.values(f"r@{depth}") for run, depth in zip(runs, depths, strict=True)]).T
-        own = _measured(asked, results, _first, depths[-1]).values(MAIN)
+        own = _measured(asked, results, depths[-1], reranked=False).values(MAIN)
         if not len(values):
             raise InvalidInput("None of these queries has a relevant passage, so there is nothing to measure.")
         first_stage = estimated(own, resampled_means(own, RESAMPLES, 0))
@@ -123,27 +121,16 @@ def gains(asked: FunnelSet, results: Sequence[FunnelResult]) -> Gains:
     if not results or not asked.labelled:
         raise InvalidInput("There are no labels to measure by. Import queries with labels.")
     k = results[0].request.k
-    before = _measured(asked, results, _first, k)
-    after = _measured(asked, results, lambda result: result.ranking_at(k), k)
+    before, after = (_measured(asked, results, k, reranked=reranked) for reranked in (False, True))
     return Gains(before, after, compare([before, after]))
 
 
-def _first(result: FunnelResult) -> tuple[str, ...]:
-    return tuple(one.passage.id for one in result.found)
-
-
-def _measured(
-    asked: FunnelSet, results: Sequence[FunnelResult], ids_of: Callable[[FunnelResult], Sequence[str]], depth: int
-) -> Retrieved:
-    """The figures of the order that `ids_of` gives. Its places decide: ties fell where the list was made."""
-    judged = list(zip(asked.queries, results, strict=False))
-    qrels = {query.id: query.grades for query, _ in judged if query.grades}
-    run = {
-        query.id: {id: float(-place) for place, id in enumerate(ids_of(result))}
-        for query, result in judged
-        if query.id in qrels
-    }
-    return measure(qrels, run, k=K, recall_at=(depth,))
+def _measured(asked: FunnelSet, results: Sequence[FunnelResult], depth: int, *, reranked: bool = True) -> Retrieved:
+    """The figures at a depth. The places decide: ties fell where the list was made."""
+    judged = [(query, result) for query, result in zip(asked.queries, results, strict=False) if query.grades]
+    orders = {query.id: result.ranking_at(depth) if reranked else result.order_at(depth)[0] for query, result in judged}
+    run = {id: {passage: float(-place) for place, passage in enumerate(order)} for id, order in orders.items()}
+    return measure({query.id: query.grades or {} for query, _ in judged}, run, k=K, recall_at=(depth,))
 
 
 def _overlap(result: FunnelResult, depth: int) -> float:

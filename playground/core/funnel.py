@@ -10,7 +10,7 @@ from playground.core.errors import PlaygroundError
 from playground.core.thresholds import Threshold
 from playground.core.types import ModelChoice, ModelRun, Passage, Progress, RerankResult
 
-Retrieval = Literal["bm25", "vectors", "rrf", "weights"]
+Retrieval = Literal["bm25", "vectors", "both"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class FirstStage:
     """The first stage.
 
     Attributes:
-        scale: the word for its scores: bm25, cosine, or the way in which two lists were joined.
+        scale: the word for its scores: bm25, cosine, or fused where two lists were joined by ranks.
         found: best first.
         n_corpus: passages that were searched.
         fingerprint: of the index: other passages or another embedder have another one.
