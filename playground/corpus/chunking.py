@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
+from math import ceil
 
 from playground.core.corpora import Chunking, CorpusPassage, Document, Heading
 from playground.core.errors import InvalidInput
@@ -79,8 +80,18 @@ def _pieces(document: Document, chunking: Chunking) -> Iterator[tuple[str, int, 
             if start_end := _stripped(text, start, end):
                 yield title, *start_end
             continue
-        spans, _ = Splitter(section, words).split(chunking.words, chunking.overlap, _MOST_PIECES)
+        size = _size(len(words), chunking)
+        spans, _ = Splitter(section, words).split(size, min(chunking.overlap, size // 2), _MOST_PIECES)
         yield from ((title, start + first, start + last) for first, last in spans)
+
+
+def _size(n_words: int, chunking: Chunking) -> int:
+    """Most words of each passage of a section, so that they are about alike and the last is no scrap.
+
+    A tenth more than the mean: a passage ends before that, at the end of a sentence.
+    """
+    n_pieces = ceil((n_words - chunking.overlap) / (chunking.words - chunking.overlap))
+    return min(chunking.words, ceil(1.1 * (n_words / n_pieces + chunking.overlap)))
 
 
 def _sections(document: Document) -> Iterator[tuple[str, int, int]]:

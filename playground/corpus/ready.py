@@ -26,6 +26,7 @@ class About:
 
     Attributes:
         folder: with its files.
+        commit: of `source`, where it is a repository.
         digest: of its passages, as `CorpusInfo.digest`.
     """
 
@@ -33,6 +34,7 @@ class About:
     name: str
     licence: str
     source: str
+    commit: str
     digest: str
     chunking: Chunking
 
@@ -42,8 +44,7 @@ def abouts() -> tuple[About, ...]:
     found = []
     for path in sorted(FOLDER.glob("*/about.toml")):
         said = tomllib.loads(path.read_text(encoding="utf-8"))
-        chunking = Chunking(**said["chunking"])
-        found.append(About(path.parent, said["name"], said["licence"], said["source"], said["digest"], chunking))
+        found.append(About(**said | {"folder": path.parent, "chunking": Chunking(**said["chunking"])}))
     return tuple(found)
 
 

@@ -1,1 +1,1 @@
-"""Everything of the Funnel view."""
+"""From a corpus to the best passages: retrieve, rerank, evaluate."""

@@ -150,7 +150,7 @@ def on_many(
     stages.check(request, services.engine.limits, len(queries.queries))
     with services.run(caller) as stop:
         queries = counted(corpus, queries)
-        searcher = Searcher(services, corpus, form, form.embedder_choice(services, asked))
+        searcher = Searcher(services, corpus, form, form.embedder_choice(services))
         for said in searcher.prepare(stop):
             yield Ran(skip, skip, [said])
         if stop.is_set():

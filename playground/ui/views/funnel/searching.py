@@ -15,9 +15,9 @@ from playground.corpus.search import Retriever
 from playground.corpus.types import Embed, Indexing, Role
 from playground.engine.texts import TextVectors
 from playground.inputs import query_files
-from playground.ui.components.progress_line import step
 from playground.ui.services import Services
 from playground.ui.texts import Phrase
+from playground.ui.views.funnel.corpus_sentences import step_of
 from playground.ui.views.funnel.stages_form import Form
 from playground.ui.wiring import Caller
 
@@ -58,9 +58,9 @@ class Searcher:
         """
         embed = None if self._choice is None else self._embedding(self._choice, stop)
         if self._form.kind != "vectors":
-            yield from _said(self._corpus.build_bm25(stop), "funnel.indexing")
+            yield from _said(self._corpus.build_bm25(stop))
         if embed is not None and not stop.is_set():
-            yield from _said(self._corpus.build_vectors(embed, stop), "funnel.embedding")
+            yield from _said(self._corpus.build_vectors(embed, stop))
         if not stop.is_set():
             self._retriever = self._corpus.retriever(self._form.kind, embed, self._form.weights)
 
@@ -133,7 +133,5 @@ def _passage(found: CorpusPassage) -> Passage:
     return Passage(found.id, found.indexed, meta=where | {"n_title": len(found.indexed) - len(found.text)})
 
 
-def _said(steps: Iterator[Indexing], key: str) -> Iterator[Phrase]:
-    for each in steps:
-        if each.phase not in ("done", "stopped"):
-            yield step(key, each.done, each.total)
+def _said(steps: Iterator[Indexing]) -> Iterator[Phrase]:
+    return (step_of(each) for each in steps if each.phase not in ("done", "stopped"))

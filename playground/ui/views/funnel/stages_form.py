@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
 import gradio as gr
 
-from playground.core.errors import InvalidInput
 from playground.core.funnel import FunnelRequest, Retrieval
 from playground.core.types import ModelChoice
-from playground.models import catalog
 from playground.ui import texts
 from playground.ui.components.asked import Asked
 from playground.ui.components.localized import Localized
-from playground.ui.components.model_choices import embedder_choices, reranker_choices
+from playground.ui.components.model_choices import reranker_choices
 from playground.ui.components.model_rows import choice_of
 from playground.ui.services import Services
 from playground.ui.texts import Language
+from playground.ui.views.funnel import corpus_panel
 from playground.ui.wiring import Caller
 
 FIRST_K = 50
@@ -27,12 +26,12 @@ EVEN = 0.5
 
 
 class Form(NamedTuple):
-    """What stands in the form, in the order of `Widgets.values`."""
+    """The corpus with its embedder, then what stands in the form, in the order of `Widgets.values`."""
 
     corpus_id: str
+    embedder: str | None
     query: str
     kind: Retrieval
-    embedder: str | None
     share: float
     k: float | None
     first: str | None
@@ -46,17 +45,15 @@ class Form(NamedTuple):
         """Of words and vectors; None where each counts the same."""
         return None if self.share == EVEN else (self.share, 1 - self.share)
 
-    def embedder_choice(self, services: Services, asked: Asked) -> ModelChoice | None:
-        """What makes the vectors; None where none are searched.
+    def embedder_choice(self, services: Services) -> ModelChoice | None:
+        """What makes the vectors, as the corpus is indexed; None where none are searched.
 
         Raises:
-            InvalidInput: none is chosen.
+            PlaygroundError: none is chosen, or it cannot be named so.
         """
         if self.kind == "bm25":
             return None
-        if not (self.embedder or "").strip():
-            raise InvalidInput("Choose an embedding model to search by meaning.")
-        return replace(asked._replace(model=str(self.embedder)).choice(services), kind="embedder", windows=None)
+        return corpus_panel.embedder_choice(services, self.embedder)
 
     def request(self, services: Services, caller: Caller, asked: Asked, corpus_name: str) -> FunnelRequest:
         """The stages as the engine takes them.
@@ -86,8 +83,6 @@ class Widgets:
 
     query: gr.Textbox
     kind: gr.Radio
-    vectors: gr.Row
-    embedder: gr.Dropdown
     share: gr.Slider
     k: gr.Number
     first: gr.Dropdown
@@ -98,10 +93,9 @@ class Widgets:
 
     @property
     def values(self) -> list[Any]:
-        """The components of a `Form` behind its corpus."""
-        vectors = [self.embedder, self.share]
+        """The components of a `Form` behind its corpus and embedder."""
         rerank = [self.first, self.first_keep, self.second, self.second_keep]
-        return [self.query, self.kind, *vectors, self.k, *rerank, self.threshold]
+        return [self.query, self.kind, self.share, self.k, *rerank, self.threshold]
 
 
 def build(services: Services, localized: Localized) -> Widgets:
@@ -116,21 +110,11 @@ def build(services: Services, localized: Localized) -> Widgets:
             kind = localized(
                 gr.Radio(value="bm25", elem_id="funnel-kind"), label="funnel.retriever", choices=kind_choices
             )
-            with gr.Row(visible=False, elem_id="funnel-vectors") as vectors:
-                embedder = localized(
-                    gr.Dropdown(
-                        cast("Any", embedder_choices(services)),
-                        value=catalog.BUILT_IN_EMBEDDER,
-                        allow_custom_value=True,
-                        elem_id="funnel-embedder",
-                    ),
-                    label="funnel.embedder",
-                )
-                share = localized(
-                    gr.Slider(0, 1, value=EVEN, step=0.1, visible=False, elem_id="funnel-share"),
-                    label="funnel.share",
-                    info="funnel.share_info",
-                )
+            share = localized(
+                gr.Slider(0, 1, value=EVEN, step=0.1, visible=False, elem_id="funnel-share"),
+                label="funnel.share",
+                info="funnel.share_info",
+            )
             k = localized(
                 gr.Number(FIRST_K, precision=0, minimum=1, elem_id="funnel-k"), label="funnel.k", info="funnel.k_info"
             )
@@ -155,7 +139,7 @@ def build(services: Services, localized: Localized) -> Widgets:
                 label="funnel.threshold",
                 info="funnel.threshold_info",
             )
-    return Widgets(query, kind, vectors, embedder, share, k, first, first_keep, second, second_keep, threshold)
+    return Widgets(query, kind, share, k, first, first_keep, second, second_keep, threshold)
 
 
 def kind_choices(language: Language) -> list[tuple[str, str]]:
@@ -163,9 +147,9 @@ def kind_choices(language: Language) -> list[tuple[str, str]]:
     return [(texts.say(f"funnel.kind_{kind}", language), kind) for kind in ("bm25", "vectors", "both")]
 
 
-def on_kind(services: Services, caller: Caller, kind: str) -> tuple[Any, Any]:
-    """The embedder for a search by meaning, and the share of words for both."""
-    return gr.update(visible=kind != "bm25"), gr.update(visible=kind == "both")
+def on_kind(services: Services, caller: Caller, kind: str) -> Any:
+    """The share of words, for both."""
+    return gr.update(visible=kind == "both")
 
 
 def on_second(services: Services, caller: Caller, second: str | None) -> Any:
@@ -173,7 +157,7 @@ def on_second(services: Services, caller: Caller, second: str | None) -> Any:
     return gr.update(visible=bool(second))
 
 
-def threshold_choices(services: Services, caller: Caller, chosen: str | None) -> Any:
+def on_thresholds(services: Services, caller: Caller, chosen: str | None) -> Any:
     """The visitor's saved thresholds; the one chosen stays while it is there.
 
     Raises:

@@ -23,7 +23,7 @@ from playground.ui.components.saving import save
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
-from playground.ui.views.funnel import many, stages_form
+from playground.ui.views.funnel import corpus_panel, many, stages_form
 from playground.ui.views.funnel.payload import payload
 from playground.ui.views.funnel.searching import Searcher, judged, labelled, opened, passages_of
 from playground.ui.views.funnel.stages_form import Form
@@ -50,7 +50,7 @@ class Visit:
 class Widgets:
     """The components of the view. `visit` is what this page shows of one query, `asked` its many queries."""
 
-    corpus: gr.Dropdown
+    corpus: corpus_panel.Widgets
     form: stages_form.Widgets
     run: gr.Button
     stop: gr.Button
@@ -64,7 +64,7 @@ class Widgets:
     @property
     def values(self) -> list[Any]:
         """The components of a `Form`."""
-        return [self.corpus, *self.form.values]
+        return [self.corpus.chosen, self.corpus.embedder, *self.form.values]
 
     @property
     def shown(self) -> list[Any]:
@@ -103,7 +103,7 @@ NOTHING_NEW = Shown()
 
 def build(services: Services, localized: Localized) -> Widgets:
     """The corpus, the query with its stages, the result, then many queries at once."""
-    corpus = localized(gr.Dropdown([], elem_id="funnel-corpus", filterable=False), label="funnel.corpus")
+    corpus = corpus_panel.build(services, localized)
     form = stages_form.build(services, localized)
     with gr.Row(elem_classes="pg-actions", elem_id="funnel-actions"):
         run = localized(gr.Button(variant="primary", elem_id="funnel-run", scale=0, min_width=150), value="funnel.run")
@@ -115,18 +115,6 @@ def build(services: Services, localized: Localized) -> Widgets:
     loader = figures.loader("funnel-loader")
     below = many.build(localized)
     return Widgets(corpus, form, run, stop, status, results, loader, below, gr.State(Visit()), gr.State(None))
-
-
-def on_open(services: Services, caller: Caller, chosen: str | None, threshold: str | None) -> tuple[Any, Any]:
-    """The visitor's corpora and thresholds: the tab was opened, or the page has arrived.
-
-    Raises:
-        HistoryError: the file cannot be read.
-    """
-    choices = [(info.name, info.id) for info in services.corpora.list(caller.owner)] if caller.owner else []
-    ids = [id for _, id in choices]
-    value = chosen if chosen in ids else next(iter(ids), None)
-    return gr.update(choices=choices, value=value), stages_form.threshold_choices(services, caller, threshold)
 
 
 def on_corpus(services: Services, caller: Caller, corpus_id: str | None, query: str, visit: Visit) -> Chosen:
@@ -159,7 +147,7 @@ def on_run(
     request = form.request(services, caller, asked, corpus.info.name)
     stages.check(request, services.engine.limits)
     with services.run(caller) as stop:
-        searcher = Searcher(services, corpus, form, form.embedder_choice(services, asked))
+        searcher = Searcher(services, corpus, form, form.embedder_choice(services))
         for said in searcher.prepare(stop):
             yield Ran(NOTHING_NEW, [said])
         if stop.is_set():
@@ -271,14 +259,14 @@ def wire(page: Page) -> None:
     """Listeners of the view."""
     w: Widgets = page.views["funnel"]
     form, me, services = w.form, page.me, page.services
-    opening: dict[str, Any] = {"inputs": [w.corpus, form.threshold], "outputs": [w.corpus, form.threshold], "me": me}
-    page.arrivals.append(lambda event: listen(event, partial(on_open, services), **opening))
-    listen(page.tab["funnel"].select, partial(on_open, services), **opening)
+    corpus_panel.wire(page, w.corpus)
+    saved: dict[str, Any] = {"inputs": [form.threshold], "outputs": [form.threshold], "me": me}
+    listen(page.tab["funnel"].select, partial(stages_form.on_thresholds, services), **saved)
     listen(
-        w.corpus.change,
+        w.corpus.chosen.change,
         partial(on_corpus, services),
         me=me,
-        inputs=[w.corpus, form.query, w.visit],
+        inputs=[w.corpus.chosen, form.query, w.visit],
         outputs=[form.query, w.visit, w.asked, w.many.said],
         trigger_mode="always_last",
     )
@@ -287,7 +275,7 @@ def wire(page: Page) -> None:
         partial(stages_form.on_kind, services),
         me=me,
         inputs=[form.kind],
-        outputs=[form.vectors, form.share],
+        outputs=[form.share],
     )
     listen(
         form.second.input,
