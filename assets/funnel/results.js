@@ -62,7 +62,7 @@ function answer(row) {
   return pg.el("li", { class: `fn-answer ${row.fate ? `fn-is-${row.fate}` : ""}`, data: { id: row.id } },
     pg.el("span", { class: "fn-rank", text: String(row.answer) }),
     pg.el("div", {}, pg.el("div", { class: "fn-answer-head" }, pg.el("strong", { text: row.title || row.id, dir: "auto" }), fate(row), grade(row)),
-      stagesOf(row), pg.el("details", { class: "fn-doc", open: row.answer <= 3 }, pg.el("summary", { dir: "auto", text: row.text.slice(0, 160) }), inDocument(row))));
+      stagesOf(row), pg.el("details", { class: "fn-doc", open: row.answer === 1 }, pg.el("summary", { dir: "auto", text: row.text.slice(0, 160) }), inDocument(row))));
 }
 
 function drawAnswers() {
