@@ -163,9 +163,7 @@ def build(services: Services, localized: Localized) -> Widgets:
             with gr.Row(elem_classes="pg-corpus-row"):
                 preview = _button(localized, "preview")
                 create = _button(localized, "create", variant="primary")
-            drawn = html_part(
-                "funnel/corpus_preview", '<div class="pg-corpus-preview"></div>', elem_id="corpus-preview"
-            )
+            drawn = html_part("funnel/corpus_preview", PREVIEW, elem_id="corpus-passages")
         download = download_part("corpus-download")
     return Widgets(
         chosen=chosen,
