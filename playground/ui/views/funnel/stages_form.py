@@ -108,7 +108,9 @@ def build(services: Services, localized: Localized) -> Widgets:
     with gr.Row(elem_id="funnel-stages", equal_height=False):
         with gr.Column(elem_classes="pg-card fn-stage", min_width=230):
             kind = localized(
-                gr.Radio(cast("Any", kind_choices("en")), value="bm25", elem_id="funnel-kind"), label="funnel.retriever", choices=kind_choices
+                gr.Radio(cast("Any", kind_choices("en")), value="bm25", elem_id="funnel-kind"),
+                label="funnel.retriever",
+                choices=kind_choices,
             )
             share = localized(
                 gr.Slider(0, 1, value=EVEN, step=0.1, visible=False, elem_id="funnel-share"),

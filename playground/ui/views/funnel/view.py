@@ -163,7 +163,7 @@ def on_run(
                 yield Ran(Shown(payload(last.result, corpus=corpus, running=True), now, figures.loaded()), gr.skip())
             elif time.monotonic() - shown_at >= SECONDS_BETWEEN_STEPS:
                 shown_at = time.monotonic()
-                yield Ran(NOTHING_NEW, [*_which(last), step_of(last.step)])
+                yield Ran(NOTHING_NEW, _where(last))
         assert last is not None
         yield _ended(services, caller, visit, asked_set, corpus, last)
 
@@ -242,10 +242,10 @@ def _ended(
     return Ran(show(services, caller, now, asked, warnings=unsaved), [status, *unsaved], *idle())
 
 
-def _which(last: FunnelProgress) -> list[Phrase]:
-    """Which stage is at work."""
-    n = len(last.result.stages) + 1
-    return [phrase("funnel.stage_of", "plain", place=last.stage + 1, total=n)]
+def _where(last: FunnelProgress) -> list[Phrase]:
+    """Which stage is at work, and how far it is."""
+    at = phrase("funnel.stage_of", "plain", place=last.stage + 1, total=len(last.result.stages) + 1)
+    return [at, *([step_of(last.step)] if last.step.total else [])]
 
 
 def _still_there(services: Services, caller: Caller, corpus_id: str) -> Corpus | None:
