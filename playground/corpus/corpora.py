@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 import threading
@@ -106,14 +107,15 @@ class Corpus:
         return found[0] if len(found) == 1 else FusedRetriever(found, self.ids_at, weights)
 
     def export(self, file: Path) -> None:
-        """Writes the passages in BEIR's layout (corpus.jsonl), each with its document.
+        """Writes the passages in BEIR's layout (corpus.jsonl), each with its document; packed for a name in .gz.
 
         Raises:
             CorpusError: the file cannot be written.
         """
         draft = file.with_name(f"{file.name}.draft")
         try:
-            with draft.open("w", encoding="utf-8") as out:
+            opened = gzip.open if file.suffix == ".gz" else open
+            with opened(draft, "wt", encoding="utf-8") as out:
                 for passage in (passage for block in self.blocks() for passage in block):
                     out.write(json.dumps(ready.row_of(passage), ensure_ascii=False) + "\n")
             draft.replace(file)

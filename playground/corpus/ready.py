@@ -44,9 +44,7 @@ def abouts() -> tuple[About, ...]:
     found = []
     for path in sorted(FOLDER.glob("*/about.toml")):
         said = tomllib.loads(path.read_text(encoding="utf-8"))
-        chunking = Chunking(**said["chunking"])
-        about = (said[name] for name in ("name", "licence", "source", "commit", "digest"))
-        found.append(About(path.parent, *about, chunking))
+        found.append(About(**said | {"folder": path.parent, "chunking": Chunking(**said["chunking"])}))
     return tuple(found)
 
 

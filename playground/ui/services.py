@@ -25,6 +25,11 @@ from playground.ui.wiring import Caller
 from playground.visitors import Visitors
 
 
+def indexing_session(session: str) -> str:
+    """Under which the indexing of a page is stopped: it goes on beside the page's runs."""
+    return f"{session} indexing"
+
+
 class StopFlags:
     """One flag per open page, which its run looks at between batches."""
 
