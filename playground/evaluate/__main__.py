@@ -114,16 +114,11 @@ def evaluate(
             for name in names:
                 scored = None
                 choice = _choice(asked, name, settings, engine)
-                making = stages.rerank(
+                for now in stages.rerank(
                     task, candidates, engine, choice, instruction=instruction, store=store, stop=stop
-                )
-                while True:
-                    try:
-                        step = next(making)
-                    except StopIteration as ended:
-                        scored = ended.value
-                        break
-                    progress.say(name, step.phase, step.done, step.total, step.seconds_left)
+                ):
+                    scored = now.scored
+                    progress.say(name, now.step.phase, now.step.done, now.step.total, now.step.seconds_left)
                 progress.end()
                 if scored is None:
                     raise KeyboardInterrupt

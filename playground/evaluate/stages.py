@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -47,6 +47,14 @@ class Scored:
     n_ran: int
     n_cut: int
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reranking:
+    """Where a model stands; `scored` comes with the last step, and not where it was stopped."""
+
+    step: SetStep
+    scored: Scored | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +143,9 @@ def rerank(
     store: SetStore | None = None,
     owner: str = OWNER,
     stop: threading.Event | None = None,
-) -> Generator[SetStep, None, Scored | None]:
+) -> Iterator[Reranking]:
     """Every candidate through one model. Scores that the store has of this very model are not made again, and new ones
-    are on the disk before the next batch begins. None where it was stopped.
+    are on the disk before the next batch begins.
 
     Raises:
         PlaygroundError: the model failed; the sentence names the query where one is to blame.
@@ -163,15 +171,17 @@ def rerank(
             found.update({(query, text): logit for query, text, logit in step.scored})
             n_ran += len(step.scored)
             n_cut += sum(bool(read.n_cut) for read in step.read)
-        yield step
+        if step.phase != "done":
+            yield Reranking(step)
     if step is None or step.spec is None or step.scale is None or step.phase != "done":
-        return None
+        return
     run = {
         query.id: {one.id: found[query.query, one.text] for one in query.passages if (query.query, one.text) in found}
         for query in labelled.queries
     }
     seconds = time.perf_counter() - began
-    return Scored(step.spec, step.scale, step.instruction, run, seconds, labelled.n_pairs, n_ran, n_cut, step.warnings)
+    facts = (seconds, labelled.n_pairs, n_ran, n_cut, step.warnings)
+    yield Reranking(step, Scored(step.spec, step.scale, step.instruction, run, *facts))
 
 
 def to_score(task: EvaluationTask, candidates: Candidates) -> LabelledSet:

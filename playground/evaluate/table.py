@@ -25,7 +25,7 @@ def show(found: results.Evaluation) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("model" if task.candidates is not None else "run", no_wrap=True)
     for key in found.shown:
-        table.add_column(_heading(key), justify="right", no_wrap=True)
+        table.add_column(heading(key), justify="right", no_wrap=True)
     published = any(one.published for one in found.rows)
     if published:
         table.add_column("published", justify="right", no_wrap=True)
@@ -57,12 +57,12 @@ def _about(found: results.Evaluation) -> Iterator[str]:
             band = (
                 f"{100 * estimate.low:.2f} to {100 * estimate.high:.2f}" if estimate.spread else "none, all are alike"
             )
-            name, key = found.rows[place].name, _heading(found.shown[0])
+            name, key = found.rows[place].name, heading(found.shown[0])
             yield f"{name}: {key}, 95 % interval over queries {band}{_gain(found, place)}."
     for one in found.rows:
         if one.old is not None and one.scored is not None:
             old = {each.key: one.old.mean(each.key) for each in one.old.definitions}
-            told = ", ".join(f"{_heading(key)} {100 * value:.2f}" for key, value in old.items() if value is not None)
+            told = ", ".join(f"{heading(key)} {100 * value:.2f}" for key, value in old.items() if value is not None)
             yield f"{one.name}: as C-MTEB counted (ties share a threshold) {told}."
     for each in dict.fromkeys((p.counted, p.ran, p.source) for one in found.rows for p in one.published):
         yield f"Published: {each[0]}; {each[1]}; {each[2]}."
@@ -84,7 +84,8 @@ def _gain(found: results.Evaluation, place: int) -> str:
     return f"; {100 * each.estimate.mean:+.2f} on the first stage, {said}"
 
 
-def _heading(key: str) -> str:
+def heading(key: str) -> str:
+    """A key as a heading: "NDCG@10" of "ndcg@10"."""
     name, at, depth = key.partition("@")
     return f"{_NAMES.get(name, name)}{at}{depth}"
 

@@ -23,7 +23,7 @@ from playground.ui.components.saving import save
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
-from playground.ui.views.funnel import corpus_panel, many, stages_form
+from playground.ui.views.funnel import corpus_panel, evaluation_panel, many, stages_form
 from playground.ui.views.funnel.payload import payload
 from playground.ui.views.funnel.searching import Searcher, judged, labelled, opened, passages_of
 from playground.ui.views.funnel.stages_form import Form
@@ -58,6 +58,7 @@ class Widgets:
     results: gr.HTML
     loader: gr.Plot
     many: many.Widgets
+    evaluation: evaluation_panel.Widgets
     visit: gr.State
     asked: gr.State
 
@@ -113,8 +114,9 @@ def build(services: Services, localized: Localized) -> Widgets:
         status = phrases(elem_id="funnel-status")
     results = html_part(["funnel/parts", "funnel/results"], asset("funnel/results.html"), elem_id="funnel-results")
     loader = figures.loader("funnel-loader")
-    below = many.build(localized)
-    return Widgets(corpus, form, run, stop, status, results, loader, below, gr.State(Visit()), gr.State(None))
+    below, evaluation = many.build(localized), evaluation_panel.build(services, localized)
+    parts = (run, stop, status, results, loader, below, evaluation)
+    return Widgets(corpus, form, *parts, gr.State(Visit()), gr.State(None))
 
 
 def on_corpus(services: Services, caller: Caller, corpus_id: str | None, query: str, visit: Visit) -> Chosen:
@@ -260,6 +262,7 @@ def wire(page: Page) -> None:
     w: Widgets = page.views["funnel"]
     form, me, services = w.form, page.me, page.services
     corpus_panel.wire(page, w.corpus)
+    evaluation_panel.wire(page, w.evaluation)
     saved: dict[str, Any] = {"inputs": [form.threshold], "outputs": [form.threshold], "me": me}
     listen(page.tab["funnel"].select, partial(stages_form.on_thresholds, services), **saved)
     listen(
