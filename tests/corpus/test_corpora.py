@@ -102,7 +102,7 @@ def test_limits_of_a_visitor_are_said_and_nothing_is_kept(corpora: Corpora) -> N
 
 def test_a_file_that_breaks_on_the_way_leaves_nothing(corpora: Corpora) -> None:
     def documents() -> Iterator[Document]:
-        yield from (Document(str(place), "", TEXT) for place in range(20_000))
+        yield from (Document(str(place), "", TEXT) for place in range(6_000))
         raise InvalidInput("The rest cannot be read.")
 
     with pytest.raises(InvalidInput, match="The rest"):

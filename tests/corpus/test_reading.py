@@ -17,8 +17,8 @@ PAGE = """<html><head><title>Pandas</title><style>p {}</style></head><body><nav>
 <h2>Where</h2>In China<script>alert(1)</script>.</body></html>"""
 
 
-def pdf(text: str) -> bytes:
-    """A small PDF that says this."""
+def pdf(text: str, *, packed: bool = False) -> bytes:
+    """A PDF that says this."""
     from pypdf import PdfWriter
     from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
@@ -30,7 +30,7 @@ def pdf(text: str) -> bytes:
     page[NameObject("/Resources")] = DictionaryObject({NameObject("/Font"): fonts})
     content = DecodedStreamObject()
     content.set_data(f"BT /F1 12 Tf 20 200 Td ({text}) Tj ET".encode() if text else b"")
-    page[NameObject("/Contents")] = writer._add_object(content)
+    page[NameObject("/Contents")] = writer._add_object(content.flate_encode() if packed else content)
     writer.add_metadata({"/Title": "A title"})
     file = io.BytesIO()
     writer.write(file)
@@ -114,6 +114,15 @@ def test_files_that_hold_more_than_a_corpus_may_are_refused_together(tmp_path: P
 
     with pytest.raises(InvalidInput, match="more than 2 MB of text"):
         read([tmp_path], Limits(corpus_bytes=2_000_000))
+
+
+def test_a_pdf_that_unpacks_without_end_is_refused(tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb.pdf"
+    bomb.write_bytes(pdf("x) Tj (" * 11_500_000, packed=True))
+    assert bomb.stat().st_size < 1_000_000
+
+    with pytest.raises(InvalidInput, match=r"bomb\.pdf: This"):
+        read([bomb])
 
 
 def test_nothing_to_read_is_said(tmp_path: Path) -> None:

@@ -244,7 +244,11 @@ def _ended(queries: FunnelSet, last: ManyProgress) -> Ran:
 
 def _where(last: ManyProgress, total: int) -> list[Phrase]:
     at = phrase("funnel.query_of", "plain", n=last.place + 1, total=total)
-    return [at, *([step_of(last.step)] if last.step.total else []), step("funnel.queries_done", last.place, total)]
+    return [
+        at,
+        *([step_of(last.step)] if last.step.total or last.step.phase != "score" else []),
+        step("funnel.queries_done", last.place, total),
+    ]
 
 
 def wire(page: Page, w: Widgets, asked: gr.State, values: list[Any], query: gr.Textbox, loader: gr.Plot) -> Any:

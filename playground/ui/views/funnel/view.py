@@ -247,7 +247,7 @@ def _ended(
 def _where(last: FunnelProgress) -> list[Phrase]:
     """Which stage is at work, and how far it is."""
     at = phrase("funnel.stage_of", "plain", place=last.stage + 1, total=len(last.result.stages) + 1)
-    return [at, *([step_of(last.step)] if last.step.total else [])]
+    return [at, *([step_of(last.step)] if last.step.total or last.step.phase != "score" else [])]
 
 
 def _still_there(services: Services, caller: Caller, corpus_id: str) -> Corpus | None:
