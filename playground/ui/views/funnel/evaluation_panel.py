@@ -265,8 +265,10 @@ def sentences(found: Evaluation) -> list[Phrase]:
         estimate = found.estimate(place, found.shown[0])
         if estimate is not None and estimate.spread:
             low, high = (f"{100 * bound:.2f}" for bound in (estimate.low, estimate.high))
-            key = heading(found.shown[0])
-            said.append(phrase("evaluation.interval", "muted", model=_name(found, place), key=key, low=low, high=high))
+            figure = heading(found.shown[0])
+            said.append(
+                phrase("evaluation.interval", "muted", model=_name(found, place), figure=figure, low=low, high=high)
+            )
     said += [texts.both(note, "muted") for note in found.task.notes]
     for each in dict.fromkeys((p.counted, p.ran, p.source) for one in found.rows for p in one.published):
         said.append(phrase("evaluation.published", "muted", counted=each[0], ran=each[1], source=each[2]))
