@@ -51,6 +51,10 @@ def limits_table() -> str:
         "total_chars": "characters in all",
         "pairs": "pairs in a labelled set",
         "set_chars": "characters of all passages of a labelled set",
+        "corpus_passages": "passages of a corpus",
+        "corpus_bytes": "bytes of a corpus",
+        "corpus_file_bytes": "bytes of a file of a corpus",
+        "corpora": "corpora of one visitor",
     }
     rows = [
         (

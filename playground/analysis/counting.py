@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -38,6 +39,38 @@ class QueryQuality:
     left_out: LeftOut | None
     first: tuple[int, int] | None = None
     decided_by_ties: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The figures of each query, and how they were counted."""
+
+    counting: Counting
+    definitions: tuple[Definition, ...]
+    queries: tuple[QueryQuality, ...]
+
+    @property
+    def counted(self) -> tuple[int, ...]:
+        """Numbers of the queries that count, from 0."""
+        return tuple(number for number, query in enumerate(self.queries) if query.left_out is None)
+
+    @property
+    def left_out(self) -> Counter[LeftOut]:
+        """How many queries do not count, by the reason."""
+        return Counter(query.left_out for query in self.queries if query.left_out is not None)
+
+    @property
+    def n_decided_by_ties(self) -> int:
+        return sum(query.decided_by_ties for query in self.queries)
+
+    def values(self, key: str) -> NDArray[np.float64]:
+        """(n_counted,), in the order of `counted`."""
+        return np.array([self.queries[number].values[key] for number in self.counted], dtype=np.float64)
+
+    def mean(self, key: str) -> float | None:
+        """Over the queries that count; None where none does."""
+        values = self.values(key)
+        return float(values.mean()) if len(values) else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

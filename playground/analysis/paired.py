@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from playground.analysis.counting import Counted
 from playground.analysis.quality import Quality
 from playground.core.errors import InvalidInput
 
@@ -100,7 +101,7 @@ class Contest:
         return None
 
 
-def compare(qualities: Sequence[Quality], *, n_resamples: int = RESAMPLES, seed: int = 0) -> Contest:
+def compare(qualities: Sequence[Counted], *, n_resamples: int = RESAMPLES, seed: int = 0) -> Contest:
     """Every figure of every model, and each difference, on the queries that count for all models.
 
     Raises:
@@ -120,7 +121,7 @@ def compare(qualities: Sequence[Quality], *, n_resamples: int = RESAMPLES, seed:
     values = np.array([[[one.queries[number].values[key] for key in keys] for one in qualities] for number in shared])
     means = resampled_means(values, n_resamples, seed)
     estimates = tuple(
-        {key: _estimate(values[:, model, at], means[:, model, at]) for at, key in enumerate(keys)}
+        {key: estimated(values[:, model, at], means[:, model, at]) for at, key in enumerate(keys)}
         for model in range(len(qualities))
     )
     differences = {
@@ -220,8 +221,9 @@ def resampled_means(values: NDArray[np.float64], n_resamples: int, seed: int) ->
     return means.reshape(n_resamples, *values.shape[1:])
 
 
-def _estimate(values: NDArray[np.float64], means: NDArray[np.float64], least: float = 0.0) -> Estimate:
-    """
+def estimated(values: NDArray[np.float64], means: NDArray[np.float64], least: float = 0.0) -> Estimate:
+    """The mean of these values, with the interval of its resampled means.
+
     Args:
         least: the lowest value that a query can have; the highest is 1.
     """
@@ -229,11 +231,11 @@ def _estimate(values: NDArray[np.float64], means: NDArray[np.float64], least: fl
         value, n = float(values[0]), len(values)
         unseen = 1 - ((1 - LEVEL) / 2) ** (1 / n)
         return Estimate(value, (1 - unseen) * value + unseen * least, (1 - unseen) * value + unseen, spread=False)
-    low, high = np.quantile(means, _tails(len(values)))
+    low, high = np.quantile(means, tails(len(values)))
     return Estimate(float(values.mean()), float(low), float(high))
 
 
-def _tails(n: int, level: float = LEVEL) -> tuple[float, float]:
+def tails(n: int, level: float = LEVEL) -> tuple[float, float]:
     """Which quantiles make an interval as wide as Student's t would: resampled means vary (n - 1)/n too little."""
     if n < 2:
         return 0.0, 1.0
@@ -264,7 +266,7 @@ def _sure(pairs: Sequence[tuple[int, int]], values: NDArray[np.float64], means: 
     by_chance = {pair: min(np.mean(found <= 0), np.mean(found >= 0)) for pair, found in apart.items()}
     sure: list[set[int]] = []
     for left, pair in zip(range(len(pairs), 0, -1), sorted(pairs, key=by_chance.__getitem__), strict=True):
-        low, high = np.quantile(apart[pair], _tails(len(values), 1 - (1 - LEVEL) / left))
+        low, high = np.quantile(apart[pair], tails(len(values), 1 - (1 - LEVEL) / left))
         if low <= 1e-12 and high >= -1e-12:
             break
         sure.append(set(pair))
@@ -277,7 +279,7 @@ def _difference(
     apart = values[:, one] - values[:, other]
     # Two ways to the same sum may end on different last digits.
     settled = np.where(np.abs(apart) < 1e-12, 0.0, apart)
-    estimate = _estimate(settled, means[:, one] - means[:, other], least=-1.0)
+    estimate = estimated(settled, means[:, one] - means[:, other], least=-1.0)
     # The other model's mean with the difference is again a mean of figures from 0 to 1. What is cut off cannot be, so
     # that the interval covers as much as before.
     beside = float(values[:, other].mean())

@@ -6,15 +6,13 @@ that nobody judged. A query whose list has a hole is left out and counted; it is
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from playground.analysis.counting import UNJUDGED, Candidates, LeftOut, QueryQuality, measure_lists
-from playground.analysis.definitions import Counting, Definition, Unscored, defined
+from playground.analysis.counting import UNJUDGED, Candidates, Counted, QueryQuality, measure_lists
+from playground.analysis.definitions import Counting, Unscored, defined
 from playground.analysis.judged import judged
 from playground.core.labels import LabelledQuery, LabelledSet, SetScores
 from playground.core.scales import Scale
@@ -22,34 +20,20 @@ from playground.core.types import ModelSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Quality:
-    """What one model reaches on a labelled set.
+class Quality(Counted):
+    """What one model reaches on a labelled set; its queries are in step with the set.
 
     Attributes:
-        queries: in step with the set.
         n_unjudged, n_unsure: pairs without a label, and those of which nobody was sure. Both count as not judged.
         n_unscored: pairs without a score, judged or not.
     """
 
     spec: ModelSpec
     scale: Scale
-    counting: Counting
-    definitions: tuple[Definition, ...]
-    queries: tuple[QueryQuality, ...]
     n_pairs: int
     n_unjudged: int
     n_unsure: int
     n_unscored: int
-
-    @property
-    def counted(self) -> tuple[int, ...]:
-        """Numbers of the queries that count, from 0."""
-        return tuple(number for number, query in enumerate(self.queries) if query.left_out is None)
-
-    @property
-    def left_out(self) -> Counter[LeftOut]:
-        """How many queries do not count, by the reason."""
-        return Counter(query.left_out for query in self.queries if query.left_out is not None)
 
     @property
     def n_first(self) -> int:
@@ -60,19 +44,6 @@ class Quality:
     def n_tied_first(self) -> int:
         """Counted queries where a relevant passage shares the first place with one that is not."""
         return sum(query.first is not None and query.first[0] == 1 < query.first[1] for query in self.queries)
-
-    @property
-    def n_decided_by_ties(self) -> int:
-        return sum(query.decided_by_ties for query in self.queries)
-
-    def values(self, key: str) -> NDArray[np.float64]:
-        """(n_counted,), in the order of `counted`."""
-        return np.array([self.queries[number].values[key] for number in self.counted], dtype=np.float64)
-
-    def mean(self, key: str) -> float | None:
-        """Over the queries that count; None where none does."""
-        values = self.values(key)
-        return float(values.mean()) if len(values) else None
 
 
 def measure(
@@ -110,11 +81,11 @@ def measure(
         for query, row in zip(labelled.queries, rows, strict=True)
     )
     return Quality(
-        scores.spec,
-        scores.scale,
         counting,
         definitions,
         queries,
+        scores.spec,
+        scores.scale,
         n_pairs=labelled.n_pairs,
         n_unjudged=counted.n_unjudged,
         n_unsure=counted.n_unsure,

@@ -13,7 +13,7 @@ import typer
 
 from playground.core.errors import PlaygroundError
 from playground.core.types import Kind, PrecisionName
-from playground.models.catalog import BUILT_IN_RERANKER
+from playground.models.catalog import BUILT_IN_EMBEDDER, BUILT_IN_RERANKER
 
 app = typer.Typer(add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 
@@ -161,6 +161,26 @@ def worker_command(
     found = boundary.run(rounds)
     typer.echo(tables.markdown(found.rows, boundary.COLUMNS))
     typer.echo(found.sentence)
+
+
+@app.command("corpus")
+def corpus_command(
+    passages: Annotated[int, typer.Option(help="Of about 40 words, made of sentences of the ready corpus.")] = 10_000,
+    model: Annotated[str, typer.Option(help="Embedder.")] = BUILT_IN_EMBEDDER,
+    depth: Annotated[int, typer.Option(help="Passages that a search finds.")] = 100,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where it lies, to go on there; a temporary one if absent.")
+    ] = None,
+) -> None:
+    """What a corpus costs here: time, memory and disk of its indexes, and how long a search takes."""
+    from tempfile import TemporaryDirectory
+
+    from playground.bench import corpus, tables
+
+    with TemporaryDirectory() as temporary:
+        found = corpus.run(passages, model, depth, folder or Path(temporary), _say)
+    typer.echo(tables.markdown(found.steps, corpus.STEP_COLUMNS))
+    typer.echo(tables.markdown(found.searches, corpus.SEARCH_COLUMNS))
 
 
 @app.command("ui")

@@ -91,6 +91,10 @@ class HistoryError(PlaygroundError):
     """The database could not be read or written. What is on the screen stays there."""
 
 
+class CorpusError(PlaygroundError):
+    """An index of a corpus that is not there, or could not be read or written. What was made so far is kept."""
+
+
 class Problems(tuple[PlaygroundError, ...]):
     """Several errors as one value of a sentence. Each keeps its own template, so that the page can translate it."""
 

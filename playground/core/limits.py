@@ -16,6 +16,11 @@ MAX_TOTAL_CHARS = 20_000_000
 MAX_MODELS = 20
 MAX_PAIRS = 100_000
 MAX_SET_CHARS = 100_000_000
+# Exact search stays well under a second up to here; see the README.
+MAX_CORPUS_PASSAGES = 1_000_000
+MAX_CORPUS_BYTES = 2_000_000_000
+MAX_CORPUS_FILE_BYTES = 200 * 2**20
+MAX_CORPORA = 1_000
 
 PUBLIC_MAX_PASSAGES = 1_000
 PUBLIC_MAX_PASSAGE_CHARS = 20_000
@@ -24,6 +29,10 @@ PUBLIC_MAX_TOTAL_CHARS = 2_000_000
 PUBLIC_MAX_MODELS = 8
 PUBLIC_MAX_PAIRS = 5_000
 PUBLIC_MAX_SET_CHARS = 5_000_000
+PUBLIC_MAX_CORPUS_PASSAGES = 5_000
+PUBLIC_MAX_CORPUS_BYTES = 10_000_000
+PUBLIC_MAX_CORPUS_FILE_BYTES = 5 * 2**20
+PUBLIC_MAX_CORPORA = 3
 # What one visitor of a public page may keep in the history, over all tables; on one's own machine there is no limit.
 PUBLIC_MAX_KEPT_BYTES = 50_000_000
 # Of one visitor of a public page.
@@ -42,6 +51,9 @@ class Limits:
         passages, passage_chars, query_chars, total_chars: of one request, in characters before tokenisation.
         models: that one request may run through.
         pairs, set_chars: of one labelled set: its (query, passage) pairs, and the characters of its passages together.
+        corpus_passages, corpus_bytes: of one corpus: its passages, and its documents in UTF-8.
+        corpus_file_bytes: of one file that becomes part of a corpus.
+        corpora: of one visitor.
     """
 
     passages: int = MAX_PASSAGES
@@ -51,6 +63,10 @@ class Limits:
     models: int = MAX_MODELS
     pairs: int = MAX_PAIRS
     set_chars: int = MAX_SET_CHARS
+    corpus_passages: int = MAX_CORPUS_PASSAGES
+    corpus_bytes: int = MAX_CORPUS_BYTES
+    corpus_file_bytes: int = MAX_CORPUS_FILE_BYTES
+    corpora: int = MAX_CORPORA
 
 
 LOCAL = Limits()
@@ -62,6 +78,10 @@ PUBLIC = Limits(
     PUBLIC_MAX_MODELS,
     PUBLIC_MAX_PAIRS,
     PUBLIC_MAX_SET_CHARS,
+    PUBLIC_MAX_CORPUS_PASSAGES,
+    PUBLIC_MAX_CORPUS_BYTES,
+    PUBLIC_MAX_CORPUS_FILE_BYTES,
+    PUBLIC_MAX_CORPORA,
 )
 
 

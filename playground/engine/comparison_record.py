@@ -77,7 +77,7 @@ def manifest(comparison: Comparison, *, now: datetime | None = None) -> dict[str
         "spec": _listed_spec(comparison),
         "scored": _listed_best(comparison),
         **request_fields(comparison.request),
-        "runs": [_run_fields(run, comparison.request) for run in comparison.runs],
+        "runs": [run_fields(run, comparison.request) for run in comparison.runs],
     }
 
 
@@ -93,7 +93,7 @@ def from_manifest(record: Mapping[str, object]) -> Comparison:
     with damage_named():
         fields: dict[str, Any] = dict(record)
         request = read_request(fields)
-        return Comparison(request, tuple(_read_run(run, request) for run in fields["runs"]))
+        return Comparison(request, tuple(read_run(run, request) for run in fields["runs"]))
 
 
 def is_comparison(record: Mapping[str, object]) -> bool:
@@ -198,7 +198,8 @@ def _listed_best(comparison: Comparison) -> list[dict[str, object]]:
     return [] if best is None else [{"index": best.index, "rank": best.rank}]
 
 
-def _run_fields(run: ModelRun, request: RerankRequest) -> dict[str, object]:
+def run_fields(run: ModelRun, request: RerankRequest) -> dict[str, object]:
+    """One run as JSON-ready values, without the request where that is the record's."""
     result = run.result
     return {
         "settings": asdict(run.choice),
@@ -217,7 +218,8 @@ def _error_fields(error: PlaygroundError) -> dict[str, object]:
     return {"kind": type(error).__name__, "template": error.template, "values": values}
 
 
-def _read_run(record: dict[str, Any], request: RerankRequest) -> ModelRun:
+def read_run(record: dict[str, Any], request: RerankRequest) -> ModelRun:
+    """What `run_fields` recorded."""
     result, own, error = record["result"], record["request"], record["error"]
     return ModelRun(
         choice=read_choice(record["settings"]),

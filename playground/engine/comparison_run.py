@@ -66,7 +66,7 @@ def steps(
             yield CompareProgress(place, Progress("stopped", 0, len(request.passages)), comparison)
         except Exception as error:  # the other models' columns are worth more than an early end
             log.exception("%s failed in a comparison", choice.model_id)
-            comparison = _failed(comparison, place, _broken(choice, error))
+            comparison = _failed(comparison, place, broken(choice, error))
             yield CompareProgress(place, Progress("stopped", 0, len(request.passages)), comparison)
     n_over = sum(run.error is not None or (run.result is not None and run.result.complete) for run in comparison.runs)
     phase: Phase = "done" if n_over == len(choices) else "stopped"
@@ -82,7 +82,7 @@ def _failed(comparison: Comparison, place: int, error: PlaygroundError) -> Compa
     return _with(comparison, place, replace(comparison.runs[place], error=error))
 
 
-def _broken(choice: ModelChoice, error: Exception) -> ModelBroken:
+def broken(choice: ModelChoice, error: Exception) -> ModelBroken:
     return ModelBroken(
         "{model} failed in an unforeseen way ({reason}). The log has the details; the other models went on.",
         model=choice.model_id,

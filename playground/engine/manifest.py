@@ -73,6 +73,8 @@ def from_manifest(record: Mapping[str, object]) -> tuple[RerankResult, ModelChoi
     check_schema(record)
     if record.get("kind") == "comparison":
         raise InvalidInput("This is a saved comparison. Open it in the Compare view.")
+    if record.get("kind") == "funnel":
+        raise InvalidInput("This is a saved funnel. Open it in the Funnel view.")
     with damage_named():
         return read_result(dict(record), read_request(dict(record))), read_choice(record["settings"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -81,6 +81,19 @@ class EmbeddingTexts:
         passages = tuple(Passage(str(place), text) for place, text in enumerate(texts, 1))
         request, notes = validate(RerankRequest(NO_QUERY, passages), self.limits)
         return self._embed_texts([each.text for each in request.passages], notes, choice, role, stop)
+
+    def embedder(
+        self, choice: ModelChoice, stop: threading.Event | None = None
+    ) -> Callable[[Sequence[str], Role], TextVectors | None]:
+        """`embed_texts` as one call, which raises what that does; None where it was stopped."""
+
+        def embed(texts: Sequence[str], role: Role) -> TextVectors | None:
+            result = None
+            for step in self.embed_texts(texts, choice, role=role, stop=stop):
+                result = step.result
+            return result
+
+        return embed
 
     def _embed_texts(
         self,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from sqlite_utils import Database
+from sqlite_utils import Database, Migrations
 
 from playground.core.errors import HistoryError
 from playground.history.migrations import MIGRATIONS
@@ -25,10 +25,10 @@ READ_ONLY = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM)
 T = TypeVar("T")
 
 
-def known_migrations() -> frozenset[str]:
+def known_migrations(migrations: Migrations = MIGRATIONS) -> frozenset[str]:
     """Names of every step that this version knows."""
     with closing(Database(memory=True, execute_plugins=False)) as empty:
-        return frozenset(step.name for step in MIGRATIONS.pending(empty))
+        return frozenset(step.name for step in migrations.pending(empty))
 
 
 class HistoryFile:
@@ -37,14 +37,22 @@ class HistoryFile:
     Args:
         busy_seconds: how long to wait while another connection writes.
         check: what is asked before what was written for an owner is kept; raises where it may not be.
+        migrations: the steps to its schema.
     """
 
-    def __init__(self, path: Path, busy_seconds: float, check: Callable[[Database, str], None] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        busy_seconds: float,
+        check: Callable[[Database, str], None] | None = None,
+        migrations: Migrations = MIGRATIONS,
+    ) -> None:
         self.path = path
         self._check_room = check
         self.notices: tuple[str, ...] = ()
         self._busy_seconds = busy_seconds
-        self._known = known_migrations()
+        self._migrations = migrations
+        self._known = known_migrations(migrations)
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._checked = False
@@ -118,7 +126,7 @@ class HistoryFile:
 
     def _bring_up_to_date(self, db: Database) -> None:
         with db.atomic():  # one snapshot: another process may be making the tables
-            applied = {step.name for step in MIGRATIONS.applied(db)}
+            applied = {step.name for step in self._migrations.applied(db)}
             is_foreign = not applied and bool(db.table_names())
         if applied - self._known:
             raise HistoryError(
@@ -134,7 +142,7 @@ class HistoryFile:
         self._enable_wal(db)
         # Another process may be at the same point: the one that comes second finds nothing left to do.
         with _immediate(db):
-            MIGRATIONS.apply(db)
+            self._migrations.apply(db)
 
     def _enable_wal(self, db: Database) -> None:
         """Switch to WAL. SQLite does not wait for another process that is switching too, so we do."""

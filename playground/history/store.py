@@ -12,6 +12,7 @@ from sqlite_utils import Database
 
 from playground.core.errors import HistoryError
 from playground.history import importing, manifests, records, retention, transfer
+from playground.history.corpora import CorpusStore
 from playground.history.database import HistoryFile
 from playground.history.labels import LabelStore
 from playground.history.manifests import clean
@@ -33,6 +34,7 @@ class HistoryStore:
 
     Attributes:
         labels, sets, thresholds: what was said of pairs, and what follows from it; each by owner, in the same file.
+        corpora: documents and their passages, by owner, in a file beside it.
     Args:
         path: made at first use, with its folder.
         public: no run of another owner is shown, not even to somebody who has its link.
@@ -55,6 +57,7 @@ class HistoryStore:
         self.labels = LabelStore(self._file)
         self.sets = SetStore(self._file)
         self.thresholds = ThresholdStore(self._file)
+        self.corpora = CorpusStore(Path(path), busy_seconds)
 
     @property
     def path(self) -> Path:
@@ -167,6 +170,7 @@ class HistoryStore:
         """
         gone = self.count(owner)
         self._until_nothing(lambda db: retention.forget_some(db, records.owned(owner)))
+        self.corpora.forget(owner)
         return gone
 
     def export(self, owner: str) -> bytes:

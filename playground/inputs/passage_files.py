@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 from playground.core.errors import InvalidInput
 from playground.inputs.encodings import decode
@@ -23,7 +23,7 @@ SUFFIXES = (".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parqu
 _MOST_LISTED = 20
 
 
-def read_file(path: str | Path, *, column: str | None = None) -> Parsed:
+def read_file(path: str | Path, *, column: str | None = None, most_bytes: int = MAX_FILE_BYTES) -> Parsed:
     """Passages of a TXT, CSV, TSV, JSON, JSONL or Parquet file; the ending of its name says which.
 
     Args:
@@ -39,7 +39,7 @@ def read_file(path: str | Path, *, column: str | None = None) -> Parsed:
             suffix=suffix or path.name,
             suffixes=", ".join(SUFFIXES),
         )
-    data = _bytes(path)
+    data = read_bytes(path, most_bytes)
     if suffix == ".parquet":
         return _from_table(parquet_table(data), column)
     text, notes = decode(data)
@@ -57,7 +57,17 @@ def read_file(path: str | Path, *, column: str | None = None) -> Parsed:
     return replace(parsed, notes=(*notes, *parsed.notes))
 
 
-def parquet_table(data: bytes) -> Table:
+class Most(NamedTuple):
+    """The most that one Parquet file may unpack to."""
+
+    rows: int = MAX_ROWS
+    n_bytes: int = MAX_TABLE_BYTES
+
+
+MOST: Final = Most()
+
+
+def parquet_table(data: bytes, most: Most = MOST) -> Table:
     """Rows of a Parquet file.
 
     Raises:
@@ -68,31 +78,32 @@ def parquet_table(data: bytes) -> Table:
 
     try:
         meta = pq.read_metadata(pa.BufferReader(data))
-        if meta.num_rows > MAX_ROWS:
-            raise InvalidInput("This file has {n} rows; at most {limit} can be read.", n=meta.num_rows, limit=MAX_ROWS)
+        if meta.num_rows > most.rows:
+            raise InvalidInput("This file has {n} rows; at most {limit} can be read.", n=meta.num_rows, limit=most.rows)
         columns = [
             meta.row_group(n).column(place) for n in range(meta.num_row_groups) for place in range(meta.num_columns)
         ]
         _refuse_bombs(
             sum(column.total_uncompressed_size for column in columns)
-            + VALUE_BYTES * sum(column.num_values for column in columns)
+            + VALUE_BYTES * sum(column.num_values for column in columns),
+            most.n_bytes,
         )
         # A text that is repeated a million times lies in the file once. Read so, it does in memory, too.
         texts = {column.path_in_schema for column in columns if column.physical_type == "BYTE_ARRAY"}
         table = pq.read_table(pa.BufferReader(data), read_dictionary=sorted(texts))
-        _refuse_bombs(sum(_unpacked(chunk) for column in table.columns for chunk in column.chunks))
+        _refuse_bombs(sum(_unpacked(chunk) for column in table.columns for chunk in column.chunks), most.n_bytes)
         rows = table.to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InvalidInput("This is not a Parquet file, or it is damaged: {reason}.", reason=str(error)) from error
     return Table(tuple(meta.schema.to_arrow_schema().names), rows, list(range(1, len(rows) + 1)))
 
 
-def _refuse_bombs(n_bytes: int) -> None:
-    if n_bytes > MAX_TABLE_BYTES:
+def _refuse_bombs(n_bytes: int, most: int) -> None:
+    if n_bytes > most:
         raise InvalidInput(
             "This file unpacks to {size} MiB; at most {limit} MiB can be read.",
             size=n_bytes // 2**20,
-            limit=MAX_TABLE_BYTES // 2**20,
+            limit=most // 2**20,
         )
 
 
@@ -141,14 +152,19 @@ def listed(columns: Sequence[str]) -> str:
     return ", ".join(shown) + (" …" if len(columns) > _MOST_LISTED else "")
 
 
-def _bytes(path: Path) -> bytes:
+def read_bytes(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        InvalidInput: it is too big, empty, or cannot be opened.
+    """
     try:
         size = path.stat().st_size
-        if size > MAX_FILE_BYTES:
+        if size > most:
             raise InvalidInput(
                 "This file has {size} MiB; at most {limit} MiB can be read.",
                 size=-(-size // 2**20),
-                limit=MAX_FILE_BYTES // 2**20,
+                limit=most // 2**20,
             )
         data = path.read_bytes()
     except OSError as error:

@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from playground.core.types import ModelSpec
+
+if TYPE_CHECKING:
+    import bm25s
+    import numpy as np
+    from numpy.typing import NDArray
 
 MODEL_ID: Final = "bm25"
 FAMILY: Final = "bm25"
@@ -65,14 +70,26 @@ def scores(query: Sequence[str], passages: Sequence[Sequence[str]]) -> list[floa
 
     Source: Kamphuis et al. 2020, "Which BM25 Do You Mean?", the accurate Lucene variant; bm25s, `scoring.py`.
     """
+    index = index_of(passages)
+    return [0.0] * len(passages) if index is None else [float(score) for score in scores_in(index, query)]
+
+
+def index_of(passages: Iterable[Sequence[str]]) -> bm25s.BM25 | None:
+    """The words of each passage as an index; None where there is no word at all."""
     vocabulary: dict[str, int] = {}
     ids = [[vocabulary.setdefault(word, len(vocabulary)) for word in passage] for passage in passages]
-    known = [vocabulary[word] for word in query if word in vocabulary]
-    if not known:
-        return [0.0] * len(passages)
+    if not vocabulary:
+        return None
     # Only now: it imports numpy, and the page needs neither to open.
     import bm25s
 
     index = bm25s.BM25(k1=K1, b=B, method="lucene")
     index.index((ids, vocabulary), show_progress=False)
-    return [float(score) for score in index.get_scores_from_ids(known)]
+    return index
+
+
+def scores_in(index: bm25s.BM25, query: Sequence[str]) -> NDArray[np.float32]:
+    """As `scores`, of every passage of an index."""
+    known = [index.vocab_dict[word] for word in query if word in index.vocab_dict]
+    found: NDArray[np.float32] = index.get_scores_from_ids(known)
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -88,6 +88,57 @@ def missing_bytes(snapshot: Snapshot, heads: tuple[str, ...] = ()) -> tuple[int,
     if not snapshot.online:
         return tensors, 0
     return tensors, sum(snapshot.sizes.get(name, 0) for name in _missing(snapshot, heads))
+
+
+def data_set(
+    name: str,
+    revision: str | None,
+    choose: Callable[[Collection[str]], Sequence[str]],
+    *,
+    offline: bool,
+    on_progress: OnProgress | None,
+) -> Path:
+    """The folder of a data set with the files that `choose` takes of its names; or what is there of it, where the Hub
+    cannot be reached.
+
+    Raises:
+        ModelNotFound: no such id or revision, no access, or not on this machine while offline.
+        PlaygroundError: what `choose` raises.
+    """
+    if on_progress:
+        on_progress("resolve", 0, 0)
+    try:
+        if offline:
+            return Path(snapshot_download(name, repo_type="dataset", revision=revision, local_files_only=True))
+        info = HfApi(endpoint=_endpoint()).dataset_info(name, revision=revision, files_metadata=True)
+        sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
+        wanted = list(choose(sizes))
+        counter = _byte_counter(sum(sizes[each] for each in wanted), on_progress)
+        return _download(name, revision or "main", wanted, counter, "dataset")
+    except (HFValidationError, ValueError) as error:
+        raise ModelNotFound(
+            "{name} is neither here nor the id of a data set. An id looks like mteb/T2Reranking.", name=name
+        ) from error
+    except GatedRepoError as error:
+        raise ModelNotFound(
+            "{model} is gated: accept its terms on huggingface.co, then log in with `hf auth login`.", model=name
+        ) from error
+    except RevisionNotFoundError as error:
+        raise ModelNotFound(
+            "{model} has no revision {revision}. Leave it out to take the newest.", model=name, revision=revision
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ModelNotFound(
+            "{name} is neither here nor a public data set of the Hub. Check the spelling; a private one needs "
+            "`hf auth login`.",
+            name=name,
+        ) from error
+    except (HubConnectionError, OSError) as error:
+        if not offline:
+            return data_set(name, revision, choose, offline=True, on_progress=None)
+        raise ModelNotFound(
+            "{name} is not on this machine, and the Hub is not asked or cannot be reached.", name=name
+        ) from error
 
 
 def cache_folder() -> Path:
@@ -180,11 +231,17 @@ def _weight_names(snapshot: Snapshot) -> tuple[str, ...]:
     return (*shard_names(index.read_bytes()), *dense) if index.is_file() else ()
 
 
-def _download(model_id: str, revision: str, names: list[str], bar: type[tqdm[Any]]) -> Path:
+def _download(model_id: str, revision: str, names: list[str], bar: type[tqdm[Any]], kind: str = "model") -> Path:
     try:
         return Path(
             snapshot_download(
-                model_id, revision=revision, allow_patterns=names, endpoint=_endpoint(), tqdm_class=bar, max_workers=4
+                model_id,
+                repo_type=kind,
+                revision=revision,
+                allow_patterns=names,
+                endpoint=_endpoint(),
+                tqdm_class=bar,
+                max_workers=4,
             )
         )
     except LocalEntryNotFoundError as error:

@@ -103,9 +103,14 @@ class Splitter:
                 yield TOKEN
 
 
-def _sentence_starts(text: str) -> Iterator[int]:
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, together all of it."""
     # Only now: few runs need it.
     import sentencex
 
     # Its English rules hold its Chinese ones, and it is asked in one language for texts that mix them.
-    return accumulate(map(len, sentencex.segment("en", text)))
+    return list(sentencex.segment("en", text))
+
+
+def _sentence_starts(text: str) -> Iterator[int]:
+    return accumulate(map(len, sentences(text)))

@@ -24,6 +24,8 @@ PLOTS: dict[str, str] = {
     "reliability": "playground.plots.reliability:draw",
     "abstention": "playground.plots.abstention:draw",
     "speed": "playground.plots.speed:draw",
+    "funnel_lines": "playground.plots.funnel_lines:draw",
+    "funnel_sweep": "playground.plots.funnel_sweep:draw",
 }
 
 

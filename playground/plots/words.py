@@ -72,6 +72,13 @@ class Words:
     abstention_says: str = "at {cut}: {share} %"
     pairs_per_second: str = "pairs per second"
     speed_says: str = "{pairs} · off by {drift}"
+    needs_reranker: str = "No reranker gave an order, so there are no lines to draw."
+    funnel_key: str = "thick blue: rescued by reranking · thin blue: was already on top · dotted orange: lost its place"
+    depth: str = "depth k: passages that are reranked"
+    overlap: str = "share of the deepest run's top list"
+    retriever_alone: str = "{key} of the retriever alone"
+    ceiling: str = "recall of the retriever (ceiling)"
+    seconds_per_query: str = "seconds per query"
 
 
 ENGLISH = Words()

@@ -24,7 +24,7 @@ from playground.ui.components.html_parts import asset, html_part
 from playground.ui.components.localized import Localized
 from playground.ui.headers import SPACE_FRAMES, Door, SafeHeaders, inline_scripts
 from playground.ui.page import Page
-from playground.ui.services import Services
+from playground.ui.services import Services, indexing_session
 from playground.ui.theme import theme
 from playground.ui.views import VIEWS
 from playground.ui.views.history.view import on_link, opened_outputs
@@ -109,7 +109,9 @@ def wire(page: Page, app: gr.Blocks) -> None:
     )
 
     def leave(request: gr.Request) -> None:
-        services.stops.stop(str(request.session_hash or ""))
+        session = str(request.session_hash or "")
+        services.stops.stop(session)
+        services.stops.stop(indexing_session(session))
 
     app.unload(leave)
 

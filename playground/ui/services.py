@@ -11,6 +11,7 @@ from typing import Any
 from playground.assembly import engine_of, history_of
 from playground.core.errors import SignInNeeded
 from playground.core.types import DeviceName, ModelChoice, PrecisionName
+from playground.corpus.corpora import Corpora
 from playground.engine.budget import idle_mib
 from playground.engine.engine import Engine
 from playground.history.store import HistoryStore
@@ -22,6 +23,11 @@ from playground.ui.page_turns import LruCache, Turns
 from playground.ui.scoring_jobs import ScoringJobs
 from playground.ui.wiring import Caller
 from playground.visitors import Visitors
+
+
+def indexing_session(session: str) -> str:
+    """Under which the indexing of a page is stopped: it goes on beside the page's runs."""
+    return f"{session} indexing"
 
 
 class StopFlags:
@@ -65,6 +71,7 @@ class Services:
         visitors: the runs of each.
         turns: what each page asked the Threshold view to show last.
         jobs: sets that are being scored behind the pages.
+        corpora: what visitors search, with its indexes.
     """
 
     settings: Settings
@@ -74,10 +81,12 @@ class Services:
     sets_in_view: LruCache[Any] = field(default_factory=LruCache)
     turns: Turns = field(default_factory=Turns)
     jobs: ScoringJobs = field(init=False)
+    corpora: Corpora = field(init=False)
     visitors: Visitors = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "jobs", ScoringJobs(self.engine, self.history))
+        object.__setattr__(self, "corpora", Corpora(self.history.corpora, self.engine.limits))
         settings = self.settings
         object.__setattr__(self, "visitors", Visitors(settings.most_runs_per_minute, settings.most_runs_at_once))
 

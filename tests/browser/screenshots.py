@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ class Picture:
 
 PICTURES = tuple(
     picture
-    for view in ("ranking", "embeddings", "compare", "threshold")
+    for view in ("ranking", "embeddings", "compare", "threshold", "funnel")
     for picture in (
         Picture(view, "light", "light", 1440, 1500),
         Picture(view, "dark", "dark", 1440, 1500),
@@ -110,11 +111,22 @@ def show_threshold(page: Page, n_passages: int) -> None:
     )
 
 
+def show_funnel(page: Page, n_passages: int) -> None:
+    """The ready corpus with the query that stands there."""
+    open_tab(page, "Funnel")
+    page.wait_for_function("() => document.querySelector('#funnel-query textarea')?.value")
+    page.locator("#funnel-run").click()
+    page.locator("#funnel-link").wait_for()
+    # The view begins with the corpus; what it makes of a query is further down.
+    page.locator("#funnel-actions").evaluate("node => node.setAttribute('data-picture', '')")
+
+
 SHOW = {
     "ranking": show_ranking,
     "embeddings": show_embeddings,
     "compare": show_compare,
     "threshold": show_threshold,
+    "funnel": show_funnel,
 }
 
 
@@ -136,7 +148,8 @@ def take(browser: Browser, url: str, picture: Picture) -> Path:
     # A phone shows the results below the workspace: the picture begins where they begin.
     page.evaluate(
         "mobile => { document.activeElement?.blur(); window.scrollTo(0, 0);"
-        " if (mobile) document.querySelector('#views').scrollIntoView(); }",
+        " const here = document.querySelector('[data-picture]') || document.querySelector('#views');"
+        " if (mobile) here.scrollIntoView(); }",
         picture.mobile,
     )
     path = FOLDER / f"{picture.name}.png"
@@ -147,7 +160,8 @@ def take(browser: Browser, url: str, picture: Picture) -> Path:
 
 
 def main() -> None:
-    """Starts the page on an empty history and takes every picture."""
+    """Starts the page on an empty history and takes every picture, or those of the views that are named."""
+    wanted = sys.argv[1:] or list(SHOW)
     FOLDER.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -155,7 +169,7 @@ def main() -> None:
         sync_playwright() as play,
     ):
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        for picture in PICTURES:
+        for picture in (each for each in PICTURES if each.view in wanted):
             path = take(browser, server.url, picture)
             print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1024:,.0f} KiB")
         browser.close()

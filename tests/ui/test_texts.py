@@ -17,7 +17,7 @@ from playground.ui import texts
 from tests.ui import text_keys
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("core", "inputs", "models", "remote", "engine", "analysis", "history", "plots", "ui")
+ROOMS = ("core", "inputs", "models", "remote", "engine", "analysis", "history", "plots", "evaluate", "ui")
 RAISED = {
     "InvalidInput",
     "ModelNotFound",

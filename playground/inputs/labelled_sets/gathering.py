@@ -117,6 +117,27 @@ class Gathering:
         if len(self._problems) < SHOWN_PROBLEMS:
             self._problems.append(problem)
 
+    @property
+    def no_problems(self) -> bool:
+        return not self._n_problems
+
+    def check(self) -> None:
+        """Nothing, where no line was broken.
+
+        Raises:
+            InvalidInput: lines were; it says how many, and the first of them.
+        """
+        if self._n_problems == 1:
+            raise InvalidInput(
+                "Nothing was imported: one line is broken. {problems}", problems=Problems(self._problems)
+            )
+        if self._n_problems:
+            raise InvalidInput(
+                "Nothing was imported: {n:,} lines are broken. The first: {problems}",
+                n=self._n_problems,
+                problems=Problems(self._problems),
+            )
+
     def add(
         self,
         place: Place,
@@ -163,16 +184,7 @@ class Gathering:
         Raises:
             InvalidInput: lines were broken (how many, and the first of them), no pairs, or no labels.
         """
-        if self._n_problems == 1:
-            raise InvalidInput(
-                "Nothing was imported: one line is broken. {problems}", problems=Problems(self._problems)
-            )
-        if self._n_problems:
-            raise InvalidInput(
-                "Nothing was imported: {n:,} lines are broken. The first: {problems}",
-                n=self._n_problems,
-                problems=Problems(self._problems),
-            )
+        self.check()
         pairs = [pair for query in self._queries.values() for pair in query.pairs.values()]
         if not pairs:
             raise InvalidInput("This file holds no labelled pairs.")

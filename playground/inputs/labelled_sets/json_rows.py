@@ -75,8 +75,8 @@ def add_flagembedding(gathering: Gathering, place: Place, row: Row) -> set[str]:
     Raises:
         InvalidInput: a part is missing or of the wrong type.
     """
-    query, query_id = _query(row, place), _id(row, (*QUERY_ID, *ROW_ID))
-    judged = [("pos", 1, _texts(row, "pos", place)), ("neg", 0, _texts(row, "neg", place))]
+    query, query_id = query_of(row, place), id_of(row, (*QUERY_ID, *ROW_ID))
+    judged = [("pos", 1, texts_of(row, "pos", place)), ("neg", 0, texts_of(row, "neg", place))]
     if not any(texts for _, _, texts in judged):
         raise _nothing(place)
     for key, grade, texts in judged:
@@ -92,10 +92,10 @@ def add_sentence_transformers(gathering: Gathering, place: Place, row: Row) -> s
     Raises:
         InvalidInput: a part is missing or of the wrong type.
     """
-    query, query_id = _query(row, place), _id(row, (*QUERY_ID, *ROW_ID))
-    positive = [text for key in row if _POSITIVE.fullmatch(key) for text in _texts(row, key, place)]
-    negative = [text for key in row if _NEGATIVE.fullmatch(key) for text in _texts(row, key, place)]
-    documents = _texts(row, "documents", place)
+    query, query_id = query_of(row, place), id_of(row, (*QUERY_ID, *ROW_ID))
+    positive = [text for key in row if _POSITIVE.fullmatch(key) for text in texts_of(row, key, place)]
+    negative = [text for key in row if _NEGATIVE.fullmatch(key) for text in texts_of(row, key, place)]
+    documents = texts_of(row, "documents", place)
     if not positive and not negative and not documents:
         raise _nothing(place)
     right = set(positive)
@@ -114,12 +114,12 @@ def add_pair(gathering: Gathering, place: Place, row: Row) -> set[str]:
     Raises:
         InvalidInput: a part is missing or of the wrong type.
     """
-    query, text = _query(row, place), _said(row, TEXT)
+    query, text = query_of(row, place), _said(row, TEXT)
     if not isinstance(text, str):
         raise InvalidInput("{file}, line {line}: the passage is not a text.", file=place.file, line=place.line)
     grade = grade_of(_said(row, LABEL), place)
     score = _score(_said(row, SCORE), place)
-    gathering.add(place, query, text, grade, score, _id(row, QUERY_ID), _id(row, PASSAGE_ID))
+    gathering.add(place, query, text, grade, score, id_of(row, QUERY_ID), id_of(row, PASSAGE_ID))
     return {*QUERY, *TEXT, *LABEL, *SCORE, *QUERY_ID, *PASSAGE_ID}
 
 
@@ -129,7 +129,7 @@ def id_and_text(row: Row, place: Place) -> tuple[str, str]:
     Raises:
         InvalidInput: a part is missing or of the wrong type.
     """
-    id, title, text = _id(row, ROW_ID), row.get("title") or "", _said(row, ("text", "contents"))
+    id, title, text = id_of(row, ROW_ID), row.get("title") or "", _said(row, ("text", "contents"))
     if not id or not isinstance(title, str) or not isinstance(text, str):
         raise InvalidInput(
             "{file}, line {line}: a text needs the keys id (or _id) and text.", file=place.file, line=place.line
@@ -226,19 +226,19 @@ def _said(row: Row, names: tuple[str, ...]) -> object:
     return next((row[name] for name in names if name in row), None)
 
 
-def _query(row: Row, place: Place) -> str:
+def query_of(row: Row, place: Place) -> str:
     query = _said(row, QUERY)
     if not isinstance(query, str):
         raise InvalidInput("{file}, line {line}: the query is missing or not a text.", file=place.file, line=place.line)
     return query
 
 
-def _id(row: Row, names: tuple[str, ...]) -> str:
+def id_of(row: Row, names: tuple[str, ...]) -> str:
     said = _said(row, names)
     return str(said).strip() if isinstance(said, str | int | float) and not isinstance(said, bool) else ""
 
 
-def _texts(row: Row, key: str, place: Place) -> list[str]:
+def texts_of(row: Row, key: str, place: Place) -> list[str]:
     value = row.get(key)
     texts = [value] if isinstance(value, str) else [] if value is None else value
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):

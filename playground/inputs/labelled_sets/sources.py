@@ -16,7 +16,7 @@ from playground.core.labels import SetScores
 from playground.core.limits import Limits
 from playground.inputs.encodings import decode
 from playground.inputs.keyed_items import Note, is_blank
-from playground.inputs.passage_files import parquet_table
+from playground.inputs.passage_files import MOST, Most, parquet_table
 from playground.inputs.tables import sniff_delimiter
 
 GZIP_MAGIC = b"\x1f\x8b"
@@ -61,9 +61,11 @@ def delimiter_of(source: Source) -> str:
     return "\t" if source.tabs else sniff_delimiter(source.text)
 
 
-def load(paths: Sequence[Path], limits: Limits) -> tuple[list[Source], list[Note]]:
+def load(paths: Sequence[Path], limits: Limits, most: Most = MOST) -> tuple[list[Source], list[Note]]:
     """Every file, and what was noticed while decoding.
 
+    Args:
+        most: of one Parquet file.
     Raises:
         InvalidInput: no file, or one that cannot be opened, is empty, no text, damaged, or too big with the others.
     """
@@ -74,7 +76,7 @@ def load(paths: Sequence[Path], limits: Limits) -> tuple[list[Source], list[Note
     room = _Room(BYTES_PER_CHAR * limits.set_chars)
     for path in paths:
         for name, data in _unpacked(path, room):
-            text, warnings = _text(name, data)
+            text, warnings = _text(name, data, most)
             tabs = name.lower().removesuffix(".gz").endswith(".tsv")
             sources.append(Source(name, text, tabs, _scored_by(data)))
             notes += warnings
@@ -143,11 +145,11 @@ def _of_zip(file: IO[bytes], path: Path, room: _Room) -> list[tuple[str, bytes]]
         return found
 
 
-def _text(name: str, data: bytes) -> tuple[str, tuple[Note, ...]]:
+def _text(name: str, data: bytes, most: Most) -> tuple[str, tuple[Note, ...]]:
     if not data.strip(b"\0 \t\r\n\xef\xbb\xbf"):
         raise _empty(name)
     try:
-        text, warnings = _json_lines(name, data) if data.startswith(PARQUET_MAGIC) else decode(data)
+        text, warnings = _json_lines(name, data, most) if data.startswith(PARQUET_MAGIC) else decode(data)
     except InvalidInput as error:
         raise InvalidInput("{file} cannot be read. {problems}", file=name, problems=Problems((error,))) from error
     if is_blank(text):
@@ -155,9 +157,9 @@ def _text(name: str, data: bytes) -> tuple[str, tuple[Note, ...]]:
     return text, warnings
 
 
-def _json_lines(name: str, data: bytes) -> tuple[str, tuple[Note, ...]]:
+def _json_lines(name: str, data: bytes, most: Most) -> tuple[str, tuple[Note, ...]]:
     """The rows of a Parquet file, each as a line."""
-    table = parquet_table(data)
+    table = parquet_table(data, most)
     if _scored_by(data) is None:
         return "\n".join(json.dumps(row, default=str) for row in table.rows), ()
     rows = [row for row in table.rows if row["logit"] is not None]

@@ -11,15 +11,17 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from pathlib import Path
 from typing import Literal
 
 from playground.core.errors import InvalidInput
 from playground.core.labels import UNSURE
+from playground.core.limits import Limits
 from playground.inputs.keyed_items import Note, is_blank
 from playground.inputs.labelled_sets import json_rows
 from playground.inputs.labelled_sets.gathering import Gathering, Place, TooMuch, not_finite
 from playground.inputs.labelled_sets.grades import grade_of
-from playground.inputs.labelled_sets.sources import Source
+from playground.inputs.labelled_sets.sources import Source, load
 
 Part = Literal["qrels", "run", "texts"]
 Role = Literal["query", "passage"]
@@ -38,7 +40,7 @@ _MOST_TEXT_FILES = 8
 
 
 @dataclass(slots=True)
-class _Texts:
+class Texts:
     """One file of texts: each id with its text."""
 
     name: str
@@ -46,7 +48,7 @@ class _Texts:
 
 
 @dataclass(slots=True)
-class _Line:
+class Line:
     """One line of qrels or of a run."""
 
     place: Place
@@ -85,7 +87,7 @@ def add_trec(gathering: Gathering, parts: Sequence[tuple[Source, Part]]) -> None
     """
     qrels = [source for source, part in parts if part == "qrels"]
     runs = [source for source, part in parts if part == "run"]
-    files = [_texts(gathering, source) for source, part in parts if part == "texts"]
+    files = [texts_of(gathering, source) for source, part in parts if part == "texts"]
     if not qrels:
         raise InvalidInput("There are texts or a run, but no qrels. Give the file with the judgements too.")
     if len(runs) > 1:
@@ -99,7 +101,7 @@ def add_trec(gathering: Gathering, parts: Sequence[tuple[Source, Part]]) -> None
             "Qrels name queries and passages by ids only. Give their texts too, as TSV (id, tab, text) or JSON lines."
         )
     judged = [line for source in qrels for line in _judgements(gathering, source)]
-    ranked = {(line.query, line.passage): line for source in runs for line in _ranked(gathering, source)}
+    ranked = {(line.query, line.passage): line for source in runs for line in run_lines(gathering, source)}
     queries, passages = _roles(files, [*judged, *ranked.values()])
     scores = {pair: line.score for pair, line in ranked.items()}
     n_junk = sum((line.grade or 0) < UNSURE for line in judged)
@@ -117,7 +119,26 @@ def add_trec(gathering: Gathering, parts: Sequence[tuple[Source, Part]]) -> None
         _add(gathering, line, queries, passages)
 
 
-def _add(gathering: Gathering, line: _Line, queries: Mapping[str, str], passages: Mapping[str, str]) -> None:
+def read_run(path: Path, limits: Limits) -> dict[str, dict[str, float]]:
+    """A run by itself: scores by query and passage id.
+
+    Raises:
+        InvalidInput: it cannot be opened, is no run, or a line is broken.
+    """
+    sources, _ = load([path], limits)
+    gathering = Gathering(limits)
+    run: dict[str, dict[str, float]] = {}
+    for source in sources:
+        if part_of(source) != "run":
+            raise InvalidInput("{file} is no run: a line of one is query Q0 passage rank score name.", file=source.name)
+        for line in run_lines(gathering, source):
+            assert line.score is not None
+            run.setdefault(line.query, {})[line.passage] = line.score
+    gathering.check()
+    return run
+
+
+def _add(gathering: Gathering, line: Line, queries: Mapping[str, str], passages: Mapping[str, str]) -> None:
     try:
         query, text = queries.get(line.query, ""), passages.get(line.passage, "")
         if is_blank(query):
@@ -142,10 +163,10 @@ def _add(gathering: Gathering, line: _Line, queries: Mapping[str, str], passages
         gathering.broken(problem)
 
 
-def _judgements(gathering: Gathering, source: Source) -> Iterator[_Line]:
+def _judgements(gathering: Gathering, source: Source) -> Iterator[Line]:
     """Lines of qrels; a grade of -1 is unsure, as in our own files and in TREC's "in the pool, not judged"."""
     delimiter = heading_of(source)
-    lines = _fields(source, delimiter)
+    lines = columns_of(source, delimiter)
     n_fields = 4 if delimiter is None else len(next(lines)[1])
     for place, fields in lines:
         try:
@@ -157,15 +178,15 @@ def _judgements(gathering: Gathering, source: Source) -> Iterator[_Line]:
                 )
             said = fields[-1]
             grade = int(said) if _JUNK.fullmatch(said) else grade_of(said, place)
-            yield _Line(place, fields[0], fields[-2], grade)
+            yield Line(place, fields[0], fields[-2], grade)
         except InvalidInput as problem:
             gathering.broken(problem)
 
 
-def _ranked(gathering: Gathering, source: Source) -> Iterator[_Line]:
+def run_lines(gathering: Gathering, source: Source) -> Iterator[Line]:
     """Lines of a run."""
     seen: set[tuple[str, str]] = set()
-    for place, fields in _fields(source):
+    for place, fields in columns_of(source):
         try:
             if len(fields) != 6 or not _is_number(fields[4]):
                 raise InvalidInput(
@@ -186,21 +207,21 @@ def _ranked(gathering: Gathering, source: Source) -> Iterator[_Line]:
             score = float(fields[4])
             if not math.isfinite(score):
                 raise not_finite(place, score)
-            yield _Line(place, query, passage, None, score)
+            yield Line(place, query, passage, None, score)
         except InvalidInput as problem:
             gathering.broken(problem)
 
 
-def _fields(source: Source, delimiter: str | None = None) -> Iterator[tuple[Place, list[str]]]:
+def columns_of(source: Source, delimiter: str | None = None) -> Iterator[tuple[Place, list[str]]]:
     """The words of each line that is not blank; without a delimiter, spaces and tabs stand between them."""
     for number, line in enumerate(source.text.split("\n"), 1):
         if line.strip():
             yield Place(source.name, number), [field.strip() for field in line.split(delimiter)]
 
 
-def _texts(gathering: Gathering, source: Source) -> _Texts:
+def texts_of(gathering: Gathering, source: Source) -> Texts:
     """Ids and texts of TSV or JSON lines (`id` or `_id`; `text` or `contents`; a `title` goes before the text)."""
-    texts = _Texts(source.name)
+    texts = Texts(source.name)
     rows = _json_texts(gathering, source) if source.is_json else _tsv(gathering, source)
     for place, id, text in rows:
         if texts.by_id.setdefault(id, text) != text:
@@ -239,7 +260,7 @@ def _json_texts(gathering: Gathering, source: Source) -> Iterator[tuple[Place, s
             gathering.broken(problem)
 
 
-def _roles(files: Sequence[_Texts], lines: Sequence[_Line]) -> tuple[dict[str, str], dict[str, str]]:
+def _roles(files: Sequence[Texts], lines: Sequence[Line]) -> tuple[dict[str, str], dict[str, str]]:
     """The texts of the queries and of the passages: each file is one of the two, so that fewest ids lack a text.
 
     Raises:

@@ -39,6 +39,31 @@ class _Query(NamedTuple):
         return [pair for pair in self.pairs if pair.grade is not None and (pair.grade > 0) == relevant]
 
 
+class TrecParts(NamedTuple):
+    """A labelled set by ids that stand in every file of TREC; `candidates` are the passages of each query."""
+
+    queries: dict[str, str]
+    passages: dict[str, str]
+    qrels: dict[str, dict[str, int]]
+    candidates: dict[str, tuple[str, ...]]
+
+
+def trec_parts(labelled: LabelledSet) -> TrecParts:
+    """The parts of a TREC collection; ids that hold spaces or are not unique are made anew."""
+    queries = _queries(labelled, None)
+    ids, passage_ids = _query_ids(queries), _passage_ids(queries)
+    named = list(zip(ids, queries, strict=True))
+    return TrecParts(
+        {id: query.query.query for id, query in named},
+        {passage_ids[pair.passage.text]: pair.passage.text for query in queries for pair in query.pairs},
+        {
+            id: {passage_ids[p.passage.text]: p.label.grade for p in query.pairs if p.label is not None}
+            for id, query in named
+        },
+        {id: tuple(passage_ids[pair.passage.text] for pair in query.pairs) for id, query in named},
+    )
+
+
 def write(labelled: LabelledSet, kind: Kind, scores: SetScores | None = None) -> dict[str, str]:
     """The set as files: text by file name.
 
@@ -158,16 +183,30 @@ def _trec(queries: Sequence[_Query], scores: SetScores | None) -> dict[str, str]
             if label is not None:
                 qrels.append(f"{query_id} 0 {passage_ids[passage.text]} {label.grade}\n")
                 used[passage.text] = None
-        ranked = [(pair.score, passage_ids[pair.passage.text], pair) for pair in query.pairs if pair.score is not None]
-        # Ties by id descending, as trec_eval will order them.
-        ranked.sort(key=lambda entry: entry[:2], reverse=True)
-        for rank, (score, id, pair) in enumerate(ranked, 1):
-            run.append(f"{query_id} Q0 {id} {rank} {score!r} {_tag(scores)}\n")
-            used[pair.passage.text] = None
+        scored = {pair.passage.text: pair.score for pair in query.pairs if pair.score is not None}
+        by_id = {passage_ids[text]: score for text, score in scored.items()}
+        run.append(run_text({query_id: by_id}, "" if scores is None else scores.spec.model_id))
+        used |= dict.fromkeys(scored)
     texts = [{"_id": passage_ids[text], "text": text} for text in used]
     asked = [{"_id": id, "text": query.query.query} for query, id in zip(queries, query_ids, strict=True)]
     files = {"qrels.txt": "".join(qrels), "queries.jsonl": _json_lines(asked), "passages.jsonl": _json_lines(texts)}
-    return (files | ({"run.txt": "".join(run)} if run else {})) if qrels else {}
+    return (files | ({"run.txt": "".join(run)} if any(run) else {})) if qrels else {}
+
+
+def run_text(run: Mapping[str, Mapping[str, float]], name: str) -> str:
+    """A run as trec_eval reads it: best first, ties by id descending. Spaces in ids and in its name become `_`."""
+    lines = []
+    for query, scores in run.items():
+        ranked = sorted(((score, _solid(id)) for id, score in scores.items()), reverse=True)
+        lines += [
+            f"{_solid(query)} Q0 {id} {rank} {score!r} {_solid(name) or 'run'}\n"
+            for rank, (score, id) in enumerate(ranked, 1)
+        ]
+    return "".join(lines)
+
+
+def _solid(text: str) -> str:
+    return "_".join(text.split())
 
 
 def _losses_of_two_grades(queries: Sequence[_Query]) -> Iterator[Note]:
@@ -239,11 +278,6 @@ def _passage_ids(queries: Sequence[_Query]) -> Mapping[str, str]:
         return own
     texts = dict.fromkeys(pair.passage.text for query in queries for pair in query.pairs)
     return {text: f"p{number}" for number, text in enumerate(texts, 1)}
-
-
-def _tag(scores: SetScores | None) -> str:
-    """The name of the run: the model's, without spaces."""
-    return "_".join(scores.spec.model_id.split()) if scores is not None and scores.spec.model_id.strip() else "run"
 
 
 def _texts(pairs: Sequence[_Pair]) -> list[str]:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
+import gradio as gr
 from gradio.components.plot import PlotData
 
 from playground.core.scales import sigmoid
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
 CONFIG = {"displayModeBar": False, "responsive": True}
+
+
+# Gradio fetches plotly when a page first shows a plot of its own; our scripts draw with it.
+EMPTY_PLOT = json.dumps({"data": [], "layout": {"height": 20, "width": 20}, "config": CONFIG})
+
+
+def loader(elem_id: str) -> gr.Plot:
+    """The unseen plot with which plotly comes, once it is `loaded`."""
+    return gr.Plot(show_label=False, container=False, visible=False, elem_id=elem_id, elem_classes="pg-unseen")
+
+
+def loaded() -> dict[str, Any]:
+    """What makes the page fetch plotly."""
+    update: dict[str, Any] = gr.update(visible=True, value=PlotData(type="plotly", plot=EMPTY_PLOT))
+    return update
 
 
 def figure(name: str, result: RerankResult, logit: float, unit: str, language: Language) -> PlotData:

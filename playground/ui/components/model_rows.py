@@ -106,7 +106,7 @@ def chosen(services: Services, asked: Asked, rows: object) -> list[ModelChoice]:
     Raises:
         PlaygroundError: a row without a model, or a folder on a public page.
     """
-    found = [_choice(services, asked, "auto")]
+    found = [choice_of(services, asked, "auto")]
     for row in rows if isinstance(rows, Sequence) and not isinstance(rows, str) else ():
         if isinstance(row, Mapping):
             precision, reading = row.get("precision"), row.get("reading")
@@ -115,7 +115,7 @@ def chosen(services: Services, asked: Asked, rows: object) -> list[ModelChoice]:
                 precision=cast("PrecisionName", precision if precision in PRECISIONS else "auto"),
                 reading=str(reading) if reading in (CUT, IN_WINDOWS) else asked.reading,
             )
-            choice = _choice(services, wanted, row.get("kind"))
+            choice = choice_of(services, wanted, row.get("kind"))
             found.append(choice if choice.windows is None else replace(choice, windows=_windows(row, choice.windows)))
     return found
 
@@ -127,7 +127,8 @@ def instruction_of(services: Services, asked: Asked) -> str | None:
     return None if not written or written == own else written
 
 
-def _choice(services: Services, asked: Asked, kind: object) -> ModelChoice:
+def choice_of(services: Services, asked: Asked, kind: object) -> ModelChoice:
+    """The model that stands in `asked`, with what holds for its kind; `auto` asks the model's files."""
     choice = asked.choice(services)
     if choice.model_id == bm25.MODEL_ID:
         return ModelChoice(bm25.MODEL_ID)

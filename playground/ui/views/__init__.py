@@ -3,5 +3,5 @@ handlers and `wire`."""
 
 VIEWS: dict[str, str] = {
     name: f"playground.ui.views.{name}.view"
-    for name in ("ranking", "embeddings", "compare", "threshold", "history", "models")
+    for name in ("ranking", "embeddings", "compare", "threshold", "funnel", "history", "models")
 }

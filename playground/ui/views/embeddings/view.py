@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from collections.abc import Iterator
@@ -11,15 +10,14 @@ from functools import partial
 from typing import Any, NamedTuple, cast
 
 import gradio as gr
-from gradio.components.plot import PlotData
 
 from playground.core.limits import validate
 from playground.core.types import RerankRequest
 from playground.models import catalog
 from playground.ui import texts
+from playground.ui.components import figures
 from playground.ui.components.asked import Asked, note_phrase
 from playground.ui.components.downloads import download_part, file
-from playground.ui.components.figures import CONFIG
 from playground.ui.components.html_parts import asset, html_part, phrases
 from playground.ui.components.localized import Localized
 from playground.ui.components.model_choices import embedder_choices, model_name
@@ -46,8 +44,6 @@ from playground.ui.views.embeddings.payload import (
 from playground.ui.wiring import Caller, listen
 
 SECONDS_BETWEEN_STEPS = 0.25
-# Gradio fetches plotly when a page first shows a plot of its own; our script draws with it.
-EMPTY_PLOT = json.dumps({"data": [], "layout": {"height": 20, "width": 20}, "config": CONFIG})
 
 
 @dataclass(frozen=True)
@@ -129,13 +125,7 @@ def build(services: Services, localized: Localized) -> Widgets:
             status = phrases(elem_id="embeddings-status")
     scripts = [f"embeddings/{name}" for name in ("heatmap", "pair", "table", "modes", "results")]
     shown = html_part(scripts, asset("embeddings/results.html"), elem_id="embeddings-result")
-    loader = gr.Plot(
-        show_label=False,
-        container=False,
-        visible=False,
-        elem_id="embeddings-loader",
-        elem_classes="pg-unseen",
-    )
+    loader = figures.loader("embeddings-loader")
     download = download_part("embeddings-download")
     unseen = (loader, download, modes.build())
     return Widgets(models, slots, run, stop, status, shown, *unseen, gr.State(first), gr.State(Visit()))
@@ -188,7 +178,7 @@ def on_embed(services: Services, caller: Caller, visit: Visit, *values: Any) -> 
 
 def on_plotless(services: Services, caller: Caller) -> dict[str, Any]:
     """The hidden plot with which plotly comes."""
-    return gr.update(visible=True, value=PlotData(type="plotly", plot=EMPTY_PLOT))
+    return figures.loaded()
 
 
 def on_stop(services: Services, caller: Caller) -> list[Phrase]:

@@ -13,6 +13,7 @@ import gradio as gr
 
 from playground.core.errors import HistoryError
 from playground.engine.comparison_record import is_comparison
+from playground.engine.funnel.record import is_funnel
 from playground.engine.manifest import from_manifest
 from playground.history.rows import Kept, Run, RunRow
 from playground.ui import texts
@@ -25,6 +26,7 @@ from playground.ui.services import Services
 from playground.ui.texts import phrase
 from playground.ui.views.compare import shown as of_compare
 from playground.ui.views.compare import view as compare
+from playground.ui.views.funnel import view as funnel
 from playground.ui.views.ranking import saved_thresholds
 from playground.ui.views.ranking import view as ranking
 from playground.ui.wiring import Caller, listen
@@ -67,6 +69,7 @@ class Opened(NamedTuple):
     known: Known
     shown: ranking.Shown
     compared: of_compare.Shown
+    funnelled: funnel.Shown
     status: Any
     tabs: Any
 
@@ -207,7 +210,7 @@ def on_replay(services: Services, caller: Caller, visit: ranking.Visit) -> Opene
     """Open a run and note that the next result is to be compared with it."""
     run = services.history.get(caller.text("id"), caller.owner)
     page = opened(services, caller, visit, run, again=True)
-    if is_comparison(run.manifest):
+    if is_comparison(run.manifest) or is_funnel(run.manifest):
         return page
     replaying = ranking.replaying(page.shown.visit, run.manifest)
     return page._replace(shown=page.shown._replace(visit=replaying))
@@ -251,8 +254,19 @@ def opened(services: Services, caller: Caller, visit: ranking.Visit, run: Run, *
             known=known_of(workspace),
             shown=ranking.NOTHING_NEW._replace(visit=replace(visit, replaying=None)),
             compared=compared,
+            funnelled=funnel.NOTHING_NEW,
             status=status,
             tabs=gr.update(selected="compare"),
+        )
+    if is_funnel(run.manifest):
+        return Opened(
+            workspace=Restored(*(gr.skip() for _ in Restored._fields)),
+            known=gr.skip(),
+            shown=ranking.NOTHING_NEW._replace(visit=replace(visit, replaying=None)),
+            compared=of_compare.NOTHING_NEW,
+            funnelled=funnel.reopened(services, caller, run.id, run.manifest),
+            status=status,
+            tabs=gr.update(selected="funnel"),
         )
     result, choice = from_manifest(run.manifest)
     now = ranking.Visit(result, choice, run.id, ranking.unit_of(visit, result))
@@ -262,6 +276,7 @@ def opened(services: Services, caller: Caller, visit: ranking.Visit, run: Run, *
         known=known_of(workspace),
         shown=ranking.show(services, caller, now),
         compared=of_compare.NOTHING_NEW,
+        funnelled=funnel.NOTHING_NEW,
         status=status,
         tabs=gr.update(selected="ranking"),
     )
@@ -276,6 +291,7 @@ def opened_outputs(page: Page) -> list[Any]:
         page.workspace.controls.known,
         *rank.shown,
         *beside.shown,
+        *page.views["funnel"].shown,
         page.workspace.status,
         page.tabs,
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,12 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
-from gradio.components.plot import PlotData
 
 from playground.core.errors import InvalidInput
 from playground.core.thresholds import Method
 from playground.ui import texts
-from playground.ui.components.figures import CONFIG
+from playground.ui.components import figures
 from playground.ui.components.html_parts import asset, html_part
 from playground.ui.components.localized import Localized
 from playground.ui.page import Page
@@ -27,8 +25,6 @@ from playground.ui.wiring import Caller, listen
 if TYPE_CHECKING:
     from playground.ui.views.threshold.held_pairs import Held
 
-# Gradio fetches plotly when a page first shows a plot of its own; our scripts draw with it.
-EMPTY_PLOT = json.dumps({"data": [], "layout": {"height": 20, "width": 20}, "config": CONFIG})
 BY_HAND: Method = "by-hand"
 
 
@@ -86,13 +82,7 @@ def build(services: Services, localized: Localized) -> Widgets:
         sure=html_part("threshold/uncertainty", asset("threshold/uncertainty.html"), elem_id="threshold-sure"),
         around=html_part("threshold/pairs", asset("threshold/pairs.html"), elem_id="threshold-list"),
         folds=html_part("threshold/folds", asset("threshold/folds.html"), elem_id="threshold-folds"),
-        loader=gr.Plot(
-            show_label=False,
-            container=False,
-            visible=False,
-            elem_id="threshold-loader",
-            elem_classes="pg-unseen",
-        ),
+        loader=figures.loader("threshold-loader"),
         parameters=gr.State({}),
     )
 
@@ -114,7 +104,7 @@ def show(
     from playground.ui.views.threshold import fold_payload, held_pairs, panel_payload
 
     held = held_pairs.keep(caller.owner, held_pairs.hold(in_view, selection.relevant_from))
-    loader = gr.update(visible=True, value=PlotData(type="plotly", plot=EMPTY_PLOT))
+    loader = figures.loaded()
     return Shown(
         panel=panel_payload.panel(held, in_view, parameters),
         cards={"token": held.token, "suggestions": panel_payload.cards(held, parameters)},

@@ -1,0 +1,1 @@
+"""From a corpus to the best passages: retrieve, rerank, evaluate."""

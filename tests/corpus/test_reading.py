@@ -1,0 +1,130 @@
+"""Files become documents with their headings; what cannot be read says why in one sentence."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from playground.core.errors import InvalidInput
+from playground.core.limits import Limits
+from playground.corpus.reading import read
+
+PAGE = """<html><head><title>Pandas</title><style>p {}</style></head><body><nav>Home</nav>
+<h1>The panda</h1><p>Eats <b>bamboo</b>.<br>Daily.</p><table><tr><td>one</td><td>two</td></tr></table>
+<h2>Where</h2>In China<script>alert(1)</script>.</body></html>"""
+
+
+def pdf(text: str, *, packed: bool = False) -> bytes:
+    """A PDF that says this."""
+    from pypdf import PdfWriter
+    from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
+
+    writer = PdfWriter()
+    page = writer.add_blank_page(300, 300)
+    font = {"/Type": "/Font", "/Subtype": "/Type1", "/BaseFont": "/Helvetica"}
+    named = DictionaryObject({NameObject(key): NameObject(value) for key, value in font.items()})
+    fonts = DictionaryObject({NameObject("/F1"): named})
+    page[NameObject("/Resources")] = DictionaryObject({NameObject("/Font"): fonts})
+    content = DecodedStreamObject()
+    content.set_data(f"BT /F1 12 Tf 20 200 Td ({text}) Tj ET".encode() if text else b"")
+    page[NameObject("/Contents")] = writer._add_object(content.flate_encode() if packed else content)
+    writer.add_metadata({"/Title": "A title"})
+    file = io.BytesIO()
+    writer.write(file)
+    return file.getvalue()
+
+
+def test_a_folder_of_every_kind_becomes_documents(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "a.txt").write_bytes("Grüße aus Köln und Düsseldorf, schöne Grüße.".encode("cp1252"))
+    (tmp_path / "b.md").write_text("# Panda\n\nEats *bamboo*.\n\n## Home\n\nChina.", encoding="utf-8")
+    (tmp_path / "sub" / "c.html").write_text(PAGE, encoding="utf-8")
+    (tmp_path / "d.pdf").write_bytes(pdf("Bamboo grows fast"))
+    (tmp_path / "e.csv").write_text("id,title,text\n7,T,one\n8,,two\n", encoding="utf-8")
+    (tmp_path / "f.jsonl").write_text('{"_id": "7", "text": "seven"}\n', encoding="utf-8")
+    pd.DataFrame({"text": ["one"], "id": ["p"]}).to_parquet(tmp_path / "g.parquet")
+    (tmp_path / "h.bin").write_bytes(b"\0\1")
+    (tmp_path / ".hidden.txt").write_text("no", encoding="utf-8")
+
+    found = read([tmp_path])
+
+    documents = {document.id: document for document in found.documents}
+    assert list(documents) == ["a.txt", "b.md", "d.pdf", "7", "8", "f.jsonl/7", "p", "sub/c.html"]
+    assert documents["a.txt"].text.startswith("Grüße aus Köln")
+    assert [documents["b.md"].text[each.start : each.end] for each in documents["b.md"].headings] == ["Panda", "Home"]
+    assert documents["sub/c.html"].text == "The panda\n\nEats bamboo. Daily.\n\none two\n\nWhere\n\nIn China."
+    assert (documents["sub/c.html"].title, documents["d.pdf"].title) == ("Pandas", "A title")
+    assert documents["d.pdf"].text == "Bamboo grows fast"
+    assert (documents["7"].title, documents["f.jsonl/7"].text) == ("T", "seven")
+    assert any("Read as" in note for note in found.notes)
+    assert "Documents that repeat another word for word, kept: 1." in found.notes
+
+
+def test_a_broken_file_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7\nnothing of that kind")
+    (tmp_path / "cut.parquet").write_bytes(b"PAR1")
+    (tmp_path / "empty.txt").write_bytes(b"")
+    (tmp_path / "pictures.pdf").write_bytes(pdf(""))
+    (tmp_path / "good.txt").write_text("good", encoding="utf-8")
+
+    found = read([tmp_path])
+
+    assert [document.id for document in found.documents] == ["good.txt"]
+    said = [str(problem) for problem in found.problems]
+    assert said[0].startswith("broken.pdf: This is not a PDF, or it is damaged")
+    assert said[1].startswith("cut.parquet: This is not a Parquet file")
+    assert said[2] == "empty.txt: This file is empty."
+    assert said[3].startswith("pictures.pdf: This PDF holds no text")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a.pdf", b"no", "a.pdf: This is not a PDF"),
+        ("a.exe", b"MZ", "a.exe: Files of type '.exe' cannot be read"),
+        ("a.html", b"<html></html>", "a.html: This file holds no text."),
+        ("a.txt", b"\x7fELF" + bytes(range(200)), "a.txt: This file is not text: it is a program"),
+        ("a.csv", b"text\n", "a.csv: This file has column names but no rows."),
+    ],
+)
+def test_what_cannot_be_read_says_why(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
+    (tmp_path / name).write_bytes(content)
+
+    with pytest.raises(InvalidInput) as raised:
+        read([tmp_path / name])
+
+    assert str(raised.value).startswith(sentence)
+
+
+def test_a_file_of_a_gigabyte_is_refused_by_its_size_without_being_read(tmp_path: Path) -> None:
+    path = tmp_path / "huge.txt"
+    with path.open("wb") as file:
+        file.truncate(2**30)
+
+    with pytest.raises(InvalidInput, match=r"This file has 1024 MiB; at most 200 MiB can be read\."):
+        read([path])
+
+
+def test_files_that_hold_more_than_a_corpus_may_are_refused_together(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.txt").write_text("x " * 600_000, encoding="utf-8")
+
+    with pytest.raises(InvalidInput, match="more than 2 MB of text"):
+        read([tmp_path], Limits(corpus_bytes=2_000_000))
+
+
+def test_a_pdf_that_unpacks_without_end_is_refused(tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb.pdf"
+    bomb.write_bytes(pdf("x) Tj (" * 11_500_000, packed=True))
+    assert bomb.stat().st_size < 1_000_000
+
+    with pytest.raises(InvalidInput, match=r"bomb\.pdf: This"):
+        read([bomb])
+
+
+def test_nothing_to_read_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="There is no file to read"):
+        read([tmp_path])
