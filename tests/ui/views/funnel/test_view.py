@@ -202,6 +202,7 @@ def test_a_saved_run_comes_back_from_the_history_even_without_its_corpus(
     asked = replace(caller, event={"id": shown["run_id"]})
     page = history.on_open(services, asked, ranking.Visit())
     assert page.tabs["selected"] == "funnel"
+    assert page.funnelled.query == QUERY
     again = page.funnelled.results
     assert [(row["id"], row["at"], row["answer"]) for row in rows(again)] == [
         (row["id"], row["at"], row["answer"]) for row in rows(shown)
