@@ -238,7 +238,7 @@ def test_many_queries_give_figures_a_sweep_and_a_row_each(services: Services, ca
     assert by_id["q2"]["figures"]["after"] == 1.0
     assert by_id["q3"]["figures"] is None
     assert json.loads(shown["figure"]["zh"])["layout"]["meta"]["key"] == "ndcg@10"
-    assert [item["key"] for item in shown["said"]][:2] == ["funnel.enough_quality", "funnel.ceiling"]
+    assert [item["key"] for item in shown["said"]][:2] == ["funnel.enough_never", "funnel.ceiling"]
     assert [(item["key"], item["values"]) for item in shown["warnings"]] == [("funnel.unknown_ids", {"n": 1})]
 
 
