@@ -138,5 +138,18 @@ function draw() {
   drawUnreached();
   drawAll();
 }
+// In this view Ctrl+Enter searches; heard before the page's own listener, which would rerank.
+function onKey(event) {
+  if (!element.isConnected) {
+    window.removeEventListener("keydown", onKey, true);
+    return;
+  }
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || event.isComposing || element.offsetParent === null) return;
+  event.preventDefault();
+  event.stopPropagation();
+  document.querySelector("button#funnel-run, #funnel-run button")?.click();
+}
+window.addEventListener("keydown", onKey, true);
+
 pg.redrawOnSwitch(element, draw);
 watch("value", draw);

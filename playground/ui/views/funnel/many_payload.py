@@ -45,23 +45,23 @@ def payload(asked: FunnelSet, results: Sequence[FunnelResult], *, running: bool 
 
 def _sentences(found: Sweep) -> list[Phrase]:
     """The point from which more depth does not pay, the ceiling, and the time."""
-    said = []
+    said: list[Phrase] = []
     kind = "overlap" if found.key == OVERLAP else "quality"
-    if found.enough_low is not None and found.enough_high is not None:
+    deepest = found.depths[-1]
+    if found.enough == deepest:
+        said.append(phrase("funnel.enough_never", k=deepest))
+    elif found.enough_low is not None and found.enough_high is not None:
         low, high = found.enough_low, found.enough_high
         said.append(phrase(f"funnel.enough_{kind}", k=found.enough, low=low, high=high, n=found.n_queries))
     else:
         said.append(phrase(f"funnel.enough_{kind}_alone", k=found.enough))
     if found.ceiling:
-        at = found.depths.index(found.enough)
-        share, deepest = (round(100 * found.ceiling[place]) for place in (at, -1))
-        said.append(phrase("funnel.ceiling", k=found.enough, percent=share, deepest=found.depths[-1], most=deepest))
+        share, most = (round(100 * found.ceiling[place]) for place in (0, -1))
+        said.append(phrase("funnel.ceiling", k=found.depths[0], percent=share, deepest=deepest, most=most))
     if found.seconds:
-        at = found.depths.index(found.enough)
-        spent, most = (f"{found.seconds[place]:.2f}" for place in (at, -1))
-        said.append(
-            phrase("funnel.time", k=found.enough, seconds=spent, deepest=found.depths[-1], most=most, n=found.n_timed)
-        )
+        spent, longest = (f"{found.seconds[place]:.2f}" for place in (0, -1))
+        values = {"k": found.depths[0], "seconds": spent, "deepest": deepest, "most": longest, "n": found.n_timed}
+        said.append(phrase("funnel.time", **values))
     else:
         said.append(phrase("funnel.no_time", "muted"))
     return said

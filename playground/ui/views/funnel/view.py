@@ -70,7 +70,7 @@ class Widgets:
     @property
     def shown(self) -> list[Any]:
         """The components of a `Shown`."""
-        return [self.results, self.visit, self.loader]
+        return [self.results, self.visit, self.loader, self.form.query]
 
 
 class Shown(NamedTuple):
@@ -79,6 +79,7 @@ class Shown(NamedTuple):
     results: Any = gr.skip()
     visit: Any = gr.skip()
     loader: Any = gr.skip()
+    query: Any = gr.skip()
 
 
 class Ran(NamedTuple):
@@ -188,7 +189,7 @@ def reopened(services: Services, caller: Caller, run_id: str, kept: Mapping[str,
         InvalidInput: the record is damaged or newer than this program.
     """
     result = record.from_manifest(kept)
-    return show(services, caller, Visit(result, run_id), None)
+    return show(services, caller, Visit(result, run_id), None)._replace(query=result.request.query)
 
 
 def show(

@@ -202,6 +202,7 @@ def test_a_saved_run_comes_back_from_the_history_even_without_its_corpus(
     asked = replace(caller, event={"id": shown["run_id"]})
     page = history.on_open(services, asked, ranking.Visit())
     assert page.tabs["selected"] == "funnel"
+    assert page.funnelled.query == QUERY
     again = page.funnelled.results
     assert [(row["id"], row["at"], row["answer"]) for row in rows(again)] == [
         (row["id"], row["at"], row["answer"]) for row in rows(shown)
@@ -237,7 +238,7 @@ def test_many_queries_give_figures_a_sweep_and_a_row_each(services: Services, ca
     assert by_id["q2"]["figures"]["after"] == 1.0
     assert by_id["q3"]["figures"] is None
     assert json.loads(shown["figure"]["zh"])["layout"]["meta"]["key"] == "ndcg@10"
-    assert [item["key"] for item in shown["said"]][:2] == ["funnel.enough_quality", "funnel.ceiling"]
+    assert [item["key"] for item in shown["said"]][:2] == ["funnel.enough_never", "funnel.ceiling"]
     assert [(item["key"], item["values"]) for item in shown["warnings"]] == [("funnel.unknown_ids", {"n": 1})]
 
 
