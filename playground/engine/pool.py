@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from playground.core.errors import NoRoom, OutOfMemory, PlaygroundError
@@ -149,7 +150,8 @@ class ModelPool:
     Args:
         load_scorer, load_embedder: make a model of a choice of that kind; run in a thread of their own.
         memory_limit_mib: for the models of each device; None takes half of the device's memory.
-        folders: False leases no model of a folder: also a run that was saved elsewhere may name one.
+        folders: False leases no model of a folder, a path those in it only: also a run that was saved elsewhere may
+            name one.
     """
 
     def __init__(
@@ -159,7 +161,7 @@ class ModelPool:
         *,
         offline: bool = False,
         memory_limit_mib: float | None = None,
-        folders: bool = True,
+        folders: bool | Path = True,
     ) -> None:
         self.folders = folders
         self.offline = offline
@@ -188,8 +190,7 @@ class ModelPool:
         Raises:
             PlaygroundError: why it could not be loaded, or not with this length limit.
         """
-        if not self.folders:
-            refuse_folder(choice.model_id)
+        refuse_folder(choice.model_id, self.folders)
         refuse_remote(choice.model_id)
         if stop.is_set():
             return None

@@ -24,6 +24,7 @@ PLOTS: dict[str, str] = {
     "reliability": "playground.plots.reliability:draw",
     "abstention": "playground.plots.abstention:draw",
     "speed": "playground.plots.speed:draw",
+    "training_curves": "playground.plots.training_curves:draw",
 }
 
 

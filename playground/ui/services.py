@@ -6,13 +6,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from playground.assembly import engine_of, history_of
 from playground.core.errors import SignInNeeded
 from playground.core.types import DeviceName, ModelChoice, PrecisionName
+from playground.engine import trainable
 from playground.engine.budget import idle_mib
 from playground.engine.engine import Engine
+from playground.engine.trained import TrainedModels
 from playground.history.store import HistoryStore
 from playground.models import catalog, devices
 from playground.models.named import parse_choice
@@ -20,6 +23,7 @@ from playground.models.room import Room
 from playground.settings import HUGGING_FACE, Settings
 from playground.ui.page_turns import LruCache, Turns
 from playground.ui.scoring_jobs import ScoringJobs
+from playground.ui.training_jobs import TrainingJobs
 from playground.ui.wiring import Caller
 from playground.visitors import Visitors
 
@@ -65,6 +69,7 @@ class Services:
         visitors: the runs of each.
         turns: what each page asked the Threshold view to show last.
         jobs: sets that are being scored behind the pages.
+        trained, trainings: the models that were trained here, and what is being trained.
     """
 
     settings: Settings
@@ -74,11 +79,16 @@ class Services:
     sets_in_view: LruCache[Any] = field(default_factory=LruCache)
     turns: Turns = field(default_factory=Turns)
     jobs: ScoringJobs = field(init=False)
+    trained: TrainedModels = field(init=False)
+    trainings: TrainingJobs = field(init=False)
     visitors: Visitors = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "jobs", ScoringJobs(self.engine, self.history))
         settings = self.settings
+        find_base = partial(trainable.find, offline=settings.offline)
+        object.__setattr__(self, "trained", TrainedModels(settings.trained))
+        object.__setattr__(self, "trainings", TrainingJobs(self.engine, self.history, self.trained, find_base))
         object.__setattr__(self, "visitors", Visitors(settings.most_runs_per_minute, settings.most_runs_at_once))
 
     @classmethod
@@ -126,6 +136,7 @@ class Services:
         return Room(*runs, self.engine.free_mib(runs[0]) + idle_mib(self.engine.loaded(), runs[0]))
 
     def close(self) -> None:
-        """End the scoring behind the pages, and let go of the models."""
+        """End the scoring and training behind the pages, and let go of the models."""
+        self.trainings.close()
         self.jobs.close()
         self.engine.close()

@@ -115,4 +115,7 @@ def _known(kind: Kind) -> Choices:
 
 def _with_own(services: Services, known: Choices) -> Choices:
     own = [(name, name) for name in services.settings.models if name not in {model_id for _, model_id in known}]
+    # On a public page one visitor's names are not for another.
+    trained = [] if services.settings.public else services.trained.list(None)
+    own += [(each.ask.name, str(each.path)) for each in trained]
     return [*known[:1], *own, *known[1:]]
