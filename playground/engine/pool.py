@@ -150,8 +150,7 @@ class ModelPool:
     Args:
         load_scorer, load_embedder: make a model of a choice of that kind; run in a thread of their own.
         memory_limit_mib: for the models of each device; None takes half of the device's memory.
-        folders: False leases no model of a folder, a path those in it only: also a run that was saved elsewhere may
-            name one.
+        folders: as in `refuse_folder`: also a run that was saved elsewhere may name one.
     """
 
     def __init__(
