@@ -27,6 +27,7 @@ ASK, RESULT, ROWS, DEV, CARD = "ask.json", "trained.json", "train.jsonl", "dev.j
 WEIGHTS = "model.safetensors"
 WORK = "work"
 MAX_NAME_CHARS = 80
+_TRAINED = re.compile(r".*[/\\]trained[/\\]([a-z0-9-]+)-[0-9a-f]{16}")
 # What a loader needs, and the card; not the visitor's texts.
 PRIVATE = frozenset({ASK, RESULT})
 
@@ -210,6 +211,12 @@ class TrainedModels:
 def new_id() -> str:
     """Not to be guessed: on a public page it is the key to the model."""
     return secrets.token_hex(8)
+
+
+def short_name(model_id: str) -> str:
+    """The folder's name where it is one of a trained model: the path before it says nothing to a person."""
+    found = _TRAINED.fullmatch(model_id)
+    return found[1] if found else model_id
 
 
 def checked_name(name: str) -> str:

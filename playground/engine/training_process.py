@@ -34,7 +34,6 @@ class TrainingProcess:
 
     Args:
         arguments: of `python -m playground.training`.
-        before: how a process is started; `nice` where there is one, so that the page stays quick.
     """
 
     def __init__(self, arguments: Sequence[str]) -> None:

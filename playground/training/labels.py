@@ -27,7 +27,7 @@ from transformers import PreTrainedModel
 from playground.core.errors import InvalidInput, PlaygroundError
 from playground.training import cross_encoder, groups
 from playground.training.evaluate import figures_of
-from playground.training.loop import LossNotFiniteError, State, n_steps, settle_device, train
+from playground.training.loop import Checkpoint, LossNotFiniteError, State, n_steps, settle_device, train
 from playground.training.output import finish
 from playground.training.rows import Row, read_rows
 from playground.training.settings import TrainingSettings
@@ -35,8 +35,8 @@ from playground.training.settings import TrainingSettings
 TRAIN, DEV, MODEL, START = "train.jsonl", "dev.jsonl", "model", "start.json"
 SAY_SECONDS = 0.4
 NOT_FINITE = (
-    "The loss was no longer a number at step {step}, so the training ended there. The model has the weights of the "
-    "step before."
+    "The loss was no longer a number at step {step}, so the training ended there. The model has the weights that "
+    "did best on the dev queries until then."
 )
 CHECKPOINT_STEPS = 100
 # Rows that the live curve is measured on; before and after are measured on all of them.
@@ -161,8 +161,10 @@ def _run(settings: LabelSettings, tell: Tell, stop: threading.Event) -> bool:
             keep_best=False,
         )
     except LossNotFiniteError as error:
-        if watch.state is None:
+        checkpoint = Checkpoint(how)
+        if watch.state is None or not checkpoint.best.exists():
             raise
+        checkpoint.restore_best(learns)
         warned, state = NOT_FINITE.format(**error.values), watch.state
     if stop.is_set() and state.step < total and not warned:
         tell("stopped", step=state.step)
@@ -217,6 +219,7 @@ def main(settings: LabelSettings, *, follow_stdin: bool) -> int:
                 out.flush()
 
         if follow_stdin:
+            _step_back()
             threading.Thread(target=_await_word, args=(stop,), daemon=True).start()
         try:
             run(settings, tell, stop)
@@ -232,6 +235,13 @@ def main(settings: LabelSettings, *, follow_stdin: bool) -> int:
             )
             return 1
     return 0
+
+
+def _step_back() -> None:
+    """The page goes first, for the processor as for the memory."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(5)
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _tell_error(tell: Tell, error: PlaygroundError) -> None:

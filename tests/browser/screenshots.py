@@ -36,14 +36,17 @@ class Picture:
         return f"{self.view}-{self.look}"
 
 
-PICTURES = tuple(
-    picture
-    for view in ("ranking", "embeddings", "compare", "threshold")
-    for picture in (
-        Picture(view, "light", "light", 1440, 1500),
-        Picture(view, "dark", "dark", 1440, 1500),
-        Picture(view, "phone", "light", 390, 1200, scale=2, mobile=True),
-    )
+PICTURES = (
+    *(
+        picture
+        for view in ("ranking", "embeddings", "compare", "threshold")
+        for picture in (
+            Picture(view, "light", "light", 1440, 1500),
+            Picture(view, "dark", "dark", 1440, 1500),
+            Picture(view, "phone", "light", 390, 1200, scale=2, mobile=True),
+        )
+    ),
+    Picture("training", "light", "light", 1440, 1640),
 )
 
 
@@ -110,11 +113,22 @@ def show_threshold(page: Page, n_passages: int) -> None:
     )
 
 
+def show_training(page: Page, n_passages: int) -> None:
+    """The built-in reranker trained on the ready set, for real: before and after, with its curves."""
+    open_tab(page, "Threshold")
+    page.locator("#threshold-tab-training-button").click()
+    page.locator("#training-start").click()
+    page.locator(".tr-one").wait_for()
+    page.locator(".tr-one summary").last.click()
+    page.locator(".tr-one .main-svg").first.wait_for()
+
+
 SHOW = {
     "ranking": show_ranking,
     "embeddings": show_embeddings,
     "compare": show_compare,
     "threshold": show_threshold,
+    "training": show_training,
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 from playground.core.errors import InvalidInput, ModelError
 from playground.core.training import Change, TrainingAsk, TrainingResult, TrainingRow
 from playground.engine import trainable
-from playground.engine.trained import TrainedModels, slug
+from playground.engine.trained import TrainedModels, short_name, slug
 from playground.models.named import refuse_folder
 from tests import checkpoints
 
@@ -91,6 +91,8 @@ def test_a_damaged_record_is_left_out_and_the_others_are_listed(models: TrainedM
 
 
 def test_a_name_becomes_a_folder_s() -> None:
+    assert short_name("/data/trained/my-own-0123456789abcdef") == "my-own"
+    assert short_name("/data/trained/my-own") == "/data/trained/my-own"
     assert (slug("Ünser Modell / 2"), slug("我的"), slug("../..")) == ("unser-modell-2", "trained", "trained")
 
 

@@ -18,7 +18,7 @@ import torch
 from filelock import FileLock
 
 from playground.core.errors import InvalidInput
-from playground.training import labels
+from playground.training import cross_encoder, labels
 from playground.training.labels import LabelSettings
 from tests.checkpoints import ENGLISH
 from tests.training.test_runs import full_disk, weights
@@ -127,10 +127,22 @@ def test_a_killed_process_resumes_and_one_whose_parent_is_gone_ends_with_a_check
     assert not (work / "model" / "model.safetensors").exists()
 
 
-def test_a_loss_that_is_no_number_keeps_the_weights_of_the_step_before(work: Path, tiny_bert: Path) -> None:
-    finished, told = run(settings(work, tiny_bert, lr=1e30))
+def test_a_loss_that_is_no_number_keeps_the_last_good_weights(
+    work: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InvalidInput, match="The loss was no longer a number at step 2"):
+        run(settings(work, tiny_bert, lr=1e30))
+    assert not (work / "model" / "model.safetensors").exists()
+
+    real, n_steps = cross_encoder.pair_loss, iter(range(100))
+
+    def spoilt(*given: Any) -> torch.Tensor:
+        return real(*given) * (float("nan") if next(n_steps) == 4 else 1.0)
+
+    monkeypatch.setattr(cross_encoder, "pair_loss", spoilt)
+    finished, told = run(settings(work, tiny_bert))
     assert finished
-    assert told[-1]["warning"].startswith("The loss was no longer a number at step")
+    assert told[-1]["warning"].startswith("The loss was no longer a number at step 5, so the training ended there.")
     assert all(torch.isfinite(tensor).all() for tensor in weights(work / "model").values())
 
 

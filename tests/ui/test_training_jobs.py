@@ -28,6 +28,8 @@ from tests.ui import doubles
 
 OWNER = "visitor-one"
 PATIENCE_SECONDS = 240.0
+# Each starts several processes that import torch.
+pytestmark = pytest.mark.timeout(600)
 
 
 def data() -> TrainingData:
@@ -107,7 +109,9 @@ def test_a_training_ends_with_before_and_after_and_a_model_that_peers_score_alik
     import torch
     from sentence_transformers import CrossEncoder
 
-    theirs = CrossEncoder(str(trained.path), device="cpu", activation_fn=torch.nn.Identity())
+    theirs = CrossEncoder(
+        str(trained.path), device="cpu", activation_fn=torch.nn.Identity(), model_kwargs={"dtype": "float32"}
+    )
     scores = theirs.predict([(row.query, text) for text in texts])
     assert list(scores) == pytest.approx([own[text] for text in texts], abs=2e-3)
     flag = beside_flag_embedding.run(PEER, "scores", trained.path, row.query, *texts)

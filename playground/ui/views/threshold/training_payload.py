@@ -7,6 +7,7 @@ from typing import Any
 
 from playground.core.errors import PlaygroundError
 from playground.core.training import ADAPTERS_FROM, DEV_SHARES, MOST_EPOCHS, RECIPES, TrainingData
+from playground.engine.trainable import FAMILIES
 from playground.engine.trained import Trained
 from playground.models import bm25, catalog
 from playground.models.named import split
@@ -56,7 +57,8 @@ def _trainable(model: str) -> bool:
     entry = catalog.find(split(model).name)
     if model == bm25.MODEL_ID or split(model).name != model:
         return False
-    return entry is None or entry.family in ("cross_encoder", "bi_encoder")
+    # Embedders that pool the last token are language models.
+    return entry is None or (entry.family in FAMILIES and entry.pooling != "last")
 
 
 def _plan(plan: TrainingData | PlaygroundError) -> dict[str, object]:

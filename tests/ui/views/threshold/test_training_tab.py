@@ -60,7 +60,7 @@ def test_what_was_asked_for_is_what_is_begun(
     [
         ({"base": "bm25"}, "has no weights to train"),
         ({"base": "  "}, "Name a model"),
-        ({"base": "https://example.org/rerank#x"}, "Name a model|runs on another machine|another machine"),
+        ({"base": "tei://localhost:8080"}, "runs on another machine"),
         ({"base": "/no/such/folder"}, "There is no folder"),
         ({"name": "  "}, "A model needs a name"),
     ],
