@@ -60,7 +60,7 @@ def test_a_training_goes_on_behind_a_closed_page_and_ends_in_a_model(
 
     one.get_by_role("button", name="Use it").click()
     page.wait_for_function("() => document.querySelector('#workspace-model input').value.includes('Mine')")
-    page.get_by_role("button", name="中文").click()
+    page.locator("#header-zh").click()
     page.wait_for_function("() => document.querySelector('#training-title').textContent === '用我的标注训练'")
     one.locator(".tr-tools button").last.click()
     one.get_by_role("button", name="确定永久删除？").click()

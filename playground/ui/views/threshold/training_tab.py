@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
+from gradio.components.plot import PlotData
 
 from playground.core.errors import InvalidInput, PlaygroundError
 from playground.core.labels import LabelledSet
@@ -22,6 +23,7 @@ from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase
 from playground.ui.views.threshold.labelled_set_in_view import Frame, Parameters, Selection, SetInView, open_set
+from playground.ui.views.threshold.threshold_panel import EMPTY_PLOT
 from playground.ui.views.threshold.training_payload import jobs_payload, models_payload, payload
 from playground.ui.wiring import Caller, listen
 from playground.ui.workspace.choices import model_choices
@@ -36,6 +38,7 @@ class Widgets:
 
     Attributes:
         file: the zip of a model, once one was asked for.
+        loader: brings plotly to the page.
         n_over: changes when a training of this visitor has ended since.
     """
 
@@ -44,11 +47,17 @@ class Widgets:
     models: gr.HTML
     file: gr.File
     timer: gr.Timer
+    loader: gr.Plot
     n_over: gr.State
 
     @property
     def shown(self) -> list[Any]:
         """What `show` fills, in its order."""
+        return [*self.answered, self.loader]
+
+    @property
+    def answered(self) -> list[Any]:
+        """What an `Asking` fills, in its order."""
         return [self.form, self.jobs, self.models, self.timer]
 
 
@@ -75,7 +84,10 @@ def build(services: Services, localized: Localized) -> Widgets:
     jobs = html_part("training/jobs", asset("training/jobs.html"), elem_id="training-jobs")
     models = html_part("training/models", asset("training/models.html"), elem_id="training-models")
     file = localized(gr.File(interactive=False, visible=False, elem_id="training-file"), label="training.file")
-    return Widgets(form, jobs, models, file, gr.Timer(TICK_SECONDS, active=False), gr.State(0))
+    loader = gr.Plot(
+        show_label=False, container=False, visible=False, elem_id="training-loader", elem_classes="pg-unseen"
+    )
+    return Widgets(form, jobs, models, file, gr.Timer(TICK_SECONDS, active=False), loader, gr.State(0))
 
 
 def show(
@@ -85,7 +97,8 @@ def show(
     form = payload(services, caller.owner, plan(in_view.labelled, selection, {}))
     jobs = services.trainings.of(caller.owner)
     timer = gr.update(active=True) if any(job.state == "running" for job in jobs) else gr.skip()
-    return (form, jobs_payload(jobs), models_payload(services, caller.owner), timer)
+    loader = gr.update(visible=True, value=PlotData(type="plotly", plot=EMPTY_PLOT))
+    return (form, jobs_payload(jobs), models_payload(services, caller.owner), timer, loader)
 
 
 def plan(labelled: LabelledSet, selection: Selection, event: Any) -> TrainingData | PlaygroundError:
@@ -253,7 +266,7 @@ def wire(page: Page, w: Widgets, frame: Frame) -> None:
         outputs=[w.form],
         trigger_mode="always_last",
     )
-    anew: dict[str, Any] = {"me": me, "outputs": w.shown, "on_error": refused}
+    anew: dict[str, Any] = {"me": me, "outputs": w.answered, "on_error": refused}
     asked = [frame.selection, page.workspace.device]
     listen(w.form.trainasked, partial(on_train, services), inputs=asked, **anew)
     listen(w.jobs.resumed, partial(on_resume, services), **anew)
