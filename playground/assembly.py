@@ -21,7 +21,7 @@ def engine_of(settings: Settings) -> Engine:
     return Engine(
         offline=settings.offline,
         limits=limits,
-        folders=not settings.public,
+        folders=settings.folders,
         remotes=remotes,
         worker=settings.worker,
     )

@@ -123,6 +123,11 @@ class Settings(BaseSettings):
         "and not the page.",
         json_schema_extra={"shown_default": "off; on with `--public`"},
     )
+    train: bool = Field(
+        default_factory=lambda found: not found["public"],
+        description="Let visitors train models on their labels, one at a time. They are kept beside the history.",
+        json_schema_extra={"shown_default": "on; off with `--public`"},
+    )
     auth: str | None = Field(
         default=None,
         description="Who may use the page: a file of users that `python -m playground.users` writes, or the word "
@@ -245,6 +250,16 @@ class Settings(BaseSettings):
 
     def _limit(self, given: int | None, public: int) -> int | None:
         return (public if self.public else None) if given is None else given or None
+
+    @property
+    def trained(self) -> Path:
+        """Where trained models are kept."""
+        return self.db.parent / "trained"
+
+    @property
+    def folders(self) -> bool | Path:
+        """Whether folders of this machine may be opened as models; on a public page those that were trained there."""
+        return (self.trained if self.train else False) if self.public else True
 
     @property
     def browser(self) -> bool:

@@ -71,6 +71,7 @@ def test_every_flag_is_also_a_variable(monkeypatch: pytest.MonkeyPatch, tmp_path
         "RUNS_AT_ONCE": "0",
         "VISITOR_MB": "7",
         "WORKER": "no",
+        "TRAIN": "yes",
     }
     users.add(tmp_path / "users", "ann", "a long password")
     assert {flag.variable for flag in flags()} == {f"PLAYGROUND_{name}" for name in values}

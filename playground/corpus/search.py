@@ -149,8 +149,7 @@ class KeywordRetriever(_Searching):
         home = folder / bm25_key()
         if not home.is_dir():
             raise CorpusError("The keyword index of this corpus is not made yet. Make it first.")
-        import bm25s
-
+        bm25s = bm25.library()
         try:
             self._index = bm25s.BM25.load(home, mmap=True, show_progress=False)
         except (OSError, ValueError, KeyError) as error:

@@ -80,7 +80,7 @@ class Engine(Explaining, EmbeddingTexts, MeasuringBackgrounds):
         limits: Limits = LOCAL,
         cache_folder: Path | None = None,
         free_mib: Free = memory.free_mib,
-        folders: bool = True,
+        folders: bool | Path = True,
         remotes: Remotes | None = None,
         worker: bool = False,
     ) -> None:
@@ -253,8 +253,7 @@ class Engine(Explaining, EmbeddingTexts, MeasuringBackgrounds):
         """
         from playground.models import resolve
 
-        if not self._pool.folders:
-            refuse_folder(model_id)
+        refuse_folder(model_id, self._pool.folders)
         if model_id == bm25.MODEL_ID or is_remote(model_id):
             return "reranker"
         return resolve.kind_of(model_id, revision, offline=self._offline)

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from playground.core.errors import NoRoom, OutOfMemory, PlaygroundError
@@ -59,7 +60,7 @@ class ModelPool:
     Args:
         load_scorer, load_embedder: make a model of a choice of that kind; run in a thread of their own.
         memory_limit_mib: for the models of each device; None takes half of the device's memory.
-        folders: False leases no model of a folder: also a run that was saved elsewhere may name one.
+        folders: as in `refuse_folder`: also a run that was saved elsewhere may name one.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class ModelPool:
         *,
         offline: bool = False,
         memory_limit_mib: float | None = None,
-        folders: bool = True,
+        folders: bool | Path = True,
     ) -> None:
         self.folders = folders
         self.offline = offline
@@ -98,8 +99,7 @@ class ModelPool:
         Raises:
             PlaygroundError: why it could not be loaded, or not with this length limit.
         """
-        if not self.folders:
-            refuse_folder(choice.model_id)
+        refuse_folder(choice.model_id, self.folders)
         refuse_remote(choice.model_id)
         if stop.is_set():
             return None

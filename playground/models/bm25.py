@@ -8,10 +8,12 @@ A word that the query holds twice counts twice, as in Lucene.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from playground.core.types import ModelSpec
 
@@ -74,16 +76,22 @@ def scores(query: Sequence[str], passages: Sequence[Sequence[str]]) -> list[floa
     return [0.0] * len(passages) if index is None else [float(score) for score in scores_in(index, query)]
 
 
+def library() -> Any:
+    """bm25s. Only now: it imports numpy, and the page needs neither to open.
+
+    Where jax is installed, bm25s starts it, and jax takes three quarters of a GPU's memory unless it is told not to.
+    """
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    return import_module("bm25s")
+
+
 def index_of(passages: Iterable[Sequence[str]]) -> bm25s.BM25 | None:
     """The words of each passage as an index; None where there is no word at all."""
     vocabulary: dict[str, int] = {}
     ids = [[vocabulary.setdefault(word, len(vocabulary)) for word in passage] for passage in passages]
     if not vocabulary:
         return None
-    # Only now: it imports numpy, and the page needs neither to open.
-    import bm25s
-
-    index = bm25s.BM25(k1=K1, b=B, method="lucene")
+    index = library().BM25(k1=K1, b=B, method="lucene")
     index.index((ids, vocabulary), show_progress=False)
     return index
 

@@ -97,11 +97,15 @@ def is_folder(model_id: str) -> bool:
     return looks_like_path or (find(name) is None and Path(name).is_dir())
 
 
-def refuse_folder(model_id: str) -> None:
-    """Nothing, where `model_id` names no folder.
+def refuse_folder(model_id: str, folders: bool | Path = False) -> None:
+    """Nothing, where `model_id` names no folder, or one that may be opened.
 
+    Args:
+        folders: True for any, False for none, else the one whose own folders may be.
     Raises:
-        InvalidInput: it does.
+        InvalidInput: it names another.
     """
-    if is_folder(model_id):
+    if folders is not True and is_folder(model_id):
+        if folders and Path(split(model_id).name).resolve().parent == Path(folders).resolve():
+            return
         raise InvalidInput("Folders of this machine cannot be opened on a public page. Type a Hugging Face id.")

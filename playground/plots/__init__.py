@@ -26,6 +26,7 @@ PLOTS: dict[str, str] = {
     "speed": "playground.plots.speed:draw",
     "funnel_lines": "playground.plots.funnel_lines:draw",
     "funnel_sweep": "playground.plots.funnel_sweep:draw",
+    "training_curves": "playground.plots.training_curves:draw",
 }
 
 

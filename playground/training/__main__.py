@@ -64,6 +64,29 @@ def cross_encoder_command(
     typer.echo(f"The model is in {cross_encoder.run(settings, typer.echo)}")
 
 
+@app.command("labels")
+def labels_command(
+    work: Annotated[Path, typer.Option(help="Folder with train.jsonl and dev.jsonl; the model is written into it.")],
+    base: Base,
+    epochs: int = 2,
+    lr: float = 5e-5,
+    max_length: int = 128,
+    group_size: int = 4,
+    seed: int = 0,
+    device: Device = "auto",
+    adapters: Annotated[bool, typer.Option("--adapters", help="Train LoRA adapters in place of all weights.")] = False,
+    follow_stdin: Annotated[
+        bool, typer.Option("--follow-stdin", help="Stop, with a checkpoint, when standard input ends.")
+    ] = False,
+) -> None:
+    """Fine-tune a reranker on a few labels, telling in JSON lines where it stands; what the page starts."""
+    settings = dict(locals())
+    follow_stdin = settings.pop("follow_stdin")
+    from playground.training import labels
+
+    raise typer.Exit(labels.main(labels.LabelSettings(**settings), follow_stdin=follow_stdin))
+
+
 @app.command("bi-encoder")
 def bi_encoder_command(
     train: Train,

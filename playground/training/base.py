@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoTokenizer, PreTrainedModel
+from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedModel
 from transformers.tokenization_utils_base import BatchEncoding, PreTrainedTokenizerBase
 from transformers.utils import logging
 
@@ -57,15 +57,32 @@ def load(
     Raises:
         InvalidInput: it cannot be loaded, or has no such layers.
     """
-    with quiet():
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(base)
-            # eager: measured on an AMD EPYC, 1.5 times as fast as sdpa at 128 tokens
-            model = factory.from_pretrained(base, dtype=torch.float32, attn_implementation="eager", **options)
-        except (OSError, ValueError) as error:
-            raise InvalidInput("{base} is not a model that can be loaded: {reason}", base=base, reason=error) from error
+    with _loading(base):
+        tokenizer = AutoTokenizer.from_pretrained(base)
+        # eager: measured on an AMD EPYC, 1.5 times as fast as sdpa at 128 tokens
+        model = factory.from_pretrained(base, dtype=torch.float32, attn_implementation="eager", **options)
     keep_layers(model, layers)
     return model, tokenizer
+
+
+def load_config(base: str, **options: object) -> PreTrainedConfig:
+    """The base's config, with `options` in place of its own.
+
+    Raises:
+        InvalidInput: it cannot be loaded.
+    """
+    with _loading(base):
+        config: PreTrainedConfig = AutoConfig.from_pretrained(base, **options)
+    return config
+
+
+@contextlib.contextmanager
+def _loading(base: str) -> Iterator[None]:
+    try:
+        with quiet():
+            yield
+    except (OSError, ValueError) as error:
+        raise InvalidInput("{base} is not a model that can be loaded: {reason}", base=base, reason=error) from error
 
 
 def batches(

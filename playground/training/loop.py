@@ -26,6 +26,10 @@ SAY_EVERY = 50  # steps
 Batch = TypeVar("Batch")
 
 
+class LossNotFiniteError(InvalidInput):
+    """A step would have spoilt the weights."""
+
+
 @dataclass(slots=True)
 class State:
     """Where a run stands; everything that a resumed run needs beside weights and optimizer."""
@@ -34,6 +38,10 @@ class State:
     best: float = -math.inf
     stale: int = 0
     curve: list[dict[str, float]] = field(default_factory=list)
+
+
+# Told the state, the steps in all and the smoothed loss; answers whether to go on.
+Watch = Callable[[State, int, float], bool]
 
 
 def settle_device(name: str) -> str:
@@ -118,14 +126,18 @@ def train(
     loss_of: Callable[[Batch], Tensor],
     evaluate: Callable[[], dict[str, float]],
     say: Callable[[str], None] = print,
+    watch: Watch | None = None,
+    keep_best: bool = True,
 ) -> State:
-    """Trains in place; the weights at the end are those with the best dev NDCG@10.
+    """Trains in place; the weights at the end are those with the best dev NDCG@10, or else the last.
 
     Args:
         loss_of: one batch to a scalar.
         evaluate: dev figures; must hold "ndcg@10".
+        watch: told after every step; where it answers no, the run ends with a checkpoint.
     Raises:
         InvalidInput: a checkpoint of other settings lies in `out`, or the disk is full.
+        LossNotFiniteError: the loss or a gradient is no number; the weights are those of the step before.
     """
     torch.manual_seed(settings.seed)
     device, total = next(model.parameters()).device.type, n_steps(rows, settings)
@@ -140,7 +152,12 @@ def train(
         with torch.autocast(device, dtype=torch.bfloat16, enabled=bf16):
             loss = loss_of(batch)
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        norm = nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
+            raise LossNotFiniteError(
+                "The loss was no longer a number at step {step}. Take a smaller learning rate, or fp32.",
+                step=state.step + 1,
+            )
         optimizer.step()
         schedule.step()
         optimizer.zero_grad(set_to_none=True)
@@ -163,9 +180,13 @@ def train(
             if settings.patience and state.stale >= settings.patience:
                 say(f"stopped early: no better dev NDCG@10 in {state.stale} evaluations")
                 break
-        if state.step % settings.checkpoint_every == 0:
+        goes_on = watch is None or watch(state, total, smooth)
+        if state.step % settings.checkpoint_every == 0 or not goes_on:
             checkpoint.save(model, optimizer, schedule, state)
-    checkpoint.restore_best(model)
+        if not goes_on:
+            return state
+    if keep_best:
+        checkpoint.restore_best(model)
     return state
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from playground.core.errors import InvalidInput
+from playground.models import bm25
 from playground.paths import ASSETS, BUILT_IN_MODELS
 from playground.training import bi_encoder, card, cross_encoder
 from playground.training.evaluate import Scores, figures_of
@@ -50,8 +51,7 @@ def sample(rows: Sequence[Row], n: int, per_pattern: int, seed: int = 0) -> list
 
 def bm25_scores(rows: Sequence[Row]) -> Scores:
     """BM25 (Lucene's form, English stop words dropped) with the whole file as its collection."""
-    import bm25s
-
+    bm25s = bm25.library()
     texts = list(dict.fromkeys(text for row in rows for text in (*row.pos, *row.neg)))
     at = {text: i for i, text in enumerate(texts)}
     index = bm25s.BM25(method="lucene")

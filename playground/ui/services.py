@@ -6,14 +6,17 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from playground.assembly import engine_of, history_of
 from playground.core.errors import SignInNeeded
 from playground.core.types import DeviceName, ModelChoice, PrecisionName
 from playground.corpus.corpora import Corpora
+from playground.engine import trainable
 from playground.engine.budget import idle_mib
 from playground.engine.engine import Engine
+from playground.engine.trained import TrainedModels
 from playground.history.store import HistoryStore
 from playground.models import catalog, devices
 from playground.models.named import parse_choice
@@ -21,6 +24,7 @@ from playground.models.room import Room
 from playground.settings import HUGGING_FACE, Settings
 from playground.ui.page_turns import LruCache, Turns
 from playground.ui.scoring_jobs import ScoringJobs
+from playground.ui.training_jobs import TrainingJobs
 from playground.ui.wiring import Caller
 from playground.visitors import Visitors
 
@@ -72,6 +76,7 @@ class Services:
         turns: what each page asked the Threshold view to show last.
         jobs: sets that are being scored behind the pages.
         corpora: what visitors search, with its indexes.
+        trained, trainings: the models that were trained here, and what is being trained.
     """
 
     settings: Settings
@@ -82,12 +87,17 @@ class Services:
     turns: Turns = field(default_factory=Turns)
     jobs: ScoringJobs = field(init=False)
     corpora: Corpora = field(init=False)
+    trained: TrainedModels = field(init=False)
+    trainings: TrainingJobs = field(init=False)
     visitors: Visitors = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "jobs", ScoringJobs(self.engine, self.history))
         object.__setattr__(self, "corpora", Corpora(self.history.corpora, self.engine.limits))
         settings = self.settings
+        find_base = partial(trainable.find, offline=settings.offline)
+        object.__setattr__(self, "trained", TrainedModels(settings.trained))
+        object.__setattr__(self, "trainings", TrainingJobs(self.engine, self.history, self.trained, find_base))
         object.__setattr__(self, "visitors", Visitors(settings.most_runs_per_minute, settings.most_runs_at_once))
 
     @classmethod
@@ -135,6 +145,7 @@ class Services:
         return Room(*runs, self.engine.free_mib(runs[0]) + idle_mib(self.engine.loaded(), runs[0]))
 
     def close(self) -> None:
-        """End the scoring behind the pages, and let go of the models."""
+        """End the scoring and training behind the pages, and let go of the models."""
+        self.trainings.close()
         self.jobs.close()
         self.engine.close()

@@ -37,14 +37,17 @@ class Picture:
         return f"{self.view}-{self.look}"
 
 
-PICTURES = tuple(
-    picture
-    for view in ("ranking", "embeddings", "compare", "threshold", "funnel")
-    for picture in (
-        Picture(view, "light", "light", 1440, 1500),
-        Picture(view, "dark", "dark", 1440, 1500),
-        Picture(view, "phone", "light", 390, 1200, scale=2, mobile=True),
-    )
+PICTURES = (
+    *(
+        picture
+        for view in ("ranking", "embeddings", "compare", "threshold", "funnel")
+        for picture in (
+            Picture(view, "light", "light", 1440, 1500),
+            Picture(view, "dark", "dark", 1440, 1500),
+            Picture(view, "phone", "light", 390, 1200, scale=2, mobile=True),
+        )
+    ),
+    Picture("training", "light", "light", 1440, 1640),
 )
 
 
@@ -121,12 +124,23 @@ def show_funnel(page: Page, n_passages: int) -> None:
     page.locator("#funnel-actions").evaluate("node => node.setAttribute('data-picture', '')")
 
 
+def show_training(page: Page, n_passages: int) -> None:
+    """The built-in reranker trained on the ready set, for real: before and after, with its curves."""
+    open_tab(page, "Threshold")
+    page.locator("#threshold-tab-training-button").click()
+    page.locator("#training-start").click()
+    page.locator(".tr-one").wait_for()
+    page.locator(".tr-one summary").last.click()
+    page.locator(".tr-one .main-svg").first.wait_for()
+
+
 SHOW = {
     "ranking": show_ranking,
     "embeddings": show_embeddings,
     "compare": show_compare,
     "threshold": show_threshold,
     "funnel": show_funnel,
+    "training": show_training,
 }
 
 

@@ -73,8 +73,7 @@ class Asked(NamedTuple):
             PlaygroundError: no such way to name a model, a number that makes no sense, or a folder on a public page.
         """
         model_id, revision = parse_choice(self.model or "")
-        if services.settings.public:
-            refuse_folder(model_id)
+        refuse_folder(model_id, services.settings.folders)
         return ModelChoice(
             model_id,
             revision,

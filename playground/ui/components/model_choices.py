@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from playground.core.types import Kind
+from playground.engine.trained import short_name
 from playground.models import bm25, catalog
 from playground.models.backends import TITLES
 from playground.models.named import parse_choice, split
@@ -85,12 +86,13 @@ def kind_of(model: str) -> Kind | None:
 
 
 def model_name(model_id: str) -> str:
-    """The name people know a model by: BM25's, the catalogue's for a built-in one and what runs it, else its id."""
+    """The name people know a model by: BM25's, the catalogue's for a built-in one and what runs it, a trained one's
+    folder, else its id."""
     if model_id == bm25.MODEL_ID:
         return bm25.NAME
     entry = catalog.find(model_id)
     if entry is None or not entry.built_in:
-        return model_id
+        return short_name(model_id)
     backend = split(model_id).backend
     return f"{entry.name} · {TITLES.get(backend, backend)}" if backend else entry.name
 
@@ -115,4 +117,7 @@ def _known(kind: Kind) -> Choices:
 
 def _with_own(services: Services, known: Choices) -> Choices:
     own = [(name, name) for name in services.settings.models if name not in {model_id for _, model_id in known}]
+    # On a public page one visitor's names are not for another.
+    trained = [] if services.settings.public else services.trained.list(None)
+    own += [(each.ask.name, str(each.path)) for each in trained]
     return [*known[:1], *own, *known[1:]]

@@ -60,8 +60,8 @@ def _sentences(found: Sweep) -> list[Phrase]:
         said.append(phrase("funnel.ceiling", k=found.depths[0], percent=share, deepest=deepest, most=most))
     if found.seconds:
         spent, longest = (f"{found.seconds[place]:.2f}" for place in (0, -1))
-        values = {"k": found.depths[0], "seconds": spent, "deepest": deepest, "most": longest, "n": found.n_timed}
-        said.append(phrase("funnel.time", **values))
+        first, n = found.depths[0], found.n_timed
+        said.append(phrase("funnel.time", k=first, seconds=spent, deepest=deepest, most=longest, n=n))
     else:
         said.append(phrase("funnel.no_time", "muted"))
     return said

@@ -19,7 +19,7 @@ from playground.ui.components.progress_line import step
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
-from playground.ui.views.threshold import labelling_tab, quality_tab, saved_tab, set_bar, threshold_panel
+from playground.ui.views.threshold import labelling_tab, quality_tab, saved_tab, set_bar, threshold_panel, training_tab
 from playground.ui.views.threshold.labelled_set_in_view import PAGE, Frame, Parameters, Selection, SetInView, open_set
 from playground.ui.wiring import Caller, listen
 
@@ -28,6 +28,7 @@ TABS: dict[str, Any] = {
     "labelling": labelling_tab,
     "quality": quality_tab,
     "saved": saved_tab,
+    "training": training_tab,
 }
 
 FIRST = "panel"
@@ -59,6 +60,7 @@ class Widgets:
     labelling: labelling_tab.Widgets
     quality: quality_tab.Widgets
     saved: saved_tab.Widgets
+    training: training_tab.Widgets
     troubles: dict[str, gr.HTML]
     selection: gr.State
     tab: dict[str, gr.Tab]

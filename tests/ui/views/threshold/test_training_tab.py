@@ -1,0 +1,107 @@
+"""The Train tab: the form and its answers; the trainings themselves are in test_training_jobs.py."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from playground.core.errors import InvalidInput, PlaygroundError
+from playground.settings import Settings
+from playground.ui.components.model_choices import reranker_choices
+from playground.ui.services import Services
+from playground.ui.views.threshold import training_tab
+from playground.ui.views.threshold.labelled_set_in_view import Selection
+from playground.ui.wiring import Caller
+from tests.engine.test_trained import ASK, models
+
+__all__ = ["models"]
+FORM: dict[str, Any] = {"base": "built-in/mini-reranker", "name": "Mine", "preset": "careful", "share": 0.5, "seed": 3}
+
+
+def asking(caller: Caller, **event: object) -> Caller:
+    return replace(caller, event=event)
+
+
+def test_the_form_says_how_the_set_is_split_and_what_is_to_be_feared(services: Services, caller: Caller) -> None:
+    form = training_tab.on_plan(services, asking(caller, share=0.5), Selection())
+    assert (form["plan"]["n_train"], form["plan"]["n_dev"]) == (8, 8)
+    assert form["plan"]["warnings"][0]["en"].startswith("16 queries are few")
+    assert form["plan"]["warnings"][0]["zh"].startswith("16 个查询太少")
+    assert form["name"] == "My reranker 1"
+    values = [each["value"] for each in form["bases"]]
+    assert values[:2] == ["built-in/mini-reranker", "built-in/mini-embedder"]
+    assert "bm25" not in values
+    assert not any("#" in value or "Qwen" in value for value in values)
+    nothing = training_tab.on_plan(services, caller, Selection("labels"))
+    assert nothing["plan"]["trouble"]["en"].startswith("No passage of this set is marked relevant")
+
+
+def test_what_was_asked_for_is_what_is_begun(
+    services: Services, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[Any] = []
+    monkeypatch.setattr(services.trainings, "start", lambda ask, data: begun.append((ask, data)))
+    training_tab.on_train(services, asking(caller, **FORM, epochs=7, adapters="yes"), Selection(), "cpu")
+    ((ask, data),) = begun
+    assert (ask.base, ask.name, ask.preset, ask.epochs, ask.seed) == ("built-in/mini-reranker", "Mine", "careful", 7, 3)
+    assert (ask.owner, ask.adapters, ask.device) == (caller.owner, "yes", "cpu")
+    assert (
+        (ask.n_train, ask.n_dev, ask.warnings)
+        == (len(data.train), len(data.dev), data.warnings)
+        == (8, 8, ask.warnings)
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "sentence"),
+    [
+        ({"base": "bm25"}, "has no weights to train"),
+        ({"base": "  "}, "Name a model"),
+        ({"base": "tei://localhost:8080"}, "runs on another machine"),
+        ({"base": "/no/such/folder"}, "There is no folder"),
+        ({"name": "  "}, "A model needs a name"),
+    ],
+)
+def test_a_form_that_cannot_be_used_is_one_sentence_and_begins_nothing(
+    services: Services, caller: Caller, event: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(PlaygroundError, match=sentence):
+        training_tab.on_train(services, asking(caller, **FORM | event), Selection(), "cpu")
+    assert services.trainings.of(caller.owner) == ()
+    assert not services.settings.trained.exists()
+
+
+def test_a_public_page_trains_only_where_its_host_allows_it(tmp_path: Path, caller: Caller) -> None:
+    closed = Settings(db=tmp_path / "history.db", public=True, worker=False)
+    assert (closed.train, closed.folders, Settings().folders) == (False, False, True)
+    services = Services.from_settings(closed)
+    assert training_tab.on_plan(services, caller, Selection())["allowed"] is False
+    with pytest.raises(InvalidInput, match="does not let visitors train"):
+        training_tab.on_train(services, asking(caller, **FORM), Selection(), "cpu")
+    services.close()
+    open_ = Settings(db=tmp_path / "history.db", public=True, train=True, worker=False)
+    assert open_.folders == tmp_path / "trained"
+    services = Services.from_settings(open_)
+    with pytest.raises(InvalidInput, match="cannot be opened on a public page"):
+        training_tab.on_train(services, asking(caller, **FORM | {"base": str(tmp_path)}), Selection(), "cpu")
+    services.close()
+
+
+def test_a_trained_model_is_in_the_picker_and_can_be_renamed_and_deleted(
+    services: Services, caller: Caller, models: Any
+) -> None:
+    (trained,) = models.list("me")
+    me = replace(caller, owner="me")
+    assert services.trained.root == models.root
+    assert ("My own!", str(trained.path)) in reranker_choices(services)
+    used = training_tab.on_use(services, asking(me, id=ASK.id))
+    assert used["value"] == str(trained.path)
+    shown = training_tab.on_act(services, asking(me, verb="rename", id=ASK.id, name="Other"))
+    assert [each["name"] for each in shown.models["trained"]] == ["Other"]
+    assert shown.models["trained"][0]["result"]["verdict"] == "better"
+    shown = training_tab.on_act(services, asking(me, verb="delete", id=ASK.id))
+    assert shown.models == {"trained": []}
+    assert not trained.path.exists()
