@@ -61,7 +61,8 @@ def load(
         try:
             tokenizer = AutoTokenizer.from_pretrained(base)
             # eager: measured on an AMD EPYC, 1.5 times as fast as sdpa at 128 tokens
-            model = factory.from_pretrained(base, dtype=torch.float32, attn_implementation="eager", **options)
+            attention = "sdpa" if torch.cuda.is_available() else "eager"
+            model = factory.from_pretrained(base, dtype=torch.float32, attn_implementation=attention, **options)
         except (OSError, ValueError) as error:
             raise InvalidInput("{base} is not a model that can be loaded: {reason}", base=base, reason=error) from error
     keep_layers(model, layers)
