@@ -17,6 +17,8 @@ from typing import Any
 
 from playground.core.errors import InvalidInput
 
+COMPRESSION = 2  # a third larger than at 9, and written seven times as fast
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -120,7 +122,7 @@ def _scores(data: dict[str, Any], key: str, texts: Sequence[str], place: str) ->
 def write_rows(rows: Iterable[Row], path: Path) -> int:
     """Writes gzip JSONL; returns how many rows. Equal rows give equal bytes."""
     n = 0
-    with gzip.GzipFile(path, "wb", mtime=0) as file:
+    with gzip.GzipFile(path, "wb", compresslevel=COMPRESSION, mtime=0) as file:
         for row in rows:
             n += 1
             record: dict[str, Any] = {"query": row.query, "pos": row.pos, "neg": row.neg}

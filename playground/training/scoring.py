@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+from playground.training.evaluate import figures_of
+from playground.training.judge import dev_sets
 from playground.training.loop import settle_device
 from playground.training.prose import Section
 from playground.training.queries import query_of
@@ -68,6 +70,10 @@ def score_data(
     made = [features(teachers, [(row.query, (*row.pos, *row.neg)) for row in part]) for part in parts]
     fitted = fit(parts, made)
     say(f"teacher: {', '.join(f'{weight:.2f}' for weight in fitted.weights)}, {fitted.offset:+.2f}")
+    for name, rows in dev_sets(data, FITTED_ON).items():
+        found = features(teachers, [(row.query, (*row.pos, *row.neg)) for row in rows])
+        figures = figures_of(rows, [fitted.logits(each) for each in found])
+        say(f"the teacher on dev_{name}: " + ", ".join(f"{key} {value:.4f}" for key, value in figures.items()))
     taught = with_nearest(read_rows([data / f"{TAUGHT}.jsonl.gz"]), n_made, teachers[0], random.Random(0))
     for name, rows in (*kinds.items(), (TAUGHT, taught)):
         n = write_rows(score(teachers, fitted, rows, device), path_of(data, name))

@@ -31,7 +31,7 @@ USUAL_LOG_LENGTH = 2.5  # of a query: 12 tokens
 SHORTEST = 16  # tokens: nothing is gained by being shorter
 RIDGE = 1e-3
 GROUPS_AT_ONCE = 64  # rows whose token vectors are compared in one product
-ROWS_AT_ONCE = {"cpu": 256, "cuda": 20_000}  # rows whose token vectors are held at once
+ROWS_AT_ONCE = {"cpu": 256, "cuda": 1_000_000}  # rows whose token vectors are held at once: 20 GiB of 140,000 texts
 
 
 @dataclass(frozen=True, slots=True)
