@@ -34,19 +34,65 @@ def models():
     r=load_file(KEEP/'reranker_rest.safetensors'); r['bert.embeddings.word_embeddings.weight']=word.clone()
     shutil.copytree('assets/models/mini-reranker', WORK/'mini-reranker', dirs_exist_ok=True); save_file(r, WORK/'mini-reranker/model.safetensors', metadata={'format':'pt'})
 a=threading.Thread(target=models); a.start(); data(); a.join(); say('unpacked', [(p.name,p.stat().st_size//1000) for p in ROWS.iterdir()])
-env=dict(os.environ, TOKENIZERS_PARALLELISM='true', PYTHONUNBUFFERED='1')
-maker=subprocess.Popen([sys.executable,'-c','from playground.bench.peers import shape_of, model_of\nfor n in ("bge-reranker-base","bge-reranker-v2-m3"): print(model_of(shape_of(n)))'],env=dict(env,CUDA_VISIBLE_DEVICES='',OMP_NUM_THREADS='2'),stdout=subprocess.DEVNULL,stderr=subprocess.PIPE)
+
+os.environ['TOKENIZERS_PARALLELISM']='true'
 def left(): return LIMIT-(time.time()-T0)
-def run(cmd, limit, extra={}):
-    p=subprocess.Popen(cmd,env=dict(env,**extra),stdout=subprocess.PIPE,stderr=subprocess.STDOUT,text=True)
-    t=threading.Timer(limit,p.kill); t.start()
-    for line in p.stdout:
-        line=line.rstrip()
-        if line: say('  ',line[:400])
-    t.cancel(); return p.wait()
+import multiprocessing as mp, random, tomllib
+from dataclasses import replace
+from playground.training import scoring, cross_encoder, recipe, rows as rows_room, bi_encoder
+from playground.training.evaluate import figures_of
+from playground.training.judge import dev_sets
+from playground.training.settings import TrainingSettings
+say('imported')
+memory={}; writers=[]
+def capture(rows, path):
+    rows=list(rows); memory[str(path)]=rows; say('scored',path.name,len(rows))
+    p=mp.get_context('fork').Process(target=rows_room.write_rows,args=(rows,path)); p.start(); writers.append(p); return len(rows)
+scoring.write_rows=capture
+real_read=cross_encoder.read_rows
+def read(paths, take=(), seed=0):
+    paths=[str(p) for p in paths]
+    if not all(p in memory for p in paths): return real_read([Path(p) for p in paths], take, seed)
+    files=[list(memory[p]) for p in paths]
+    for f,limit in zip(files,take):
+        random.Random(seed).shuffle(f); del f[limit:]
+    return [r for f in files for r in f]
+cross_encoder.read_rows=read
+TEACH=[str(WORK/'all-mpnet-base-v2'),str(WORK/'mini-embedder')]
+if os.environ.get('SIM'): TEACH=TEACH[1:]
+MADE=int(os.environ.get('MADE','50000'))
+scoring.score_data(ROWS,TEACH,MADE,say)
+if torch.cuda.is_available(): torch.cuda.empty_cache(); say('memory', torch.cuda.mem_get_info())
+for k,v in memory.items():
+    if 'pairs' in k or 'taught' in k:
+        for r in v[:2]: say(k[-20:], r.query[:80], r.pos_scores, r.neg_scores)
+(WORK/'out').mkdir(exist_ok=True)
+shutil.copytree(WORK/'mini-reranker', WORK/'out/release', dirs_exist_ok=True)
+toml=Path('playground/training/recipe.toml').read_text(); d=tomllib.loads(toml)
+def settings(i, **kw): return replace(recipe.settings_of(d['stage'][i], ROWS, WORK/'out'), **kw)
+R=64 if not os.environ.get('SIM') else 4
+pilot=settings(0, take=(6*R,1*R,6*R,50*R), evaluate_every=10**6, dev_rows=5, out=WORK/'out/pilot', epochs=1)
+stamps=[]
+cross_encoder.run(pilot, lambda l: (stamps.append((time.time(),l)), say('  ',l)))
+# from the first rows line to step 50: with the first chunk's latency; the second rate is of steps 51.. only
+start=[t for t,l in stamps if 'rows (' in l][0]; fifty=[t for t,l in stamps if l.startswith('step 50 ')]; end=[t for t,l in stamps if ': mrr' in l][-1]
+n_steps=sum(pilot.take)/R
+per=max((end-fifty[0])/(n_steps-50) if fifty else .2, .005); first=(fifty[0]-start-50*per) if fifty else 5
+say('pilot: seconds a step',per,'first',first)
+MARGIN=float(os.environ.get('MARGIN','22')); room=left()-MARGIN-2*max(first,3)
+n_lab=sum(d['stage'][0]['take'][:3]); n_t=len(memory[str(scoring.path_of(ROWS,'taught'))])
+budget=room/per*R*.97   # rows in all
+b1,b2=budget*.72,budget*.28
+# stage 1: labelled + taught rows, as many epochs as fit
+e1=max(1,int(b1//(n_lab+n_t))); t1=int(min(n_t,max(1000,b1/e1-n_lab)))
+n_lab2=sum(d['stage'][1]['take'][:3]); e2=max(1,int(b2//(n_lab2+15000))); t2=int(min(n_t,max(1000,b2/e2-n_lab2)))
+say('plan', dict(room=room,budget=budget,e1=e1,t1=t1,e2=e2,t2=t2))
+for i,(e,t) in enumerate(((e1,t1),(e2,t2))):
+    d['stage'][i]['epochs']=e; d['stage'][i]['take'][3]=t
+    steps=e*(sum(d['stage'][i]['take'])//R); d['stage'][i]['evaluate_every']=max(50,steps//4); d['stage'][i]['checkpoint_every']=10**6
+(OUT/'plan.json').write_text(json.dumps(d))
 def keep(stage):
     f=WORK/'out'/stage/'model.safetensors'
-    if not f.exists(): say('no',stage); return
     t={k:v for k,v in load_file(f).items() if 'word_embeddings' not in k}
     ks=sorted(t); half=sum(v.numel() for v in t.values())/2; a={};b={};n=0
     for k in ks:
@@ -54,63 +100,13 @@ def keep(stage):
     save_file(a,OUT/f'{stage}_a.safetensors'); save_file(b,OUT/f'{stage}_b.safetensors')
     records=json.loads((OUT/'records.json').read_text()) if (OUT/'records.json').exists() else {}
     records[stage]=json.loads((WORK/'out'/stage/'training.json').read_text()); records['teacher']=json.loads((ROWS/'teacher.json').read_text()); (OUT/'records.json').write_text(json.dumps(records))
-TEACH=['--teacher',str(WORK/'all-mpnet-base-v2'),'--teacher',str(WORK/'mini-embedder')]
-rc=run([sys.executable,'-m','playground.training','score','--data',str(ROWS),*TEACH,'--made',os.environ.get('MADE','120000')], left()-150)
-say('score rc',rc, 'left',left())
-PY='''
-import sys, time
-from pathlib import Path
-from dataclasses import replace
-from playground.training import recipe, cross_encoder
-import tomllib
-stage, toml, data, out = sys.argv[1:5]
-d=tomllib.loads(Path(toml).read_text())
-s=[x for x in d['stage'] if x['name']==stage][0]
-settings=recipe.settings_of(s, Path(data), Path(out))
-if len(sys.argv)>5: settings=replace(settings, train=settings.train[:1], take=(2560,0)[:1]+(1280,), evaluate_every=10**6, out=Path(out)/'pilot', epochs=1, dev_rows=5)
-cross_encoder.run(settings, lambda l: print(l, time.time(), flush=True))
-'''
-(WORK/'stage.py').write_text(PY)
-(WORK/'out').mkdir(exist_ok=True)
-if not (WORK/'out/release').exists(): shutil.copytree(WORK/'mini-reranker', WORK/'out/release')
-toml=Path('playground/training/recipe.toml').read_text(); path=WORK/'recipe.toml'; path.write_text(toml)
-import tomllib
-d=tomllib.loads(toml)
-e2={'PYTHONPATH':os.getcwd()+':'+os.environ.get('PYTHONPATH','')}
-t=time.time(); lines=[]
-p=subprocess.run([sys.executable,str(WORK/'stage.py'),'stage-1',str(path),str(ROWS),str(WORK/'out'),'pilot'],env=dict(env,**e2),capture_output=True,text=True,timeout=80)
-say(p.stdout[-600:], p.stderr[-1500:])
-import re
-secs=re.findall(r'^step 50 .*? ([\d.]+)$',p.stdout,re.M); start=re.findall(r'rows .*? ([\d.]+)$',p.stdout,re.M)
-per=(float(secs[0])-float(start[0])-4)/50 if secs and start else .05
-say('pilot seconds a step',per)
-bench=float(os.environ.get('BENCH','95')); room=left()-bench-45
-rows=[min(a,b) for a,b in zip(d['stage'][0]['take'],(15814,1592,13029,10**9))]
-n1=sum(rows)/64; n2=sum(d['stage'][1]['take'])/64
-ep1=max(1,min(4,int(room*.72/per/n1))); ep2=max(1,min(3,int(room*.26/per/n2)))
-take1=d['stage'][0]['take'][3]
-if per*n1*ep1>room*.75: take1=max(20000,int(take1*room*.72/(per*n1)))
-say('epochs',ep1,ep2,'take',take1,'room',room)
-toml=toml.replace('150000]',f'{take1}]').replace('epochs = 2',f'epochs = {ep1}',1).replace('epochs = 2',f'epochs = {ep2}') if ep1!=2 else toml.replace('150000]',f'{take1}]')
-if ep1==2 and ep2!=2:
-    i=toml.index('stage-2'); toml=toml[:i]+toml[i:].replace('epochs = 2',f'epochs = {ep2}')
-path.write_text(toml); (OUT/'recipe.toml').write_text(toml)
-for stage in ('stage-1','stage-2'):
-    if left()<30: break
-    rc=run([sys.executable,str(WORK/'stage.py'),stage,str(path),str(ROWS),str(WORK/'out')], left()-20, e2); say(stage,'rc',rc,'left',left()); keep(stage)
-if left()>30:
-    rc=run([sys.executable,'-m','playground.training','judge','--data',str(ROWS),*sum([['--model',str(WORK/'out'/x)] for x in ('release','stage-1','stage-2') if (WORK/'out'/x/'model.safetensors').exists()],[]),'--base',str(WORK/'mini-embedder')], min(40,left()-15)); say('judge',rc,left())
-if left()>25:
-    maker.wait(timeout=max(1,left()-20)); say('maker', maker.returncode, (maker.stderr.read() or b'')[-500:])
-    run([sys.executable,'-c','''
-import torch
-from playground.bench.peers import shape_of, model_of
-from playground.models.loading import load_scorer
-from playground.core.types import ModelChoice
-for prec in ("fp16","bf16","fp32"):
-    s=load_scorer(ModelChoice(str(model_of(shape_of("bge-reranker-base"))),device="cuda",precision=prec,max_length=512),run_checks=False)
-    m=getattr(s,"model",None) or getattr(s,"_model",None)
-    print(prec, type(getattr(m.base_model,"encoder",None)).__name__ if m is not None else dir(s)[:40])
-'''], 40)
-    run([sys.executable,'-m','playground.bench','gpu','--rounds','3','--json',str(OUT/'gpu.json')], left()-3)
+for w in writers: w.join()
+say('written')
+sets=dev_sets(ROWS,120)
+for i in (0,1):
+    cross_encoder.run(settings(i), lambda l: say('  ',l)); keep(d['stage'][i]['name']); say('kept',left())
+for name in ('stage-2','stage-1','release'):
+    if left()<8: break
+    model,tok=cross_encoder.load(str(WORK/'out'/name),None); model.to('cuda' if torch.cuda.is_available() else 'cpu')
+    say(name, {s:{k:round(v,4) for k,v in figures_of(r,cross_encoder.score_rows(model,tok,r,256)).items()} for s,r in sets.items()})
 say('done',left())

@@ -19,7 +19,6 @@ from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.utils.rnn import pad_sequence
 
 from playground.training import bi_encoder
 from playground.training.base import batches
@@ -31,7 +30,7 @@ USUAL_LOG_LENGTH = 2.5  # of a query: 12 tokens
 SHORTEST = 16  # tokens: nothing is gained by being shorter
 RIDGE = 1e-3
 GROUPS_AT_ONCE = 64  # rows whose token vectors are compared in one product
-ROWS_AT_ONCE = {"cpu": 256, "cuda": 1_000_000}  # rows whose token vectors are held at once: 20 GiB of 140,000 texts
+Asked = tuple[str, Sequence[str]]  # a query with its passages
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,73 +59,87 @@ class Fit:
         return np.asarray(features @ np.asarray(self.weights) + self.offset)
 
 
+class Read:
+    """Texts as an embedder reads them.
+
+    Attributes:
+        place: of each text in the rest.
+        pooled: (texts, dim), normalised means of the token vectors.
+        words: (tokens of all texts, dim), normalised, without the special ones.
+        starts, lengths: (texts,), of each text in `words`.
+    """
+
+    def __init__(self, teacher: Teacher, texts: Sequence[str]) -> None:
+        self.place = {text: at for at, text in enumerate(dict.fromkeys(texts))}
+        tokens = teacher.tokenizer([*self.place], truncation=True, max_length=teacher.max_length, padding=False)
+        ids: list[list[int]] = tokens["input_ids"]
+        device, dtype, dim = teacher.model.device, teacher.model.dtype, teacher.model.config.hidden_size
+        # A text without any word piece keeps its special tokens.
+        cut = [1 if len(each) > 2 else 0 for each in ids]
+        lengths = torch.tensor([len(each) - 2 * edge for each, edge in zip(ids, cut, strict=True)])
+        starts = lengths.cumsum(0) - lengths
+        self.starts, self.lengths = starts.to(device), lengths.to(device)
+        self.pooled = torch.empty(len(ids), dim, device=device, dtype=dtype)
+        self.words = torch.empty(int(lengths.sum()), dim, device=device, dtype=dtype)
+        edges = torch.tensor(cut, device=device)
+        with torch.inference_mode():
+            for part, inputs in batches(teacher.model, teacher.tokenizer, [{"input_ids": each} for each in ids]):
+                places = torch.tensor(part, device=device)
+                hidden = teacher.model(**inputs).last_hidden_state
+                mask = inputs["attention_mask"]
+                self.pooled[places] = F.normalize(
+                    (hidden * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True), dim=1
+                )
+                column = torch.arange(hidden.shape[1], device=device)[None, :] - edges[places][:, None]
+                real = (column >= 0) & (column < self.lengths[places][:, None])
+                self.words[(self.starts[places][:, None] + column)[real]] = F.normalize(hidden[real], dim=1)
+
+    def padded(self, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Token vectors (texts, longest, dim) and which of them are real (texts, longest)."""
+        column = torch.arange(int(self.lengths[places].max()), device=places.device)[None, :]
+        real = column < self.lengths[places][:, None]
+        return self.words[(self.starts[places][:, None] + column).clamp(max=len(self.words) - 1)], real
+
+
 class Teacher:
     """Args: folder or Hub id of an embedder with mean pooling; texts are read up to `max_length` tokens."""
 
     def __init__(self, folder: str, max_length: int, device: str = "cpu") -> None:
         self.model, self.tokenizer = bi_encoder.load(folder, None)
         # On a GPU the third digit of a cosine is not worth half of the memory.
-        self.model.to(device=torch.device(device), dtype=torch.float16 if device == "cuda" else None)
+        self.model.to(device=torch.device(device), dtype=torch.float16 if device == "cuda" else torch.float32)  # type: ignore[call-arg]
         self.fingerprint = weights_hash(folder) or folder
         self.max_length = max_length
 
-    def encode(self, texts: Sequence[str]) -> Iterator[tuple[str, Tensor, Tensor]]:
-        """Each text's pooled vector (dim,) and token vectors (tokens, dim) without the special ones, normalised."""
-        ids = self.tokenizer(list(texts), truncation=True, max_length=self.max_length, padding=False)["input_ids"]
-        with torch.inference_mode():
-            for part, inputs in batches(self.model, self.tokenizer, [{"input_ids": each} for each in ids]):
-                hidden = self.model(**inputs).last_hidden_state
-                mask = inputs["attention_mask"].unsqueeze(-1)
-                pooled = F.normalize((hidden * mask).sum(1) / mask.sum(1), dim=1)
-                tokens = F.normalize(hidden, dim=2)
-                for row, place in enumerate(part):
-                    n = len(ids[place])
-                    # A text without any word piece keeps its special tokens.
-                    words = tokens[row, 1 : n - 1] if n > 2 else tokens[row, :n]
-                    yield texts[place], pooled[row], words.clone()
 
-    def pooled(self, texts: Sequence[str]) -> Tensor:
-        """(texts, dim), normalised."""
-        found = {text: vector for text, vector, _ in self.encode(texts)}
-        return torch.stack([found[text] for text in texts])
-
-    def likeness(self, groups: Sequence[tuple[str, Sequence[str]]]) -> list[Likeness]:
-        """One for each query with its passages."""
-        texts = list(dict.fromkeys(text for query, passages in groups for text in (query, *passages)))
-        found = {text: (pooled, words) for text, pooled, words in self.encode(texts)}
-        out = []
-        for at in range(0, len(groups), GROUPS_AT_ONCE):
-            part = groups[at : at + GROUPS_AT_ONCE]
-            flat = [found[text] for _, passages in part for text in passages]
-            sizes = [len(passages) for _, passages in part]
-            owner = torch.repeat_interleave(torch.arange(len(part)), torch.tensor(sizes)).to(flat[0][0].device)
-            queries = [found[query] for query, _ in part]
-            asked = pad_sequence([words for _, words in queries], batch_first=True)
-            told = pad_sequence([words for _, words in flat], batch_first=True)
-            lengths = torch.tensor([len(words) for _, words in flat], device=told.device)
-            asked_lengths = torch.tensor([len(words) for _, words in queries], device=told.device)
-            alike = asked[owner] @ told.transpose(1, 2)  # (passages, query tokens, passage tokens)
-            beyond = torch.arange(told.shape[1], device=told.device)[None, :] >= lengths[:, None]
-            best = alike.masked_fill(beyond[:, None, :], -1.0).amax(2).float()
-            real = torch.arange(asked.shape[1], device=told.device)[None, :] < asked_lengths[owner][:, None]
-            matched = (best * real).sum(1) / asked_lengths[owner]
-            cosines = (
-                torch.stack([pooled for pooled, _ in queries])[owner] * torch.stack([pooled for pooled, _ in flat])
-            ).sum(1, dtype=torch.float32)
-            together = torch.stack([cosines, matched, lengths.float()]).double().cpu().numpy()
-            for number, columns in enumerate(np.split(together, np.cumsum(sizes)[:-1], axis=1)):
-                out.append(Likeness(columns[0], columns[1], columns[2], len(queries[number][1])))
-        return out
+def likeness(read: Read, groups: Sequence[Asked]) -> Iterator[Likeness]:
+    """One for each query with its passages."""
+    for at in range(0, len(groups), GROUPS_AT_ONCE):
+        part = groups[at : at + GROUPS_AT_ONCE]
+        sizes = [len(passages) for _, passages in part]
+        device = read.words.device
+        owner = torch.repeat_interleave(torch.arange(len(part)), torch.tensor(sizes)).to(device)
+        asked = torch.tensor([read.place[query] for query, _ in part], device=device)
+        told = torch.tensor([read.place[text] for _, passages in part for text in passages], device=device)
+        (queries, meant), (passages, real) = read.padded(asked), read.padded(told)
+        alike = queries[owner] @ passages.transpose(1, 2)  # (passages, query tokens, passage tokens)
+        best = alike.masked_fill(~real[:, None, :], -1.0).amax(2).float()
+        matched = (best * meant[owner]).sum(1) / read.lengths[asked][owner]
+        cosine = (read.pooled[asked][owner] * read.pooled[told]).sum(1, dtype=torch.float32)
+        together = torch.stack([cosine, matched, read.lengths[told].float()]).double().cpu().numpy()
+        tokens = read.lengths[asked].tolist()
+        for number, columns in enumerate(np.split(together, np.cumsum(sizes)[:-1], axis=1)):
+            yield Likeness(columns[0], columns[1], columns[2], tokens[number])
 
 
-def features(teachers: Sequence[Teacher], groups: Sequence[tuple[str, Sequence[str]]]) -> list[Floats]:
+def features(reads: Sequence[Read], groups: Sequence[Asked]) -> list[Floats]:
     """(passages, 4 * teachers + 1) for each query with its passages: of each teacher cosine and MaxSim, plain and times
     the query's log length; the passage's log length."""
     found: list[list[Floats]] = [[] for _ in groups]
     lengths: list[Floats] = []
-    for teacher in teachers:
+    for read in reads:
         lengths = []
-        for columns, alike in zip(found, teacher.likeness(groups), strict=True):
+        for columns, alike in zip(found, likeness(read, groups), strict=True):
             long = np.log(max(alike.query_tokens, 1)) - USUAL_LOG_LENGTH
             columns += [alike.cosine, alike.matched, alike.cosine * long, alike.matched * long]
             lengths.append(alike.tokens)
@@ -134,6 +147,14 @@ def features(teachers: Sequence[Teacher], groups: Sequence[tuple[str, Sequence[s
         np.stack([*columns, np.log(np.maximum(tokens, SHORTEST))], axis=1)
         for columns, tokens in zip(found, lengths, strict=True)
     ]
+
+
+def texts_of(rows: Sequence[Row]) -> list[str]:
+    return [text for row in rows for text in (row.query, *row.pos, *row.neg)]
+
+
+def asked_of(rows: Sequence[Row]) -> list[Asked]:
+    return [(row.query, (*row.pos, *row.neg)) for row in rows]
 
 
 def fit(kinds: Sequence[Sequence[Row]], made: Sequence[Sequence[Floats]]) -> Fit:
@@ -167,21 +188,17 @@ def fit(kinds: Sequence[Sequence[Row]], made: Sequence[Sequence[Floats]]) -> Fit
     return Fit(tuple(float(weight) for weight in weights), float(level.intercept_[0] / level.coef_[0, 0]))
 
 
-def score(teachers: Sequence[Teacher], fitted: Fit, rows: Sequence[Row], device: str) -> Iterator[Row]:
+def with_scores(fitted: Fit, reads: Sequence[Read], rows: Sequence[Row]) -> Iterator[Row]:
     """The rows with the teachers' logits."""
-    for at in range(0, len(rows), ROWS_AT_ONCE[device]):
-        part = rows[at : at + ROWS_AT_ONCE[device]]
-        found = features(teachers, [(row.query, (*row.pos, *row.neg)) for row in part])
-        for row, each in zip(part, found, strict=True):
-            logits = [round(float(logit), 3) for logit in fitted.logits(each)]
-            n = len(row.pos)
-            yield replace(row, pos_scores=tuple(logits[:n]), neg_scores=tuple(logits[n:]))
+    for row, each in zip(rows, features(reads, asked_of(rows)), strict=True):
+        logits = [round(float(logit), 3) for logit in fitted.logits(each)]
+        n = len(row.pos)
+        yield replace(row, pos_scores=tuple(logits[:n]), neg_scores=tuple(logits[n:]))
 
 
-def nearest(teacher: Teacher, queries: Sequence[str], passages: Sequence[str], n: int) -> list[list[int]]:
+def nearest(read: Read, queries: Sequence[str], passages: Sequence[str], n: int) -> Iterator[list[int]]:
     """Places of the `n` passages nearest to each query by cosine."""
-    pool, asked = teacher.pooled(passages), teacher.pooled(queries)
-    found: list[list[int]] = []
+    pool = read.pooled[[read.place[text] for text in passages]]
+    asked = read.pooled[[read.place[text] for text in queries]]
     for part in torch.split(asked, 1024):
-        found += (part @ pool.T).topk(min(n, len(passages)), dim=1).indices.tolist()
-    return found
+        yield from (part @ pool.T).topk(min(n, len(passages)), dim=1).indices.tolist()
