@@ -35,7 +35,7 @@ def models():
     shutil.copytree('assets/models/mini-reranker', WORK/'mini-reranker', dirs_exist_ok=True); save_file(r, WORK/'mini-reranker/model.safetensors', metadata={'format':'pt'})
 a=threading.Thread(target=models); a.start(); data(); a.join(); say('unpacked', [(p.name,p.stat().st_size//1000) for p in ROWS.iterdir()])
 
-os.environ['TOKENIZERS_PARALLELISM']='true'
+os.environ.pop('TOKENIZERS_PARALLELISM',None)
 def left(): return LIMIT-(time.time()-T0)
 import multiprocessing as mp, random, tomllib
 from dataclasses import replace
