@@ -70,27 +70,25 @@ for k,v in memory.items():
 shutil.copytree(WORK/'mini-reranker', WORK/'out/release', dirs_exist_ok=True)
 toml=Path('playground/training/recipe.toml').read_text(); d=tomllib.loads(toml)
 def settings(i, **kw): return replace(recipe.settings_of(d['stage'][i], ROWS, WORK/'out'), **kw)
-R=64 if not os.environ.get('SIM') else 4
-pilot=settings(0, take=(6*R,1*R,6*R,50*R), evaluate_every=10**6, dev_rows=5, out=WORK/'out/pilot', epochs=1)
-stamps=[]
-cross_encoder.run(pilot, lambda l: (stamps.append((time.time(),l)), say('  ',l)))
-# from the first rows line to step 50: with the first chunk's latency; the second rate is of steps 51.. only
-start=[t for t,l in stamps if 'rows (' in l][0]; fifty=[t for t,l in stamps if l.startswith('step 50 ')]; end=[t for t,l in stamps if ': mrr' in l][-1]
-n_steps=sum(pilot.take)/R
-per=max((end-fifty[0])/(n_steps-50) if fifty else .2, .005); first=(fifty[0]-start-50*per) if fifty else 5
-say('pilot: seconds a step',per,'first',first)
-MARGIN=float(os.environ.get('MARGIN','22')); room=left()-MARGIN-2*max(first,3)
-n_lab=sum(d['stage'][0]['take'][:3]); n_t=len(memory[str(scoring.path_of(ROWS,'taught'))])
-budget=room/per*R*.97   # rows in all
-b1,b2=budget*.72,budget*.28
-# stage 1: labelled + taught rows, as many epochs as fit
-e1=max(1,int(b1//(n_lab+n_t))); t1=int(min(n_t,max(1000,b1/e1-n_lab)))
-n_lab2=sum(d['stage'][1]['take'][:3]); e2=max(1,int(b2//(n_lab2+15000))); t2=int(min(n_t,max(1000,b2/e2-n_lab2)))
-say('plan', dict(room=room,budget=budget,e1=e1,t1=t1,e2=e2,t2=t2))
-for i,(e,t) in enumerate(((e1,t1),(e2,t2))):
-    d['stage'][i]['epochs']=e; d['stage'][i]['take'][3]=t
-    steps=e*(sum(d['stage'][i]['take'])//R); d['stage'][i]['evaluate_every']=max(50,steps//4); d['stage'][i]['checkpoint_every']=10**6
-(OUT/'plan.json').write_text(json.dumps(d))
+R=int(os.environ.get('R','32'))
+from playground.training import loop
+clock={}
+END=float(os.environ.get('END','146'))
+def schedule(opt, warm, total):
+    clock['start']=time.time(); clock['n']=0
+    def rate(step):
+        span=END-(clock['start']-T0); done=(time.time()-clock['start'])/span
+        return max(min(step/60,1.0)*(1-done),0.0)
+    return torch.optim.lr_scheduler.LambdaLR(opt, rate)
+loop.get_linear_schedule_with_warmup=schedule
+real_batches=loop.batches
+def timed(*a):
+    for batch in real_batches(*a):
+        if time.time()-T0>END: break
+        clock['n']+=1
+        yield batch
+loop.batches=timed
+stage=settings(0, take=(15814,1592,13029,10**9), epochs=8, rows_per_step=R, lr=float(os.environ.get('LR','2.5e-4')), evaluate_every=10**6, checkpoint_every=10**6)
 def keep(stage):
     f=WORK/'out'/stage/'model.safetensors'
     t={k:v for k,v in load_file(f).items() if 'word_embeddings' not in k}
@@ -100,13 +98,12 @@ def keep(stage):
     save_file(a,OUT/f'{stage}_a.safetensors'); save_file(b,OUT/f'{stage}_b.safetensors')
     records=json.loads((OUT/'records.json').read_text()) if (OUT/'records.json').exists() else {}
     records[stage]=json.loads((WORK/'out'/stage/'training.json').read_text()); records['teacher']=json.loads((ROWS/'teacher.json').read_text()); (OUT/'records.json').write_text(json.dumps(records))
+sets=dev_sets(ROWS,int(os.environ.get('DEV','60')))
+cross_encoder.run(stage, lambda l: say('  ',l)); say('trained', clock, left())
 for w in writers: w.join()
-say('written')
-sets=dev_sets(ROWS,120)
-for i in (0,1):
-    cross_encoder.run(settings(i), lambda l: say('  ',l)); keep(d['stage'][i]['name']); say('kept',left())
-for name in ('stage-2','stage-1','release'):
-    if left()<8: break
+keep('stage-1'); say('kept',left())
+for name in ('stage-1','release'):
+    if left()<7: break
     model,tok=cross_encoder.load(str(WORK/'out'/name),None); model.to('cuda' if torch.cuda.is_available() else 'cpu')
     say(name, {s:{k:round(v,4) for k,v in figures_of(r,cross_encoder.score_rows(model,tok,r,256)).items()} for s,r in sets.items()})
 say('done',left())
