@@ -85,6 +85,26 @@ def peers_command(
         json.write_text(tables.as_json([*found.rows, *found.rooflines]), encoding="utf-8")
 
 
+@app.command("gpu")
+def gpu_command(
+    shape: Annotated[list[str], typer.Option(help="Whose shape the random weights have; repeatable.")] = [  # noqa: B006
+        "bge-reranker-base",
+        "bge-reranker-v2-m3",
+    ],
+    precision: Annotated[list[str], typer.Option(help="fp16, bf16 or fp32; repeatable.")] = ["fp16", "bf16"],  # noqa: B006
+    counts: Counts = [1, 16, 256, 4096],  # noqa: B006
+    rounds: Rounds = 5,
+    json: Json = None,
+) -> None:
+    """Ours beside sentence-transformers (and FlagEmbedding, where it is installed) on a CUDA GPU."""
+    from playground.bench import gpu, peers, tables
+
+    found = list(gpu.rows([peers.shape_of(name) for name in shape], precision, counts, rounds))
+    typer.echo(f"{gpu.card()}\n\n{tables.markdown(found, gpu.COLUMNS)}")
+    if json is not None:
+        json.write_text(tables.as_json(found), encoding="utf-8")
+
+
 @app.command("families")
 def families_command(
     only: Only = [],  # noqa: B006

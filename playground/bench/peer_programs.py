@@ -64,12 +64,12 @@ def peak_mib() -> float:
     return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
-def ours(folder: str, precision: str, threads: int) -> Score:
+def ours(folder: str, precision: str, threads: int, device: str = "cpu") -> Score:
     from playground.bench.families import random_weights_engine
     from playground.core.types import ModelChoice, Passage, RerankRequest
 
     engine = random_weights_engine(max_cached_scores=0)
-    choice = ModelChoice(folder, device="cpu", precision=precision, max_length=MAX_TOKENS)  # type: ignore[arg-type]
+    choice = ModelChoice(folder, device=device, precision=precision, max_length=MAX_TOKENS)  # type: ignore[arg-type]
 
     def score(query: str, passages: Sequence[str]) -> list[float]:
         request = RerankRequest(query, tuple(Passage(str(place), text) for place, text in enumerate(passages)))
@@ -155,11 +155,11 @@ def transformers_card(folder: str, precision: str, threads: int) -> Score:
     return score
 
 
-def sentence_transformers(folder: str, precision: str, threads: int) -> Score:
+def sentence_transformers(folder: str, precision: str, threads: int, device: str = "cpu") -> Score:
     import torch
 
-    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-    return _cross_encoder(folder, "torch", {"torch_dtype": dtype})
+    dtype = {"bf16": torch.bfloat16, "fp16": torch.float16}.get(precision, torch.float32)
+    return _cross_encoder(folder, "torch", {"torch_dtype": dtype}, device)
 
 
 def beside(folder: str) -> Path:
@@ -200,10 +200,11 @@ def sentence_transformers_openvino(folder: str, precision: str, threads: int) ->
     return _cross_encoder(folder, "openvino", {"export": True, "ov_config": config})
 
 
-def flag_embedding(folder: str, precision: str, threads: int) -> Score:
+def flag_embedding(folder: str, precision: str, threads: int, device: str = "cpu") -> Score:
     from FlagEmbedding import FlagReranker
 
-    model = FlagReranker(folder, use_fp16=False, devices=["cpu"], max_length=MAX_TOKENS, normalize=False)
+    half = precision == "fp16"
+    model = FlagReranker(folder, use_fp16=half, devices=[device], max_length=MAX_TOKENS, normalize=False)
     if model.model.config.model_type == "xlm-roberta":
         # It asks the class, not the file, what goes around a pair; a plain class would give token types of BERT.
         from transformers import XLMRobertaTokenizerFast  # type: ignore[attr-defined]
@@ -268,11 +269,11 @@ def infinity(folder: str, precision: str, threads: int) -> Score:
     return score
 
 
-def _cross_encoder(folder: str, backend: str, model_kwargs: dict[str, Any]) -> Score:
+def _cross_encoder(folder: str, backend: str, model_kwargs: dict[str, Any], device: str = "cpu") -> Score:
     import torch
     from sentence_transformers import CrossEncoder
 
-    model = CrossEncoder(folder, backend=backend, device="cpu", max_length=MAX_TOKENS, model_kwargs=model_kwargs)
+    model = CrossEncoder(folder, backend=backend, device=device, max_length=MAX_TOKENS, model_kwargs=model_kwargs)
 
     def score(query: str, passages: Sequence[str]) -> list[float]:
         pairs = [(query, passage) for passage in passages]
@@ -282,7 +283,7 @@ def _cross_encoder(folder: str, backend: str, model_kwargs: dict[str, Any]) -> S
     return score
 
 
-PROGRAMS: dict[str, Callable[[str, str, int], Score]] = {
+PROGRAMS: dict[str, Callable[..., Score]] = {
     "ours": ours,
     "ours ONNX": lambda folder, precision, threads: ours(f"{folder}#backend=onnx", precision, threads),
     "roofline": roofline,

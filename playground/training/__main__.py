@@ -21,7 +21,10 @@ Base = Annotated[str, typer.Option(help="Folder or Hub id of the encoder to star
 Out = Annotated[Path, typer.Option(help="Folder of the finished model; holds the checkpoints while training.")]
 Take = Annotated[list[int], typer.Option(help="Rows to draw of each train file, in step; repeatable. All if absent.")]
 Data = Annotated[Path, typer.Option(help="Folder that `gather` wrote.")]
-Taught = Annotated[list[Path], typer.Option(help="JSONL rows that the teacher scores, labels unread; repeatable.")]
+Taught = Annotated[
+    list[Path], typer.Option(help="JSONL rows whose labels are not read, only a teacher's scores; repeatable.")
+]
+Teachers = Annotated[list[str], typer.Option(help="Embedder with mean pooling, folder or Hub id; repeatable.")]
 Layers = Annotated[str, typer.Option(help="Layers of the base to keep, as 0,2,5; empty keeps all.")]
 Device = Annotated[str, typer.Option(help="auto, cuda or cpu.")]
 Prec = Annotated[str, typer.Option(help="auto, fp32 or bf16 (autocast; weights stay fp32).")]
@@ -37,7 +40,6 @@ def cross_encoder_command(
     out: Out,
     take: Take = [],  # noqa: B006
     taught: Taught = [],  # noqa: B006
-    teacher: Annotated[str, typer.Option(help="Embedder whose token vectors score rows while they train.")] = "",
     layers: Layers = "",
     epochs: int = DEFAULT.epochs,
     lr: float = DEFAULT.lr,
@@ -155,24 +157,6 @@ def prose_command(
     typer.echo(f"{prose.write_sections(prose.read_folder(folder, per_source, seed), out)} sections are in {out}")
 
 
-@app.command("distil")
-def distil_command(
-    prose: Annotated[Path, typer.Option(help="Sections, as `prose` writes them.")],
-    train: Train,
-    base: Base,
-    out: Annotated[Path, typer.Option(help="JSONL.gz of rows with the base's own scores.")],
-    rows: Annotated[int, typer.Option(help="How many rows to make.")] = 17_000,
-    max_length: int = 128,
-    seed: int = 0,
-) -> None:
-    """Make training rows of the base's own knowledge over any prose."""
-    from playground.training import distil
-    from playground.training import prose as prose_room
-
-    n = distil.run(prose_room.read_sections(prose), list(train), base, out, rows, max_length, seed)
-    typer.echo(f"{n} rows are in {out}")
-
-
 @app.command("prune")
 def prune_command(
     base: Base,
@@ -211,13 +195,27 @@ def gather_command(
     pools.prepare(found, squad, nq, labelled / "dev" / "squad_dev.jsonl.gz", out, taught, typer.echo)
 
 
+@app.command("score")
+def score_command(
+    data: Data,
+    teacher: Teachers = [str(BUILT_IN_MODELS / "mini-embedder")],  # noqa: B006
+    made: Annotated[int, typer.Option(help="Rows to add with queries made of the passages.")] = 0,
+    device: Device = DEFAULT.device,
+) -> None:
+    """Let embedders score `gather`'s rows for training: cosine and matched words, weighed on the labelled rows."""
+    from playground.training import scoring
+
+    scoring.score_data(data, teacher, made, typer.echo, device)
+
+
 @app.command("recipe")
 def recipe_command(
     data: Data,
     out: Annotated[Path, typer.Option(help="Folder of all stages and checkpoints; start again to go on.")],
     base: Annotated[Path, typer.Option(help="Model that the first stage starts from.")] = BUILT_IN_MODELS
     / "mini-reranker",
-    teacher: Annotated[str, typer.Option(help="Embedder that teaches and is measured against.")] = str(
+    teacher: Teachers = [str(BUILT_IN_MODELS / "mini-embedder")],  # noqa: B006
+    against: Annotated[str, typer.Option(help="Embedder that candidates are measured against.")] = str(
         BUILT_IN_MODELS / "mini-embedder"
     ),
     until: Annotated[str, typer.Option(help="Stage after which to choose; empty runs all.")] = "",
@@ -225,7 +223,7 @@ def recipe_command(
     """Train the Mini reranker from data to weights (`recipe.toml`)."""
     from playground.training import recipe
 
-    typer.echo(f"The model is in {recipe.run(data, base, teacher, out, typer.echo, until=until)}")
+    typer.echo(f"The model is in {recipe.run(data, base, teacher, against, out, typer.echo, until=until)}")
 
 
 @app.command("merge")

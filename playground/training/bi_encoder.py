@@ -35,6 +35,12 @@ class TextBatch:
     passages: dict[str, Tensor]
     group_size: int
 
+    def to(self, device: str) -> TextBatch:
+        def moved(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+            return {key: value.to(device, non_blocking=True) for key, value in inputs.items()}
+
+        return TextBatch(moved(self.queries), moved(self.passages), self.group_size)
+
 
 def pooled(model: PreTrainedModel, inputs: dict[str, Tensor]) -> Tensor:
     """Mean over real tokens, L2-normalised: (batch, dim), float32."""
@@ -55,7 +61,7 @@ def contrastive(queries: Tensor, passages: Tensor, group_size: int) -> Tensor:
 
 
 def collator(
-    tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row], settings: TrainingSettings, device: str
+    tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row], settings: TrainingSettings
 ) -> Callable[[list[tuple[Row, random.Random]]], list[TextBatch]]:
     def tokens(texts: Sequence[str]) -> dict[str, Tensor]:
         fed = tokenizer(
@@ -66,7 +72,7 @@ def collator(
             pad_to_multiple_of=PAD_TO,
             return_tensors="pt",
         )
-        return {key: value.to(device) for key, value in fed.items()}
+        return dict(fed)
 
     def collate(part: list[tuple[Row, random.Random]]) -> list[TextBatch]:
         order = sorted(part, key=lambda pair: max(map(len, (*pair[0].pos, *pair[0].neg))))
@@ -126,7 +132,7 @@ def run(settings: TrainingSettings, say: Callable[[str], None] = print) -> Path:
         rows,
         settings,
         n_layers=model.config.num_hidden_layers,
-        collate=collator(tokenizer, rows, settings, device),
+        collate=collator(tokenizer, rows, settings),
         loss_of=lambda batch: contrastive(
             pooled(model, batch.queries), pooled(model, batch.passages), batch.group_size
         ),

@@ -22,10 +22,10 @@ from playground.training.loop import settle_device, train
 from playground.training.output import finish
 from playground.training.rows import Row, read_rows
 from playground.training.settings import TrainingSettings
-from playground.training.teacher import FITTED_ON, Teacher, fitted
 
 LABEL_GAIN = 4.0
 MakeGroup = Callable[[Row, int, Sequence[Row], random.Random], groups.Group]
+NEVER = -1e4  # a logit whose softmax is 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +36,21 @@ class PairBatch:
         inputs: model inputs, (pairs, seq).
         targets, mask: (groups, passages), passages padded to the largest group.
         taught: (groups,).
-        order: (groups, passages), the logits whose softmax is learned where there is a teacher; None without one.
+        order: (groups, passages), the logits whose softmax is learned.
     """
 
     inputs: dict[str, Tensor]
     targets: Tensor
     taught: Tensor
     mask: Tensor
-    order: Tensor | None = None
+    order: Tensor
+
+    def to(self, device: str) -> PairBatch:
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor.to(device, non_blocking=True)
+
+        inputs = {key: moved(value) for key, value in self.inputs.items()}
+        return PairBatch(inputs, moved(self.targets), moved(self.taught), moved(self.mask), moved(self.order))
 
 
 def encode_pairs(
@@ -64,15 +71,12 @@ def collator(
     tokenizer: PreTrainedTokenizerBase,
     rows: Sequence[Row],
     settings: TrainingSettings,
-    device: str,
-    teach: Callable[[list[groups.Group]], list[tuple[float, ...]]] | None = None,
     make: MakeGroup = groups.of_row,
 ) -> Callable[[list[tuple[Row, random.Random]]], list[PairBatch]]:
-    labelled = [row for row in rows if not row.taught] or list(rows)
+    labelled = [row for row in rows if row.labelled] or list(rows)
 
     def collate(drawn: list[tuple[Row, random.Random]]) -> list[PairBatch]:
         made = [make(row, settings.group_size, labelled, rng) for row, rng in drawn]
-        taught = teach(made) if teach else None
         queries = [group.query for group in made for _ in group.passages]
         passages = [text for group in made for text in group.passages]
         pairs = iter(encode_pairs(tokenizer, queries, passages, settings.max_length))
@@ -80,66 +84,53 @@ def collator(
         order = sorted(range(len(made)), key=lambda i: max(len(pair["input_ids"]) for pair in encoded[i]))
         size = settings.rows_per_step
         parts = [order[at : at + size] for at in range(0, len(order), size)]
-        batches = [pad([made[i] for i in part], [encoded[i] for i in part], tokenizer, device) for part in parts]
-        return (
-            batches
-            if taught is None
-            else [
-                with_order(batch, [made[i] for i in part], [taught[i] for i in part])
-                for batch, part in zip(batches, parts, strict=True)
-            ]
-        )
+        return [pad([made[i] for i in part], [encoded[i] for i in part], tokenizer) for part in parts]
 
     return collate
 
 
 def pad(
-    made: Sequence[groups.Group],
-    encoded: Sequence[list[dict[str, list[int]]]],
-    tokenizer: PreTrainedTokenizerBase,
-    device: str,
+    made: Sequence[groups.Group], encoded: Sequence[list[dict[str, list[int]]]], tokenizer: PreTrainedTokenizerBase
 ) -> PairBatch:
     inputs = tokenizer.pad(
         [pair for group in encoded for pair in group], pad_to_multiple_of=PAD_TO, return_tensors="pt"
     )
     widest = max(len(group.passages) for group in made)
-    targets, mask = torch.zeros(len(made), widest), torch.zeros(len(made), widest, dtype=torch.bool)
+    targets, order = torch.zeros(len(made), widest), torch.zeros(len(made), widest)
+    mask = torch.zeros(len(made), widest, dtype=torch.bool)
     for i, group in enumerate(made):
-        targets[i, : len(group.targets)] = torch.tensor(group.targets)
-        mask[i, : len(group.targets)] = True
-    taught = torch.tensor([group.taught for group in made])
-    return PairBatch(
-        {key: value.to(device) for key, value in inputs.items()}, targets.to(device), taught.to(device), mask.to(device)
-    )
+        n = len(group.targets)
+        targets[i, :n] = torch.tensor(group.targets)
+        order[i, :n] = wanted_order(group)
+        mask[i, :n] = True
+    return PairBatch(dict(inputs), targets, torch.tensor([group.taught for group in made]), mask, order)
 
 
-def with_order(batch: PairBatch, made: Sequence[groups.Group], taught: Sequence[tuple[float, ...]]) -> PairBatch:
-    """The batch with a teacher's logits: the targets of taught groups; of labelled ones the order, labels first.
+def wanted_order(group: groups.Group) -> Tensor:
+    """(passages,), the logits whose softmax is learned.
 
-    The labels outrank the teacher: the relevant passage ends `LABEL_GAIN` above where the teacher has it and at least
-    one above any other; what was written to mislead ends one below all others.
+    Of a taught group the teacher's; of a labelled one without a teacher, all mass on the relevant passages. Labels
+    outrank a teacher: the relevant passage ends `LABEL_GAIN` above where the teacher has it and at least one above any
+    other; what was written to mislead ends one below all others.
     """
-    order, targets = torch.zeros_like(batch.targets), batch.targets.clone()
-    for i, (group, scores) in enumerate(zip(made, taught, strict=True)):
-        row = torch.tensor(scores, device=order.device)
-        if group.taught:
-            targets[i, : len(row)] = row
-        else:
-            wanted = targets[i, : len(row)] > 0
-            row[torch.tensor(group.made_up, device=order.device)] = row.min() - 1
-            row[wanted] = torch.maximum(row[wanted] + LABEL_GAIN, row[~wanted].max() + 1)
-        order[i, : len(row)] = row
-    return replace(batch, targets=targets, order=order)
+    targets = torch.tensor(group.targets)
+    if group.taught:
+        return targets
+    relevant = targets > 0
+    if not group.scores:
+        return torch.where(relevant, 0.0, NEVER)
+    wanted = torch.tensor(group.scores)
+    written = wanted.isnan()
+    wanted[written] = wanted[~written].min() - 1
+    wanted[relevant] = torch.maximum(wanted[relevant] + LABEL_GAIN, wanted[~relevant].max() + 1)
+    return wanted
 
 
 def pair_loss(model: PreTrainedModel, batch: PairBatch, settings: TrainingSettings) -> Tensor:
     flat = model(**batch.inputs).logits.view(-1).float()
     logits = torch.zeros_like(batch.targets).masked_scatter(batch.mask, flat)
     group = (logits, batch.targets, batch.taught, batch.mask)
-    if batch.order is None:
-        loss = losses.listwise(*group)
-    else:
-        loss = losses.listwise(logits, batch.order, torch.ones_like(batch.taught), batch.mask)
+    loss = losses.listwise(logits, batch.order, batch.mask)
     loss = loss + settings.binary_weight * losses.binary(*group)
     return loss + settings.margin_weight * losses.margins(*group)
 
@@ -167,36 +158,6 @@ def score_rows(
     return split(flat, rows)
 
 
-def unlabelled(row: Row) -> Row:
-    """The row as one that a teacher will score: its labels are forgotten."""
-    return replace(row, pos_scores=(0.0,) * len(row.pos), neg_scores=(0.0,) * len(row.neg))
-
-
-def teaching(
-    settings: TrainingSettings, labelled: Sequence[Row], say: Callable[[str], None]
-) -> Callable[[list[groups.Group]], list[tuple[float, ...]]] | None:
-    """What scores groups while they are trained on: logits of each group's passages.
-
-    Raises:
-        InvalidInput: rows to be taught and no teacher, or no labelled row that its logits could be fitted on.
-    """
-    if not settings.teacher:
-        if settings.taught:
-            raise InvalidInput("Rows given with --taught need a --teacher.")
-        return None
-    if not labelled:
-        raise InvalidInput("A teacher's scores are mapped to logits by labelled rows. Give some with --train.")
-    teacher = Teacher(settings.teacher, settings.max_length)
-    drawn = random.Random(settings.seed).sample(labelled, min(FITTED_ON, len(labelled)))
-    fit = fitted(teacher, drawn, settings.out / "checkpoints" / "teacher.json", say)
-
-    def teach(made: list[groups.Group]) -> list[tuple[float, ...]]:
-        found = teacher.likeness([(group.query, group.passages) for group in made])
-        return [tuple(float(logit) for logit in fit.logits(each)) for each in found]
-
-    return teach
-
-
 def run(settings: TrainingSettings, say: Callable[[str], None] = print) -> Path:
     """Trains and writes a model folder that plain transformers loads; returns it.
 
@@ -205,22 +166,24 @@ def run(settings: TrainingSettings, say: Callable[[str], None] = print) -> Path:
     """
     n_train = len(settings.train)
     rows = read_rows(settings.train, settings.take[:n_train], settings.seed)
-    labelled = [row for row in rows if not row.taught]
     if settings.taught:
-        rows += [unlabelled(row) for row in read_rows(settings.taught, settings.take[n_train:], settings.seed)]
+        taught = read_rows(settings.taught, settings.take[n_train:], settings.seed)
+        if not all(row.pos_scores for row in taught):
+            raise InvalidInput("Rows given with --taught need a teacher's scores. Let `score` write them.")
+        rows += [replace(row, labelled=False) for row in taught]
     dev = read_rows([settings.dev])[: settings.dev_rows]
     device = settle_device(settings.device)
     torch.manual_seed(settings.seed)
     model, tokenizer = load(settings.base, settings.layers)
     model.to(torch.device(device))  # type: ignore[arg-type]  # transformers' wrapper hides the overload
-    taught = sum(row.taught for row in rows)
-    say(f"{len(rows)} rows ({taught} with a teacher's scores), {len(dev)} dev rows, on {device}")
+    unlabelled = sum(not row.labelled for row in rows)
+    say(f"{len(rows)} rows ({unlabelled} of them taught alone), {len(dev)} dev rows, on {device}")
     state = train(
         model,
         rows,
         settings,
         n_layers=model.config.num_hidden_layers,
-        collate=collator(tokenizer, rows, settings, device, teaching(settings, labelled, say)),
+        collate=collator(tokenizer, rows, settings),
         loss_of=lambda batch: pair_loss(model, batch, settings),
         evaluate=lambda: figures_of(dev, score_rows(model, tokenizer, dev, settings.max_length)),
         say=say,

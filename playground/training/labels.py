@@ -153,7 +153,7 @@ def _run(settings: LabelSettings, tell: Tell, stop: threading.Event) -> bool:
             rows,
             how,
             n_layers=n_layers,
-            collate=cross_encoder.collator(tokenizer, rows, how, device, make=plain_group),
+            collate=cross_encoder.collator(tokenizer, rows, how, make=plain_group),
             loss_of=lambda batch: cross_encoder.pair_loss(learns, batch, how),
             evaluate=evaluate,
             say=lambda _: None,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 from transformers import get_linear_schedule_with_warmup
 
 from playground.core.errors import InvalidInput
@@ -23,7 +25,14 @@ CHUNK_STEPS = 40  # steps whose groups are sorted by length together, so that a 
 CHECKPOINT = "checkpoint.pt"
 SAY_EVERY = 50  # steps
 
-Batch = TypeVar("Batch")
+WORKERS = 12  # processes that make batches for a GPU; on a CPU they would take the cores that train
+
+
+class Movable(Protocol):
+    def to(self, device: str) -> Self: ...
+
+
+Batch = TypeVar("Batch", bound=Movable)
 
 
 class LossNotFiniteError(InvalidInput):
@@ -84,36 +93,68 @@ def n_steps(rows: Sequence[Row], settings: TrainingSettings) -> int:
     return settings.epochs * math.ceil(len(rows) / settings.rows_per_step)
 
 
-def batches(
-    rows: Sequence[Row],
-    settings: TrainingSettings,
-    collate: Callable[[list[tuple[Row, random.Random]]], list[Batch]],
-    skip: int,
-) -> Iterator[Batch]:
-    """Batches of all epochs, the first `skip` left out.
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows that are made into batches together: `order[start:end]` of an epoch."""
+
+    epoch: int
+    start: int
+    rows: list[Row]
+    skip: int
+
+
+class Chunks(Dataset[list[Batch]], Generic[Batch]):
+    """Batches of all epochs by chunk, the first `skip` left out.
 
     Every draw depends on (seed, epoch, chunk) alone, so a resumed run sees what an unbroken one would have seen.
 
     Args:
         collate: makes a chunk of rows into batches of `rows_per_step`, near in length.
     """
-    at, chunk = 0, CHUNK_STEPS * settings.rows_per_step
-    for epoch in range(settings.epochs):
-        order = list(rows)
-        random.Random(f"{settings.seed}-{epoch}").shuffle(order)
-        for start in range(0, len(order), chunk):
-            part = order[start : start + chunk]
-            steps = math.ceil(len(part) / settings.rows_per_step)
-            if at + steps <= skip:
+
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        settings: TrainingSettings,
+        collate: Callable[[list[tuple[Row, random.Random]]], list[Batch]],
+        skip: int,
+    ) -> None:
+        self.seed, self.collate, self.chunks = settings.seed, collate, []
+        at, size = 0, CHUNK_STEPS * settings.rows_per_step
+        for epoch in range(settings.epochs):
+            order = list(rows)
+            random.Random(f"{settings.seed}-{epoch}").shuffle(order)
+            for start in range(0, len(order), size):
+                part = order[start : start + size]
+                steps = math.ceil(len(part) / settings.rows_per_step)
+                if at + steps > skip:
+                    self.chunks.append(Chunk(epoch, start, part, max(skip - at, 0)))
                 at += steps
-                continue
-            rng = random.Random(f"{settings.seed}-{epoch}-{start}")
-            made = collate([(row, random.Random(rng.random())) for row in part])
-            rng.shuffle(made)
-            for batch in made:
-                at += 1
-                if at > skip:
-                    yield batch
+
+    def __len__(self) -> int:
+        return len(self.chunks)
+
+    def __getitem__(self, place: int) -> list[Batch]:
+        chunk = self.chunks[place]
+        rng = random.Random(f"{self.seed}-{chunk.epoch}-{chunk.start}")
+        made = self.collate([(row, random.Random(rng.random())) for row in chunk.rows])
+        rng.shuffle(made)
+        return made[chunk.skip :]
+
+
+def batches(
+    rows: Sequence[Row],
+    settings: TrainingSettings,
+    collate: Callable[[list[tuple[Row, random.Random]]], list[Batch]],
+    skip: int,
+    device: str,
+) -> Iterator[Batch]:
+    """Batches of all epochs on the device, the first `skip` left out (see `Chunks`)."""
+    n = min(WORKERS, (os.cpu_count() or 1) - 2) if device == "cuda" else 0
+    loader = DataLoader(Chunks(rows, settings, collate, skip), batch_size=None, num_workers=max(n, 0))
+    for made in loader:
+        for batch in made:
+            yield batch.to(device)
 
 
 def train(
@@ -167,7 +208,7 @@ def train(
     checkpoint.load(model, optimizer, schedule, state)
     every = settings.evaluate_every or math.ceil(total / settings.epochs)
     began, first, smooth = time.monotonic(), state.step, math.nan
-    for batch in batches(rows, settings, collate, skip=state.step):
+    for batch in batches(rows, settings, collate, state.step, device):
         loss = step(batch)
         state.step += 1
         smooth = loss if math.isnan(smooth) else 0.98 * smooth + 0.02 * loss

@@ -11,22 +11,19 @@ UNRELATED = 0.1  # a teacher's sigmoid below this: certainly unrelated, so its l
 UNSURE_WEIGHT = 0.1  # above it a cosine orders well, but its level says little (AP over pooled pairs 0.40 on dev)
 
 
-def listwise(logits: Tensor, targets: Tensor, taught: Tensor, mask: Tensor) -> Tensor:
-    """Cross-entropy between the softmax of a group's logits and its targets', mean over groups.
+def listwise(logits: Tensor, wanted: Tensor, mask: Tensor) -> Tensor:
+    """Cross-entropy between the softmax of a group's logits and of those wanted, mean over groups.
 
     The order only: a softmax does not change when a constant is added to all logits of one query, so nothing here
     teaches the level (FlagEmbedding trains BGE rerankers with this alone).
 
     Args:
-        logits, targets, mask: (groups, passages); mask is True where there is a passage.
-        taught: (groups,); True where targets are a teacher's logits, else labels 0/1.
+        logits, wanted, mask: (groups, passages); mask is True where there is a passage.
     """
     empty = torch.finfo(logits.dtype).min
-    teacher = torch.softmax(targets.masked_fill(~mask, empty), dim=1)
-    labels = targets / targets.masked_fill(~mask, 0).sum(dim=1, keepdim=True).clamp(min=1e-6)
-    wanted = torch.where(taught[:, None], teacher, labels).masked_fill(~mask, 0)
+    target = torch.softmax(wanted.masked_fill(~mask, empty), dim=1)
     found = torch.log_softmax(logits.masked_fill(~mask, empty), dim=1)
-    return -(wanted * found.masked_fill(~mask, 0)).sum(dim=1).mean()
+    return -(target * found.masked_fill(~mask, 0)).sum(dim=1).mean()
 
 
 def binary(logits: Tensor, targets: Tensor, taught: Tensor, mask: Tensor) -> Tensor:
@@ -35,7 +32,10 @@ def binary(logits: Tensor, targets: Tensor, taught: Tensor, mask: Tensor) -> Ten
     Gives the level a meaning: a relevant pair must end above 0 and any other below, whatever its query, so that one
     threshold can serve all queries. Of a teacher's pairs mostly the certainly unrelated ones count here.
 
-    Args: as `listwise`.
+    Args:
+        targets: labels 0/1 or a teacher's logits.
+        taught: (groups,); True where targets are a teacher's.
+        logits, mask: as `listwise`.
     """
     wanted = torch.where(taught[:, None], torch.sigmoid(targets), targets)
     weight = torch.where((wanted > 0.5) & ~taught[:, None], POSITIVE_WEIGHT, 1.0)
@@ -50,7 +50,7 @@ def margins(logits: Tensor, targets: Tensor, taught: Tensor, mask: Tensor) -> Te
     A softmax hardly sees what it gives little mass; this term sees every pair of passages alike. It is 0 where
     no group is taught.
 
-    Args: as `listwise`.
+    Args: as `binary`.
     Source: Hofstaetter et al. 2020, "Improving Efficient Neural Ranking Models with Cross-Architecture Knowledge
         Distillation" (Margin-MSE).
     """

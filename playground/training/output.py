@@ -86,13 +86,12 @@ def weights_hash(model: str | Path) -> str | None:
 
 
 def hashes_of(settings: TrainingSettings) -> dict[str, str]:
-    """sha256 of the weights of the base and of the teacher, as far as they lie in folders."""
-    models = {"base": settings.base, "teacher": settings.teacher}
-    return {role: value for role, model in models.items() if model and (value := weights_hash(model))}
+    """sha256 of the weights of the base, if it is a folder."""
+    return {"base": value} if (value := weights_hash(settings.base)) else {}
 
 
 def is_made_by(settings: TrainingSettings) -> bool:
-    """Whether `training.json` in `settings.out` tells of these settings, data, base and teacher.
+    """Whether `training.json` in `settings.out` tells of these settings, data and base.
 
     A hash of weights that an older record lacks is not compared.
 
@@ -115,7 +114,6 @@ def named(settings: TrainingSettings) -> dict[str, Any]:
     found = asdict(settings)
     found["train"] = [{"file": path.name, "sha256": sha256_of(path)} for path in settings.train]
     found["taught"] = [{"file": path.name, "sha256": sha256_of(path)} for path in settings.taught]
-    found["teacher"] = Path(settings.teacher).name
     found["dev"] = {"file": settings.dev.name, "sha256": sha256_of(settings.dev)}
     found["base"] = Path(settings.base).name
     found.pop("out")

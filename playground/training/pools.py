@@ -1,25 +1,23 @@
 """Rows to train and to choose on out of gathered text: each query beside passages that look like answers.
 
 Candidates come from BM25 and from the query's own source, so that neither word overlap nor the field alone decides.
-Rows of made queries carry no labels: a teacher scores them while it trains (`playground.training.teacher`).
+Rows of made queries carry no labels: a teacher scores them (`playground.training.scoring`).
 """
 
 from __future__ import annotations
 
-import gzip
-import json
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 import bm25s
 
-from playground.training.distil import ASKING, query_of, shorten
 from playground.training.gather import Gathered, Pair
 from playground.training.prose import Section
-from playground.training.rows import Row, read_rows
+from playground.training.queries import ASKING, query_of, shorten
+from playground.training.rows import Row, read_rows, write_rows
 
 NEAR, PASSAGES = 40, 8  # BM25 hits that candidates are drawn from; passages of a row
 DEV_CANDIDATES = 20
@@ -159,17 +157,6 @@ def split_pairs(pairs: Sequence[Pair], share: float) -> tuple[list[Pair], dict[s
     return train, dev
 
 
-def write_plain(rows: Iterable[Row], path: Path) -> int:
-    """Writes rows without scores as gzip JSONL; returns how many. Equal rows give equal bytes."""
-    n = 0
-    with gzip.GzipFile(path, "wb", mtime=0) as file:
-        for row in rows:
-            n += 1
-            record = {"query": row.query, "pos": row.pos, "neg": row.neg}
-            file.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
-    return n
-
-
 def prepare(
     gathered: Gathered, squad: Path, nq: Path, squad_dev: Path, out: Path, n_taught: int, say: Callable[[str], None]
 ) -> None:
@@ -188,8 +175,8 @@ def prepare(
     sets["web"] = [row for row in nq_rows if held_out(row.query, WEB_SHARE)][:DEV_ROWS]
     sets["squad"] = read_rows([squad_dev])[:DEV_ROWS]
     for name in DEV_SETS:
-        write_plain(sets[name], out / f"dev_{name}.jsonl.gz")
-    write_plain([row for name in DEV_SETS for row in sets[name][:WATCHED]], out / "dev.jsonl.gz")
+        write_rows(sets[name], out / f"dev_{name}.jsonl.gz")
+    write_rows([row for name in DEV_SETS for row in sets[name][:WATCHED]], out / "dev.jsonl.gz")
     files = {
         "squad": squad_rows,
         "nq": (row for row in nq_rows if not held_out(row.query, WEB_SHARE)),
@@ -199,4 +186,4 @@ def prepare(
         ),
     }
     for name, rows in files.items():
-        say(f"{write_plain(rows, out / f'{name}.jsonl.gz')} rows are in {name}.jsonl.gz")
+        say(f"{write_rows(rows, out / f'{name}.jsonl.gz')} rows are in {name}.jsonl.gz")

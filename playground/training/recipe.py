@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +13,22 @@ from playground.training import cross_encoder
 from playground.training.judge import Judged, dev_sets, judge, write
 from playground.training.merge import merge
 from playground.training.output import WEIGHTS, is_made_by, weights_hash
+from playground.training.scoring import path_of, score_data
 from playground.training.settings import TrainingSettings
 
 RECIPE = Path(__file__).with_name("recipe.toml")
 DEV_ROWS = 80
 
 
-def settings_of(stage: dict[str, Any], data: Path, teacher: str, out: Path) -> TrainingSettings:
+def settings_of(stage: dict[str, Any], data: Path, out: Path) -> TrainingSettings:
     """The settings of one stage of `recipe.toml`."""
     given = {key: value for key, value in stage.items() if key not in ("name", "base", "train", "taught", "take")}
     return TrainingSettings(
-        train=tuple(data / f"{name}.jsonl.gz" for name in stage["train"]),
-        taught=tuple(data / f"{name}.jsonl.gz" for name in stage["taught"]),
+        train=tuple(path_of(data, name) for name in stage["train"]),
+        taught=tuple(path_of(data, name) for name in stage["taught"]),
         take=tuple(stage["take"]),
         dev=data / "dev.jsonl.gz",
         dev_rows=DEV_ROWS,
-        teacher=teacher,
         base=str(out / stage["base"]),
         out=out / stage["name"],
         **given,
@@ -38,7 +38,8 @@ def settings_of(stage: dict[str, Any], data: Path, teacher: str, out: Path) -> T
 def run(
     data: Path,
     base: Path,
-    teacher: str,
+    teachers: Sequence[str],
+    against: str,
     out: Path,
     say: Callable[[str], None] = print,
     path: Path = RECIPE,
@@ -51,12 +52,13 @@ def run(
     Args:
         data: what `gather` wrote.
         base: the model that the first stage starts from; copied, so that what comes of it may replace it meanwhile.
-        teacher: folder of the embedder that teaches, which the candidates are also measured against.
+        teachers: folders of the embedders that teach (see `scoring`).
+        against: folder of the embedder that candidates are measured against.
         until: the stage after which to choose; empty runs all.
 
     Raises:
         InvalidInput: data or base that cannot be used, no such stage, weights or checkpoints in `out` of another
-            recipe, data, base or teacher, a full disk.
+            recipe, data or base, a full disk.
     """
     described = tomllib.loads(path.read_text(encoding="utf-8"))
     stages = described["stage"]
@@ -82,13 +84,13 @@ def run(
             base=base,
             release=release,
         )
+    score_data(data, teachers, described.get("made", 0), say)
     for stage in stages:
-        settings = settings_of(stage, data, teacher, out)
+        settings = settings_of(stage, data, out)
         if (settings.out / WEIGHTS).exists():
             if not is_made_by(settings):
                 raise InvalidInput(
-                    "{folder} holds weights of other settings, data, base or teacher. Remove it, or choose another "
-                    "--out.",
+                    "{folder} holds weights of other settings, data or base. Remove it, or choose another --out.",
                     folder=settings.out,
                 )
             say(f"{stage['name']} is finished")
@@ -96,7 +98,7 @@ def run(
         say(stage["name"])
         cross_encoder.run(settings, say)
     parts = [release, *(out / stage["name"] for stage in stages)]
-    return choose(parts, described["choose"], data, teacher, out, say)
+    return choose(parts, described["choose"], data, against, out, say)
 
 
 def choose(

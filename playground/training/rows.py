@@ -17,13 +17,16 @@ from typing import Any
 
 from playground.core.errors import InvalidInput
 
+COMPRESSION = 2  # a third larger than at 9, and written seven times as fast
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
     """One query with its positives and negatives.
 
     Attributes:
-        pos_scores, neg_scores: a teacher's logits, in step with `pos` and `neg`; empty where people labelled the row.
+        pos_scores, neg_scores: a teacher's logits, in step with `pos` and `neg`; empty without a teacher.
+        labelled: `pos` and `neg` are labels; else only the teacher's logits count.
     """
 
     query: str
@@ -31,10 +34,7 @@ class Row:
     neg: tuple[str, ...]
     pos_scores: tuple[float, ...] = ()
     neg_scores: tuple[float, ...] = ()
-
-    @property
-    def taught(self) -> bool:
-        return bool(self.pos_scores)
+    labelled: bool = True
 
 
 def read_rows(paths: Iterable[Path], take: Sequence[int] = (), seed: int = 0) -> list[Row]:
@@ -117,6 +117,19 @@ def _scores(data: dict[str, Any], key: str, texts: Sequence[str], place: str) ->
     if not isinstance(value, list) or len(value) != len(texts) or not all(isinstance(v, int | float) for v in value):
         raise InvalidInput("{place}: {key} must hold one number for each text.", place=place, key=key)
     return tuple(float(v) for v in value)
+
+
+def write_rows(rows: Iterable[Row], path: Path) -> int:
+    """Writes gzip JSONL; returns how many rows. Equal rows give equal bytes."""
+    n = 0
+    with gzip.GzipFile(path, "wb", compresslevel=COMPRESSION, mtime=0) as file:
+        for row in rows:
+            n += 1
+            record: dict[str, Any] = {"query": row.query, "pos": row.pos, "neg": row.neg}
+            if row.pos_scores:
+                record |= {"pos_scores": row.pos_scores, "neg_scores": row.neg_scores}
+            file.write((json.dumps(record, ensure_ascii=False) + "\n").encode())
+    return n
 
 
 def sha256_of(path: Path) -> str:

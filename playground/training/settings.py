@@ -16,8 +16,7 @@ class TrainingSettings:
     Attributes:
         train, dev: JSONL files (see `rows`); dev rows choose the weights and are never trained on.
         take: rows drawn at random of each file, in step with `train` and then `taught`; empty takes all.
-        taught: JSONL files whose labels are not read: a teacher scores their passages (cross-encoder).
-        teacher: folder or Hub id of an embedder whose token vectors teach (see `teacher`); empty for none.
+        taught: JSONL files whose labels are not read, only a teacher's scores (cross-encoder).
         base: folder or Hub id of the encoder to start from.
         layers: which of the base's layers to keep (from 0); None keeps all.
         epochs: passes over all rows; the learning rate falls linearly to zero at their end.
@@ -40,7 +39,6 @@ class TrainingSettings:
     out: Path
     take: tuple[int, ...] = ()
     taught: tuple[Path, ...] = ()
-    teacher: str = ""
     layers: tuple[int, ...] | None = None
     epochs: int = 1
     lr: float = 1.5e-4

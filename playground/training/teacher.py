@@ -1,26 +1,20 @@
-"""A late-interaction teacher out of an embedder: cosine plus mean MaxSim of its token vectors, mapped to one logit.
+"""A teacher out of embedders: cosine and late interaction (MaxSim) of each, weighed by labelled rows.
 
-Nothing is trained: the embedder's own token vectors, matched one by one, order passages better than its pooled vector
-alone. MaxSim favours long passages, which offer a match for every word, so the logarithm of the length is taken off.
-NDCG@10 of cosine and of this on 88 queries of the five sets to choose on: Wikipedia 0.931 and 0.977, web searches 0.938
-and 0.979, consumers 0.775 and 0.789, long descriptions 0.865 and 0.925, textbooks 0.532 and 0.555. These are figures of
-a selection: `LENGTH_WEIGHT` and the formula were chosen in a grid on these same 88 queries, nothing was held out, and
-the grid did not count texts under `SHORTEST` tokens as that many.
+Nothing of the embedders is trained. How much the pooled vector and how much single words say differs with the length of
+query and passage, so the weights are fitted on labelled rows of every kind, each kind counting alike; what is fitted is
+one weight a feature (nine for two embedders), not a network.
 Source of MaxSim: Khattab and Zaharia 2020, "ColBERT".
 """
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
 from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
@@ -31,87 +25,180 @@ from playground.training.base import batches
 from playground.training.output import weights_hash
 from playground.training.rows import Row
 
-Likeness = NDArray[np.float64]
-FITTED_ON = 160  # labelled rows
-LENGTH_WEIGHT, SHORTEST = 0.1, 16  # nothing is gained by being shorter than this many tokens
+Floats = NDArray[np.float64]
+USUAL_LOG_LENGTH = 2.5  # of a query: 12 tokens
+SHORTEST = 16  # tokens: nothing is gained by being shorter
+RIDGE = 1e-3
+GROUPS_AT_ONCE = 64  # rows whose token vectors are compared in one product
+Asked = tuple[str, Sequence[str]]  # a query with its passages
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """A query beside its passages.
+
+    Attributes:
+        cosine, matched, tokens: (passages,); `matched` is the mean over the query's tokens of the best cosine with a
+            token of the passage.
+    """
+
+    cosine: Floats
+    matched: Floats
+    tokens: Floats
+    query_tokens: int
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """logit = slope * likeness + offset."""
+    """logit = features @ weights + offset."""
 
-    slope: float
+    weights: tuple[float, ...]
     offset: float
 
-    def logits(self, likeness: Likeness) -> Likeness:
-        return np.asarray(self.slope * likeness + self.offset)
+    def logits(self, features: Floats) -> Floats:
+        return np.asarray(features @ np.asarray(self.weights) + self.offset)
+
+
+class Read:
+    """Texts as an embedder reads them.
+
+    Attributes:
+        place: of each text in the rest.
+        pooled: (texts, dim), normalised means of the token vectors.
+        words: (tokens of all texts, dim), normalised, without the special ones.
+        starts, lengths: (texts,), of each text in `words`.
+    """
+
+    def __init__(self, teacher: Teacher, texts: Sequence[str]) -> None:
+        self.place = {text: at for at, text in enumerate(dict.fromkeys(texts))}
+        tokens = teacher.tokenizer([*self.place], truncation=True, max_length=teacher.max_length, padding=False)
+        ids: list[list[int]] = tokens["input_ids"]
+        device, dtype, dim = teacher.model.device, teacher.model.dtype, teacher.model.config.hidden_size
+        # A text without any word piece keeps its special tokens.
+        cut = [1 if len(each) > 2 else 0 for each in ids]
+        lengths = torch.tensor([len(each) - 2 * edge for each, edge in zip(ids, cut, strict=True)])
+        starts = lengths.cumsum(0) - lengths
+        self.starts, self.lengths = starts.to(device), lengths.to(device)
+        self.pooled = torch.empty(len(ids), dim, device=device, dtype=dtype)
+        self.words = torch.empty(int(lengths.sum()), dim, device=device, dtype=dtype)
+        edges = torch.tensor(cut, device=device)
+        with torch.inference_mode():
+            for part, inputs in batches(teacher.model, teacher.tokenizer, [{"input_ids": each} for each in ids]):
+                places = torch.tensor(part, device=device)
+                hidden = teacher.model(**inputs).last_hidden_state
+                mask = inputs["attention_mask"]
+                self.pooled[places] = F.normalize(
+                    (hidden * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True), dim=1
+                )
+                column = torch.arange(hidden.shape[1], device=device)[None, :] - edges[places][:, None]
+                real = (column >= 0) & (column < self.lengths[places][:, None])
+                self.words[(self.starts[places][:, None] + column)[real]] = F.normalize(hidden[real], dim=1)
+
+    def padded(self, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Token vectors (texts, longest, dim) and which of them are real (texts, longest)."""
+        column = torch.arange(int(self.lengths[places].max()), device=places.device)[None, :]
+        real = column < self.lengths[places][:, None]
+        return self.words[(self.starts[places][:, None] + column).clamp(max=len(self.words) - 1)], real
 
 
 class Teacher:
     """Args: folder or Hub id of an embedder with mean pooling; texts are read up to `max_length` tokens."""
 
-    def __init__(self, folder: str, max_length: int) -> None:
+    def __init__(self, folder: str, max_length: int, device: str = "cpu") -> None:
         self.model, self.tokenizer = bi_encoder.load(folder, None)
+        # On a GPU the third digit of a cosine is not worth half of the memory.
+        self.model.to(device=torch.device(device), dtype=torch.float16 if device == "cuda" else torch.float32)  # type: ignore[call-arg]
         self.fingerprint = weights_hash(folder) or folder
         self.max_length = max_length
 
-    def vectors(self, texts: Sequence[str]) -> dict[str, tuple[Tensor, Tensor]]:
-        """Each text's pooled vector (dim,) and token vectors (tokens, dim) without the special ones, normalised."""
-        unique = list(dict.fromkeys(texts))
-        ids = self.tokenizer(unique, truncation=True, max_length=self.max_length, padding=False)["input_ids"]
-        found: dict[str, tuple[Tensor, Tensor]] = {}
-        with torch.inference_mode():
-            for part, inputs in batches(self.model, self.tokenizer, [{"input_ids": each} for each in ids]):
-                hidden = self.model(**inputs).last_hidden_state
-                for row, place in enumerate(part):
-                    tokens = hidden[row, : len(ids[place])]
-                    # A text without any word piece keeps its special tokens.
-                    words = tokens[1:-1] if len(tokens) > 2 else tokens
-                    found[unique[place]] = (F.normalize(tokens.mean(0), dim=0), F.normalize(words, dim=1).clone())
-        return found
 
-    def likeness(self, groups: Sequence[tuple[str, Sequence[str]]]) -> list[Likeness]:
-        """(passages,) for each query with its passages."""
-        found = self.vectors([text for query, passages in groups for text in (query, *passages)])
-        return [np.asarray([likeness(found[query], found[text]) for text in passages]) for query, passages in groups]
-
-
-def likeness(query: tuple[Tensor, Tensor], passage: tuple[Tensor, Tensor]) -> float:
-    """Cosine, plus MaxSim, less the length's share; of two (pooled vector, token vectors)."""
-    cosine = float(query[0] @ passage[0])
-    nearest = float((query[1] @ passage[1].T).max(1).values.mean())
-    return cosine + nearest - LENGTH_WEIGHT * math.log(max(len(passage[1]), SHORTEST))
+def likeness(read: Read, groups: Sequence[Asked]) -> Iterator[Likeness]:
+    """One for each query with its passages."""
+    for at in range(0, len(groups), GROUPS_AT_ONCE):
+        part = groups[at : at + GROUPS_AT_ONCE]
+        sizes = [len(passages) for _, passages in part]
+        device = read.words.device
+        owner = torch.repeat_interleave(torch.arange(len(part)), torch.tensor(sizes)).to(device)
+        asked = torch.tensor([read.place[query] for query, _ in part], device=device)
+        told = torch.tensor([read.place[text] for _, passages in part for text in passages], device=device)
+        (queries, meant), (passages, real) = read.padded(asked), read.padded(told)
+        alike = queries[owner] @ passages.transpose(1, 2)  # (passages, query tokens, passage tokens)
+        best = alike.masked_fill(~real[:, None, :], -1.0).amax(2).float()
+        matched = (best * meant[owner]).sum(1) / read.lengths[asked][owner]
+        cosine = (read.pooled[asked][owner] * read.pooled[told]).sum(1, dtype=torch.float32)
+        together = torch.stack([cosine, matched, read.lengths[told].float()]).double().cpu().numpy()
+        tokens = read.lengths[asked].tolist()
+        for number, columns in enumerate(np.split(together, np.cumsum(sizes)[:-1], axis=1)):
+            yield Likeness(columns[0], columns[1], columns[2], tokens[number])
 
 
-def fit(groups: Sequence[Likeness], n_positives: Sequence[int]) -> Fit:
-    """The slope under which a softmax over each row best finds its positives (they come first), then the level."""
+def features(reads: Sequence[Read], groups: Sequence[Asked]) -> list[Floats]:
+    """(passages, 4 * teachers + 1) for each query with its passages: of each teacher cosine and MaxSim, plain and times
+    the query's log length; the passage's log length."""
+    found: list[list[Floats]] = [[] for _ in groups]
+    lengths: list[Floats] = []
+    for read in reads:
+        lengths = []
+        for columns, alike in zip(found, likeness(read, groups), strict=True):
+            long = np.log(max(alike.query_tokens, 1)) - USUAL_LOG_LENGTH
+            columns += [alike.cosine, alike.matched, alike.cosine * long, alike.matched * long]
+            lengths.append(alike.tokens)
+    return [
+        np.stack([*columns, np.log(np.maximum(tokens, SHORTEST))], axis=1)
+        for columns, tokens in zip(found, lengths, strict=True)
+    ]
 
-    def loss(slope: float) -> float:
-        lost = [
-            logsumexp(slope * each) - logsumexp(slope * each[:n]) for each, n in zip(groups, n_positives, strict=True)
-        ]
-        return float(np.mean(lost))
 
-    slope = float(minimize_scalar(loss, bounds=(1.0, 40.0), method="bounded").x)
-    labels = [place < n for each, n in zip(groups, n_positives, strict=True) for place in range(len(each))]
-    level = LogisticRegression(C=1e3, class_weight="balanced").fit(slope * np.concatenate(groups)[:, None], labels)
-    return Fit(slope, float(level.intercept_[0] / level.coef_[0, 0]))
+def texts_of(rows: Sequence[Row]) -> list[str]:
+    return [text for row in rows for text in (row.query, *row.pos, *row.neg)]
 
 
-def fitted(teacher: Teacher, rows: Sequence[Row], path: Path, say: Callable[[str], None] = print) -> Fit:
-    """The fit that a run began with, from `path`; where it is absent, broken or another teacher's, a new one."""
-    try:
-        held = json.loads(path.read_text(encoding="utf-8"))
-        if held.pop("teacher", None) == teacher.fingerprint:
-            return Fit(**held)
-    except (OSError, ValueError, TypeError, AttributeError):
-        pass
-    part = rows[:FITTED_ON]
-    groups = teacher.likeness([(row.query, (*row.pos, *row.neg)) for row in part])
-    found = fit(groups, [len(row.pos) for row in part])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    draft.write_text(json.dumps({"teacher": teacher.fingerprint, **asdict(found)}), encoding="utf-8")
-    draft.replace(path)
-    say(f"teacher: logit = {found.slope:.2f} likeness {found.offset:+.2f}")
-    return found
+def asked_of(rows: Sequence[Row]) -> list[Asked]:
+    return [(row.query, (*row.pos, *row.neg)) for row in rows]
+
+
+def fit(kinds: Sequence[Sequence[Row]], made: Sequence[Sequence[Floats]]) -> Fit:
+    """The weights under which a softmax over each row best finds its positives (they come first), then the level.
+
+    Args:
+        kinds, made: labelled rows by kind with their features; each kind counts alike.
+    """
+    rows = [
+        (len(row.pos), each)
+        for part, found in zip(kinds, made, strict=True)
+        for row, each in zip(part, found, strict=True)
+    ]
+    share = np.concatenate([np.full(len(part), 1 / len(part) / len(kinds)) for part in kinds])
+    scale = np.concatenate([each for _, each in rows]).std(0) + 1e-9
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        total, slope = RIDGE * float(weights @ weights), 2 * RIDGE * weights
+        for weight, (n, each) in zip(share, rows, strict=True):
+            scaled = each / scale
+            scores = scaled @ weights
+            every, relevant = logsumexp(scores), logsumexp(scores[:n])
+            total += weight * (every - relevant)
+            slope = slope + weight * (np.exp(scores - every) @ scaled - np.exp(scores[:n] - relevant) @ scaled[:n])
+        return float(total), slope
+
+    weights = minimize(loss, np.zeros(len(scale)), jac=True, method="L-BFGS-B").x / scale
+    scores = np.concatenate([each @ weights for _, each in rows])
+    labels = np.concatenate([np.arange(len(each)) < n for n, each in rows])
+    level = LogisticRegression(C=1e3, class_weight="balanced").fit(scores[:, None], labels)
+    return Fit(tuple(float(weight) for weight in weights), float(level.intercept_[0] / level.coef_[0, 0]))
+
+
+def with_scores(fitted: Fit, reads: Sequence[Read], rows: Sequence[Row]) -> Iterator[Row]:
+    """The rows with the teachers' logits."""
+    for row, each in zip(rows, features(reads, asked_of(rows)), strict=True):
+        logits = [round(float(logit), 3) for logit in fitted.logits(each)]
+        n = len(row.pos)
+        yield replace(row, pos_scores=tuple(logits[:n]), neg_scores=tuple(logits[n:]))
+
+
+def nearest(read: Read, queries: Sequence[str], passages: Sequence[str], n: int) -> Iterator[list[int]]:
+    """Places of the `n` passages nearest to each query by cosine."""
+    pool = read.pooled[[read.place[text] for text in passages]]
+    asked = read.pooled[[read.place[text] for text in queries]]
+    for part in torch.split(asked, 1024):
+        yield from (part @ pool.T).topk(min(n, len(passages)), dim=1).indices.tolist()
