@@ -21,6 +21,7 @@ from playground.training.rows import sha256_of
 from playground.training.settings import TrainingSettings
 
 WEIGHTS, RECORD = "model.safetensors", "training.json"
+TEACHERS = "teacher.json"  # beside scored rows: whose the scores are
 CALLED_WITH = frozenset(
     (
         "is_local",
@@ -122,13 +123,14 @@ def named(settings: TrainingSettings) -> dict[str, Any]:
 
 def record(settings: TrainingSettings, state: State) -> dict[str, Any]:
     """Settings, hashes of data and weights, versions and the curve."""
-    earlier = Path(settings.base) / RECORD
+    earlier, taught_by = Path(settings.base) / RECORD, settings.train[0].parent / TEACHERS
     return {
         "settings": named(settings),
         "sha256": hashes_of(settings),
         "versions": {"python": platform.python_version(), **{p: version(p) for p in ("torch", "transformers")}},
         "steps": state.step,
         "curve": state.curve,
+        **({"teachers": json.loads(taught_by.read_text(encoding="utf-8"))["teachers"]} if taught_by.is_file() else {}),
         # A run that goes on from a trained model keeps that model's own record.
         **({"base_training": json.loads(earlier.read_text(encoding="utf-8"))} if earlier.is_file() else {}),
     }

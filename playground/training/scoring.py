@@ -11,13 +11,13 @@ from pathlib import Path
 from playground.training.evaluate import figures_of
 from playground.training.judge import dev_sets
 from playground.training.loop import settle_device
+from playground.training.output import TEACHERS
 from playground.training.prose import Section
 from playground.training.queries import query_of
 from playground.training.rows import Row, read_rows, write_rows
-from playground.training.teacher import Fit, Read, Teacher, asked_of, features, fit, nearest, texts_of, with_scores
+from playground.training.teacher import Fit, Readers, Teacher, fit, texts_of
 
 LABELLED, TAUGHT = ("squad", "nq", "pairs"), "taught"
-RECORD = "teacher.json"
 FITTED_ON = 400  # rows of each labelled file
 NEAREST, DRAWN = 30, 4  # of the passages nearest to a made query, how many join its row
 MAX_LENGTH = 224
@@ -45,14 +45,14 @@ def pool_of(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(text for row in rows for text in (*row.pos, *row.neg)))
 
 
-def with_nearest(rows: Sequence[Row], made: Sequence[Made], read: Read, rng: random.Random) -> Iterator[Row]:
+def with_nearest(rows: Sequence[Row], made: Sequence[Made], readers: Readers, rng: random.Random) -> Iterator[Row]:
     """Rows beside what the teacher finds nearest to their queries, which BM25 alone never meets.
 
     Each row gets `DRAWN` such passages; each made query becomes a row of such passages and two strangers.
     """
     pool = pool_of(rows)
     asked = [*(row.query for row in rows), *(each.query for each in made)]
-    for number, places in enumerate(nearest(read, asked, pool, NEAREST)):
+    for number, places in enumerate(readers.nearest(asked, pool, NEAREST)):
         row = rows[number] if number < len(rows) else None
         one = None if row else made[number - len(rows)]
         held = {*row.pos, *row.neg} if row else set()
@@ -79,7 +79,7 @@ def score_data(
     device = settle_device(device)
     teachers = [Teacher(folder, MAX_LENGTH, device) for folder in folders]
     marks = [*(teacher.fingerprint for teacher in teachers), str(n_made)]
-    record = data / RECORD
+    record = data / TEACHERS
     held = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
     if held.get("made_by") == marks and all(path_of(data, name).is_file() for name in (*LABELLED, TAUGHT)):
         return Fit(tuple(held["weights"]), held["offset"])
@@ -90,17 +90,16 @@ def score_data(
     dev = dev_sets(data, FITTED_ON)
     every = [row for rows in (*kinds.values(), *dev.values(), taught) for row in rows]
     texts = [*texts_of(every), *(text for each in made for text in (each.query, each.own))]
-    reads = [Read(teacher, texts) for teacher in teachers]
-    say(f"{len(reads[0].place)} texts are read")
+    readers = Readers(teachers, texts)
     parts = [random.Random(0).sample(rows, min(FITTED_ON, len(rows))) for rows in kinds.values()]
-    fitted = fit(parts, [features(reads, asked_of(part)) for part in parts])
+    fitted = fit(parts, [list(readers.features(part)) for part in parts])
     say(f"teacher: {', '.join(f'{weight:.2f}' for weight in fitted.weights)}, {fitted.offset:+.2f}")
     for name, rows in dev.items():
-        figures = figures_of(rows, [fitted.logits(each) for each in features(reads, asked_of(rows))])
+        figures = figures_of(rows, [fitted.logits(each) for each in readers.features(rows)])
         say(f"the teacher on dev_{name}: " + ", ".join(f"{key} {value:.4f}" for key, value in figures.items()))
-    wide = list(with_nearest(taught, made, reads[0], random.Random(0)))
+    wide = list(with_nearest(taught, made, readers, random.Random(0)))
     for name, rows in (*kinds.items(), (TAUGHT, wide)):
-        n = write_rows(with_scores(fitted, reads, rows), path_of(data, name))
+        n = write_rows(readers.with_scores(fitted, rows), path_of(data, name))
         say(f"{n} rows are in {path_of(data, name).name}")
     names = [Path(folder).name for folder in folders]
     text = json.dumps({"teachers": names, "made_by": marks, **asdict(fitted)}, indent=2)

@@ -29,6 +29,7 @@ Floats = NDArray[np.float64]
 USUAL_LOG_LENGTH = 2.5  # of a query: 12 tokens
 SHORTEST = 16  # tokens: nothing is gained by being shorter
 RIDGE = 1e-3
+ROWS_AT_ONCE = 256
 GROUPS_AT_ONCE = 64  # rows whose token vectors are compared in one product
 Asked = tuple[str, Sequence[str]]  # a query with its passages
 
@@ -65,11 +66,11 @@ class Read:
     Attributes:
         place: of each text in the rest.
         pooled: (texts, dim), normalised means of the token vectors.
-        words: (tokens of all texts, dim), normalised, without the special ones.
+        words: (tokens of all texts, dim), normalised, without the special ones; none where `words` is not asked for.
         starts, lengths: (texts,), of each text in `words`.
     """
 
-    def __init__(self, teacher: Teacher, texts: Sequence[str]) -> None:
+    def __init__(self, teacher: Teacher, texts: Sequence[str], *, words: bool = True) -> None:
         self.place = {text: at for at, text in enumerate(dict.fromkeys(texts))}
         tokens = teacher.tokenizer([*self.place], truncation=True, max_length=teacher.max_length, padding=False)
         ids: list[list[int]] = tokens["input_ids"]
@@ -80,16 +81,17 @@ class Read:
         starts = lengths.cumsum(0) - lengths
         self.starts, self.lengths = starts.to(device), lengths.to(device)
         self.pooled = torch.empty(len(ids), dim, device=device, dtype=dtype)
-        self.words = torch.empty(int(lengths.sum()), dim, device=device, dtype=dtype)
+        self.words = torch.empty(int(lengths.sum()) if words else 0, dim, device=device, dtype=dtype)
         edges = torch.tensor(cut, device=device)
         with torch.inference_mode():
             for part, inputs in batches(teacher.model, teacher.tokenizer, [{"input_ids": each} for each in ids]):
                 places = torch.tensor(part, device=device)
                 hidden = teacher.model(**inputs).last_hidden_state
                 mask = inputs["attention_mask"]
-                self.pooled[places] = F.normalize(
-                    (hidden * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True), dim=1
-                )
+                mean = (hidden * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
+                self.pooled[places] = F.normalize(mean, dim=1)
+                if not words:
+                    continue
                 column = torch.arange(hidden.shape[1], device=device)[None, :] - edges[places][:, None]
                 real = (column >= 0) & (column < self.lengths[places][:, None])
                 self.words[(self.starts[places][:, None] + column)[real]] = F.normalize(hidden[real], dim=1)
@@ -132,6 +134,14 @@ def likeness(read: Read, groups: Sequence[Asked]) -> Iterator[Likeness]:
             yield Likeness(columns[0], columns[1], columns[2], tokens[number])
 
 
+def texts_of(rows: Sequence[Row]) -> list[str]:
+    return [text for row in rows for text in (row.query, *row.pos, *row.neg)]
+
+
+def asked_of(rows: Sequence[Row]) -> list[Asked]:
+    return [(row.query, (*row.pos, *row.neg)) for row in rows]
+
+
 def features(reads: Sequence[Read], groups: Sequence[Asked]) -> list[Floats]:
     """(passages, 4 * teachers + 1) for each query with its passages: of each teacher cosine and MaxSim, plain and times
     the query's log length; the passage's log length."""
@@ -149,12 +159,38 @@ def features(reads: Sequence[Read], groups: Sequence[Asked]) -> list[Floats]:
     ]
 
 
-def texts_of(rows: Sequence[Row]) -> list[str]:
-    return [text for row in rows for text in (row.query, *row.pos, *row.neg)]
+class Readers:
+    """Teachers over the texts of many rows: on a GPU each text is read once and kept (20 GiB of 140,000 texts at 768
+    dimensions), on a CPU row by row, for a machine's memory is soon full."""
 
+    def __init__(self, teachers: Sequence[Teacher], texts: Sequence[str]) -> None:
+        self.teachers, self.texts = teachers, texts
+        kept = teachers[0].model.device.type == "cuda"
+        self.kept = [Read(teacher, texts) for teacher in teachers] if kept else []
 
-def asked_of(rows: Sequence[Row]) -> list[Asked]:
-    return [(row.query, (*row.pos, *row.neg)) for row in rows]
+    def features(self, rows: Sequence[Row]) -> Iterator[Floats]:
+        """(passages, 4 * teachers + 1) of each row."""
+        if self.kept:
+            yield from features(self.kept, asked_of(rows))
+            return
+        for at in range(0, len(rows), ROWS_AT_ONCE):
+            part = rows[at : at + ROWS_AT_ONCE]
+            yield from features([Read(teacher, texts_of(part)) for teacher in self.teachers], asked_of(part))
+
+    def with_scores(self, fitted: Fit, rows: Sequence[Row]) -> Iterator[Row]:
+        """The rows with the teachers' logits."""
+        for row, each in zip(rows, self.features(rows), strict=True):
+            logits = [round(float(logit), 3) for logit in fitted.logits(each)]
+            n = len(row.pos)
+            yield replace(row, pos_scores=tuple(logits[:n]), neg_scores=tuple(logits[n:]))
+
+    def nearest(self, queries: Sequence[str], passages: Sequence[str], n: int) -> Iterator[list[int]]:
+        """Places of the `n` passages nearest to each query by the first teacher's cosine."""
+        read = self.kept[0] if self.kept else Read(self.teachers[0], [*queries, *passages], words=False)
+        pool = read.pooled[[read.place[text] for text in passages]]
+        asked = read.pooled[[read.place[text] for text in queries]]
+        for part in torch.split(asked, 1024):
+            yield from (part @ pool.T).topk(min(n, len(passages)), dim=1).indices.tolist()
 
 
 def fit(kinds: Sequence[Sequence[Row]], made: Sequence[Sequence[Floats]]) -> Fit:
@@ -186,19 +222,3 @@ def fit(kinds: Sequence[Sequence[Row]], made: Sequence[Sequence[Floats]]) -> Fit
     labels = np.concatenate([np.arange(len(each)) < n for n, each in rows])
     level = LogisticRegression(C=1e3, class_weight="balanced").fit(scores[:, None], labels)
     return Fit(tuple(float(weight) for weight in weights), float(level.intercept_[0] / level.coef_[0, 0]))
-
-
-def with_scores(fitted: Fit, reads: Sequence[Read], rows: Sequence[Row]) -> Iterator[Row]:
-    """The rows with the teachers' logits."""
-    for row, each in zip(rows, features(reads, asked_of(rows)), strict=True):
-        logits = [round(float(logit), 3) for logit in fitted.logits(each)]
-        n = len(row.pos)
-        yield replace(row, pos_scores=tuple(logits[:n]), neg_scores=tuple(logits[n:]))
-
-
-def nearest(read: Read, queries: Sequence[str], passages: Sequence[str], n: int) -> Iterator[list[int]]:
-    """Places of the `n` passages nearest to each query by cosine."""
-    pool = read.pooled[[read.place[text] for text in passages]]
-    asked = read.pooled[[read.place[text] for text in queries]]
-    for part in torch.split(asked, 1024):
-        yield from (part @ pool.T).topk(min(n, len(passages)), dim=1).indices.tolist()

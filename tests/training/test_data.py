@@ -1,41 +1,19 @@
-"""Prose, the base's own knowledge, and the pruned vocabulary."""
+"""Prose, made queries, and the pruned vocabulary."""
 
 import gzip
 import json
 import random
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer
 
 from playground.core.errors import InvalidInput
-from playground.training.distil import calibrate, mine, query_of, write_rows
 from playground.training.prose import Section, read_folder
-from playground.training.rows import Row, read_rows
+from playground.training.queries import query_of
+from playground.training.rows import Row, write_rows
 from playground.training.vocabulary import choose, prune
-
-WORDS = (
-    "panda", "bear", "china", "forest", "bamboo", "password", "reset", "account", "train", "coast", "harbour", "museum",
-    "berlin", "river", "bread",
-)  # fmt: skip
-
-
-def bag(texts: Sequence[str]) -> NDArray[np.float32]:
-    """A bag-of-words encoder: real vectors whose cosine is word overlap."""
-    vectors = np.array([[text.lower().count(word) + 1e-3 for word in WORDS] for text in texts], dtype=np.float32)
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
-
-
-SECTIONS = [
-    Section("s", f"About {a} {b}", f"The {a} is near the {b}. It likes the {b} very much. Nobody knows why it does so.")
-    for a in WORDS
-    for b in WORDS
-    if a < b
-]
 
 
 def test_pages_and_dictionaries_become_sections_under_their_headings(tmp_path: Path) -> None:
@@ -53,26 +31,6 @@ def test_pages_and_dictionaries_become_sections_under_their_headings(tmp_path: P
     assert sections["manual"].text == prose.strip()
     assert sections["words"].title == "panda"
     assert "bamboo forests" in sections["words"].text
-
-
-def test_calibration_puts_relevant_pairs_above_zero() -> None:
-    rows = [Row(a, (f"the {a} here",), (f"the {b} there",)) for a in WORDS for b in WORDS if a != b]
-    fit = calibrate(rows, bag)
-    near, far = fit.logits(np.array([0.95, 0.05], dtype=np.float32))
-    assert near > 0 > far
-
-
-def test_mined_rows_hold_the_teachers_own_logits_and_read_back(tmp_path: Path) -> None:
-    fit = calibrate([Row(a, (a,), (b,)) for a in WORDS for b in WORDS if a != b], bag)
-    rows = list(mine(SECTIONS + SECTIONS[:0], ["where is the panda?"], 40, bag, fit, seed=1))
-    assert len(rows) > 20
-    for row in rows[:10]:
-        texts, scores = row.pos + row.neg, row.pos_scores + row.neg_scores
-        expected = fit.logits((bag(texts) @ bag([row.query])[0]).astype(np.float32))
-        assert np.allclose(scores, expected, atol=1e-3)
-    path = tmp_path / "rows.jsonl.gz"
-    assert write_rows(iter(rows), path) == len(rows)
-    assert read_rows([path]) == rows
 
 
 def test_a_sentence_that_became_the_query_is_taken_out_of_its_passage() -> None:

@@ -1,10 +1,11 @@
+import math
 import random
 
-from playground.training.groups import dirty, of_row, trap, typo, veiled
+from playground.training.groups import dirty, of_row, other_number, trap, typo, veiled
 from playground.training.rows import Row
 
 ROWS = [Row(f"what is thing {i}?", (f"Thing {i} is a thing. It is good.",), ("no", "nope", "never")) for i in range(8)]
-TAUGHT = Row("q", ("a",), ("b", "c", "d"), (2.0,), (1.0, 0.0, -3.0))
+TAUGHT = Row("q", ("a",), ("b", "c", "d"), (2.0,), (1.0, 0.0, -3.0), labelled=False)
 
 
 def test_a_labelled_group_has_one_positive_first_and_the_size_asked_for() -> None:
@@ -22,6 +23,28 @@ def test_a_taught_group_keeps_each_score_with_its_passage() -> None:
         assert group.taught
         assert len(group.passages) == 3
         assert [known[text] for text in group.passages] == list(group.targets)
+
+
+def test_a_labelled_group_keeps_the_scores_of_what_its_source_had_and_none_of_what_was_written_here() -> None:
+    row = Row("what is thing one?", ("Thing one is good.",), ("b", "c", "d"), (2.0,), (1.0, 0.0, -3.0))
+    known = {"b": 1.0, "c": 0.0, "d": -3.0}
+    written = 0
+    for seed in range(60):
+        group = of_row(row, 5, ROWS, random.Random(seed))
+        assert group.scores[0] == 2.0
+        assert group.targets == (1.0, 0.0, 0.0, 0.0, 0.0)
+        for text, score in zip(group.passages[1:], group.scores[1:], strict=True):
+            assert known[text] == score if text in known else math.isnan(score)
+            written += text not in known
+    assert written > 60
+
+
+def test_an_answer_to_another_year_is_made_only_where_the_query_names_one() -> None:
+    text = "In 1924 the club was founded; by 1930 it had 300 members."
+    changed = other_number("who founded the club in 1924?", text, random.Random(1))
+    assert "1924" not in changed
+    assert changed.endswith("; by 1930 it had 300 members.")
+    assert other_number("who founded the club?", text, random.Random(1)) == ""
 
 
 def test_the_same_seed_makes_the_same_group() -> None:

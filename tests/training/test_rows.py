@@ -20,7 +20,8 @@ def test_rows_are_read_plain_and_gzipped_with_blank_lines_skipped(tmp_path: Path
     packed = tmp_path / "b.jsonl.gz"
     packed.write_bytes(gzip.compress(json.dumps(GOOD).encode()))
     rows = read_rows([plain, packed])
-    assert [row.taught for row in rows] == [False, True, False]
+    assert [bool(row.pos_scores) for row in rows] == [False, True, False]
+    assert all(row.labelled for row in rows)
     assert rows[1].neg_scores == (-1.0, 0.5)
 
 
