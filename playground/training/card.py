@@ -49,8 +49,7 @@ DATA = """\
 
 The rows of distil.jsonl.gz pair made and real queries with prose from Debian's documentation packages (WordNet and
 FOLDOC dictionaries, manuals of GIMP, GnuCash, LibreOffice, PostgreSQL, Python, scikit-learn and others) and with the
-passages above; the target is the base's own cosine, mapped to a logit (`playground.training.distil`). That is meant to
-keep what the base knew of other fields. No row is shipped with the project.
+passages above; the target is the base's own cosine, mapped to a logit. No row is shipped with the project.
 """
 SOURCES = {
     "squad_train.jsonl.gz": (
@@ -86,7 +85,9 @@ The files of the later stages are what `python -m playground.training gather` wr
 glossaries of thirteen OpenStax textbooks (medicine, astronomy, chemistry, physics, philosophy, politics, sociology,
 statistics, economics, finance, psychology, history), questions of five Stack Exchange sites, made queries over those
 books and over 24 Debian packages, real questions (Query wellformedness, Open Trivia QA), each beside passages that BM25
-finds. Repositories, commits and packages stand in `playground/training/sources.toml`. The books are read at the last
+finds and what a teacher finds nearest. Two embedders score every row (`python -m playground.training score`): the
+Mini embedder and sentence-transformers/all-mpnet-base-v2 (Apache-2.0, sha256 of its weights 78c0197b6159...), by cosine
+and by late interaction of their token vectors, with weights fitted on labelled rows of each kind. Repositories, commits and packages stand in `playground/training/sources.toml`. The books are read at the last
 commit under CC BY 4.0.
 """
 LIMITS = """\
@@ -181,7 +182,9 @@ def stage_lines(stages: list[dict[str, Any]]) -> str:
             f"{n if isinstance(n, str) else format(n, ',')} of {f['file']}" for f, n in zip(files, takes, strict=True)
         )
         size = f"{settings['rows_per_step']} rows of {settings['group_size']} passages"
-        teacher = ", taught by late interaction of the Mini embedder's token vectors" if settings.get("teacher") else ""
+        teacher = (
+            f", taught by {' and '.join(stage['teachers'])} (cosine and matched words)" if "teachers" in stage else ""
+        )
         lines.append(
             f"{number}. {stage['steps']:,} steps of {size}, drawn from {taken}{teacher}; at most "
             f"{settings['max_length']} tokens, learning rate {settings['lr']:g}."
@@ -198,5 +201,6 @@ def data_rows(stages: list[dict[str, Any]]) -> str:
         for file in (*stage["settings"]["train"], *stage["settings"].get("taught", []))
     )
     return "\n".join(
-        "| {} | {} | {} | {} |".format(file, *SOURCES.get(file, ("rows", file, "unknown"))) for file in files
+        "| {} | {} | {} | {} |".format(file, *SOURCES.get(file.removeprefix("scored_"), ("rows", file, "unknown")))
+        for file in files
     )
