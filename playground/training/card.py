@@ -87,8 +87,8 @@ statistics, economics, finance, psychology, history), questions of five Stack Ex
 books and over 24 Debian packages, real questions (Query wellformedness, Open Trivia QA), each beside passages that BM25
 finds and what a teacher finds nearest. Two embedders score every row (`python -m playground.training score`): the
 Mini embedder and sentence-transformers/all-mpnet-base-v2 (Apache-2.0, sha256 of its weights 78c0197b6159...), by cosine
-and by late interaction of their token vectors, with weights fitted on labelled rows of each kind. Repositories, commits and packages stand in `playground/training/sources.toml`. The books are read at the last
-commit under CC BY 4.0.
+and by late interaction of their token vectors, with weights fitted on labelled rows of each kind. Repositories, commits
+and packages stand in `playground/training/sources.toml`. The books are read at the last commit under CC BY 4.0.
 """
 LIMITS = """\
 ## Limits
