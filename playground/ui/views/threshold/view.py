@@ -108,12 +108,12 @@ def on_refresh(
         if services.turns.claim(caller.session, name, turn):
             said = gone if name == "data" else []
             fresh = _shown(services, parts, name, caller, selection, in_view, parameters, said)
-            if not services.turns.is_last(caller.session, turn):
-                # Gradio sends what came last once more when a stream ends, over what a newer answer said meanwhile.
-                yield _outputs(parts, {})
-                return
-            yield _outputs(parts, working | {name: fresh})
-            working = {}
+            if services.turns.is_last(caller.session, turn):
+                yield _outputs(parts, working | {name: fresh})
+                working = {}
+    # Gradio sends what came last once more when a stream ends, over what a newer answer said meanwhile: the line over a
+    # part that a newer answer had shown came back, and the part stayed greyed.
+    yield _outputs(parts, {})
 
 
 def on_arrived(
@@ -135,11 +135,14 @@ def on_open(
     if not names:
         yield _outputs(parts, {})
         return
-    yield _outputs(parts, _working(parts, name) if name in names else {})
+    shown = name in names and services.turns.is_last(caller.session, turn)
+    yield _outputs(parts, _working(parts, name) if shown else {})
     in_view, _ = _set_in_view(services, caller, selection)
     fresh = {each: _shown(services, parts, each, caller, selection, in_view, parameters, []) for each in names}
     # Where the page asked again meanwhile, that answer shows this tab; the line over it must not come back.
-    yield _outputs(parts, fresh if services.turns.is_last(caller.session, turn) else {})
+    if services.turns.is_last(caller.session, turn):
+        yield _outputs(parts, fresh)
+    yield _outputs(parts, {})
 
 
 def _subject(selection: Selection, in_view: SetInView) -> tuple[object, ...]:

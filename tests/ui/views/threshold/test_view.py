@@ -74,14 +74,14 @@ def test_the_strip_and_the_open_tab_are_shown_and_the_others_once_they_are_opene
 ) -> None:
     parts = [part("data", "a"), part("panel", "b"), part("quality", "c")]
     steps = list(threshold.on_refresh(services, parts, caller, Selection(), ASKED))
-    assert [fresh(step) for step in steps] == [[], [[], ("a", ASKED), [WORKING]], [[], ("b", ASKED)]]
+    assert [fresh(step) for step in steps] == [[], [[], ("a", ASKED), [WORKING]], [[], ("b", ASKED)], []]
     assert {len(step) for step in steps} == {6}
-    assert opened(services, parts, "quality", caller, ASKED) == [[[WORKING]], [[], ("c", ASKED)]]
+    assert opened(services, parts, "quality", caller, ASKED) == [[[WORKING]], [[], ("c", ASKED)], []]
     assert opened(services, parts, "panel", caller, ASKED) == [[]]
     assert opened(services, parts, "quality", caller, ASKED) == [[]]
     steps = list(threshold.on_refresh(services, parts, caller, Selection(), ASKED))
-    assert [fresh(step) for step in steps] == [[], [[], ("a", ASKED)], [[], ("c", ASKED)]]
-    assert opened(services, parts, "panel", caller, ASKED)[-1] == [[], ("b", ASKED)]
+    assert [fresh(step) for step in steps] == [[], [[], ("a", ASKED)], [[], ("c", ASKED)], []]
+    assert opened(services, parts, "panel", caller, ASKED)[-2:] == [[[], ("b", ASKED)], []]
 
 
 def test_a_tab_that_is_opened_before_anything_was_asked_for_waits(services: Services, caller: Caller) -> None:
@@ -96,7 +96,7 @@ def test_a_visitor_who_was_quicker_than_the_page_sees_everything_once_there_is_a
     assert [fresh(step) for step in threshold.on_arrived(services, parts, caller, Selection(), NONE)] == [[]]
     assert [fresh(step) for step in threshold.on_refresh(services, parts, early, Selection(), NONE)] == [[]]
     steps = list(threshold.on_arrived(services, parts, caller, Selection(), NONE))
-    assert [fresh(step) for step in steps][1:] == [[[], "a", [WORKING]], [[], "b"]]
+    assert [fresh(step) for step in steps][1:] == [[[], "a", [WORKING]], [[], "b"], []]
 
 
 def test_a_part_that_fails_says_so_in_its_place_and_the_others_are_shown(
@@ -108,8 +108,9 @@ def test_a_part_that_fails_says_so_in_its_place_and_the_others_are_shown(
         [],
         [[{"key": "app.unexpected", "values": {}, "tone": "bad"}], [WORKING]],
         [[{"en": "No.", "zh": "No.", "tone": "bad"}]],
+        [],
     ]
-    assert opened(services, parts, "quality", caller)[-1] == [[], "c"]
+    assert opened(services, parts, "quality", caller)[-2:] == [[[], "c"], []]
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -120,17 +121,28 @@ def test_an_older_answer_ends_where_the_page_asked_again(services: Services, cal
         services, [part("data", "c"), part("panel", "d")], caller, Selection(relevant_from=2), NONE
     )
     next(newer)
-    assert list(older) == []
+    # What came last is sent once more when a stream ends: that must not be the line over a part.
+    assert [fresh(step) for step in older] == [[]]
     other_page = threshold.on_refresh(
         services, [part("data", "e"), part("panel", "f")], replace(caller, session="other"), Selection(), NONE
     )
     next(other_page)
-    assert [fresh(step) for step in newer] == [[[], "c", [WORKING]], [[], "d"]]
+    assert [fresh(step) for step in newer] == [[[], "c", [WORKING]], [[], "d"], []]
+
+
+def test_a_tab_that_the_page_asked_for_anew_meanwhile_gets_no_line_over_it(services: Services, caller: Caller) -> None:
+    parts = [part("data", "a"), part("panel", "b"), part("quality", "c")]
+    list(threshold.on_refresh(services, parts, caller, Selection(), NONE))
+    older = threshold.on_open(services, parts, "quality", caller, Selection(), NONE)
+    assert fresh(next(older)) == [[WORKING]]
+    newer = threshold.on_refresh(services, parts, caller, Selection(relevant_from=2), NONE)
+    assert [fresh(step) for step in newer][-2:] == [[[], "c"], []]
+    assert [fresh(step) for step in older] == [[]]
 
 
 def test_a_set_that_is_gone_leaves_the_others_to_choose_from(services: Services, caller: Caller) -> None:
     data = threshold.Part("data", set_bar, SimpleNamespace(shown=[None] * 4), None)  # type: ignore[arg-type]
-    _, (trouble, shown, *_), _ = threshold.on_refresh(
+    _, (trouble, shown, *_), *_ = threshold.on_refresh(
         services, [data, part("panel", "b")], caller, Selection("nowhere"), NONE
     )
     assert trouble[0]["en"].startswith("There is no labelled set 'nowhere' of yours.")
