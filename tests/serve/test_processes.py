@@ -81,7 +81,7 @@ def test_the_code_of_the_readme_runs(page: Page, capsys: pytest.CaptureFixture[s
     exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
 
     assert '"index":1' in curl.stdout
-    assert capsys.readouterr().out.startswith("1 0.7998")
+    assert capsys.readouterr().out.startswith("1 0.8647")
 
 
 def test_the_endpoints_run_without_the_page(tmp_path: Path, unused_port: int) -> None:
