@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from playground.core.errors import InvalidInput
 from playground.core.training import Change, TrainingAsk, TrainingPoint, TrainingResult, TrainingRow
 from playground.engine.trained_card import card
+from playground.models.named import split
 
 T = TypeVar("T")
 
@@ -215,8 +216,9 @@ def new_id() -> str:
 
 def short_name(model_id: str) -> str:
     """The folder's name where it is one of a trained model: the path before it says nothing to a person."""
-    found = _TRAINED.fullmatch(model_id)
-    return found[1] if found else model_id
+    name = split(model_id).name
+    found = _TRAINED.fullmatch(name)
+    return found[1] + model_id[len(name) :] if found else model_id
 
 
 def checked_name(name: str) -> str:

@@ -92,6 +92,7 @@ def test_a_damaged_record_is_left_out_and_the_others_are_listed(models: TrainedM
 
 def test_a_name_becomes_a_folder_s() -> None:
     assert short_name("/data/trained/my-own-0123456789abcdef") == "my-own"
+    assert short_name("/data/trained/my-own-0123456789abcdef#backend=onnx") == "my-own#backend=onnx"
     assert short_name("/data/trained/my-own") == "/data/trained/my-own"
     assert (slug("Ünser Modell / 2"), slug("我的"), slug("../..")) == ("unser-modell-2", "trained", "trained")
 
