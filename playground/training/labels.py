@@ -12,6 +12,7 @@ import json
 import math
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -219,6 +220,8 @@ def main(settings: LabelSettings, *, follow_stdin: bool) -> int:
                 out.flush()
 
         if follow_stdin:
+            # Ctrl+C in the terminal reaches every process of the group; the parent says when to end.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             _step_back()
             threading.Thread(target=_await_word, args=(stop,), daemon=True).start()
         try:

@@ -118,6 +118,8 @@ def test_a_killed_process_resumes_and_one_whose_parent_is_gone_ends_with_a_check
     told = [json.loads(line) for line in (process.stdout.readline(), process.stdout.readline())]
     assert told[0]["event"] == "began"
     assert told[1]["event"] == "dev"
+    # As Ctrl+C in the parent's terminal, which every process of the group hears.
+    process.send_signal(signal.SIGINT)
     process.stdin.close()
     last = json.loads(process.stdout.read().splitlines()[-1])
     assert process.wait() == 0
