@@ -81,6 +81,8 @@ def test_a_public_page_trains_only_where_its_host_allows_it(tmp_path: Path, call
     assert training_tab.on_plan(services, caller, Selection())["allowed"] is False
     with pytest.raises(InvalidInput, match="does not let visitors train"):
         training_tab.on_train(services, asking(caller, **FORM), Selection(), "cpu")
+    with pytest.raises(InvalidInput, match="does not let visitors train"):
+        training_tab.on_resume(services, asking(caller, id="0123456789abcdef"))
     services.close()
     open_ = Settings(db=tmp_path / "history.db", public=True, train=True, worker=False)
     assert open_.folders == tmp_path / "trained"
