@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from playground.core.errors import InvalidInput, ModelError
+from playground.core.errors import InvalidInput, ModelError, NoRoom
 from playground.core.training import Change, TrainingAsk, TrainingResult, TrainingRow
 from playground.engine import trainable
 from playground.engine.trained import TrainedModels, short_name, slug
@@ -73,8 +74,19 @@ def test_only_its_owner_touches_a_model(models: TrainedModels, tmp_path: Path) -
     for touch in (models.delete, lambda owner, id: models.zipped(owner, id, tmp_path)):
         with pytest.raises(InvalidInput, match="This trained model is gone"):
             touch("you", ASK.id)
+    # As while it is measured.
+    lock = FileLock(models.work(ASK.id) / "lock")
+    with lock, pytest.raises(InvalidInput, match="This training is under way"):
+        models.delete("me", ASK.id)
+    with lock, pytest.raises(InvalidInput, match="This training is under way"):
+        models.drop(ASK.id)
+    models.drop(ASK.id)
+    assert not models.work(ASK.id).exists()
     models.delete("me", ASK.id)
     assert models.list(None) == []
+    (models.root / "work" / "gone-1").mkdir()
+    models.sweep()
+    assert list((models.root / "work").iterdir()) == []
     assert [path.name for path in models.root.iterdir()] == ["work"]
 
 
@@ -121,6 +133,16 @@ def test_what_cannot_be_trained_says_why_in_one_sentence(tmp_path: Path) -> None
         with pytest.raises(ModelError) as caught:
             trainable.find(replace(ASK, base=base), offline=True)
         assert sentence in str(caught.value)
+
+
+def test_a_base_without_room_for_it_is_refused_and_a_folder_is_named_in_full(
+    tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_bert.parent)
+    ask = replace(ASK, base=f"./{tiny_bert.name}")
+    assert trainable.find(ask, offline=True).folder == str(tiny_bert.absolute())
+    with pytest.raises(NoRoom, match="needs about .* of memory in fp32"):
+        trainable.find(ask, offline=True, free=lambda _: 0.0)
 
 
 def test_large_bases_train_adapters_unless_told_otherwise(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
