@@ -33,8 +33,6 @@ LOCK = "lock"
 WORK, GONE = "work", "gone-"
 MAX_NAME_CHARS = 80
 _TRAINED = re.compile(r".*[/\\]trained[/\\]([a-z0-9-]+)-[0-9a-f]{16}")
-# What a loader needs, and the card; not the visitor's texts.
-PRIVATE = frozenset({RESULT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,22 +226,32 @@ class TrainedModels:
                 raise _unwritten(self.root, error) from error
         shutil.rmtree(gone, ignore_errors=True)
 
+    def n_bytes(self, owner: str) -> int:
+        """What the models of a visitor take on the disk, unfinished ones with their checkpoints, too."""
+        folders = [each.path for each in self.list(owner)]
+        folders += [self.work(ask.id) for ask in self.unfinished() if ask.owner == owner]
+        return sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
+
     def zipped(self, owner: str, id: str, folder: Path) -> Path:
-        """The model as a file in `folder`, without the texts that it was trained on.
+        """The model as a file in `folder`, without the texts that it was trained on; the one that is there, if it holds.
 
         Raises:
             InvalidInput: no such model, or it cannot be written.
         """
         path = self.get(owner, id).path
-        made = folder / f"{path.name}.zip"
+        made, draft = folder / f"{path.name}.zip", folder / f"{secrets.token_hex(4)}.draft"
         try:
+            if made.exists() and made.stat().st_mtime_ns >= (path / RESULT).stat().st_mtime_ns:
+                return made
+            folder.mkdir(parents=True, exist_ok=True)
             # Weights do not shrink.
-            with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as file:
+            with zipfile.ZipFile(draft, "w", zipfile.ZIP_STORED) as file:
                 for each in sorted(path.rglob("*")):
-                    if each.is_file() and each.name not in PRIVATE:
+                    if each.is_file() and each.name != RESULT:
                         file.write(each, Path(path.name) / each.relative_to(path))
+            draft.replace(made)
         except OSError as error:
-            made.unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
             raise _unwritten(folder, error) from error
         return made
 

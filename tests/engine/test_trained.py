@@ -91,8 +91,14 @@ def test_only_its_owner_touches_a_model(models: TrainedModels, tmp_path: Path) -
 
 
 def test_the_file_to_take_away_holds_no_text_of_the_visitor(models: TrainedModels, tmp_path: Path) -> None:
-    with zipfile.ZipFile(models.zipped("me", ASK.id, tmp_path)) as file:
+    made = models.zipped("me", ASK.id, tmp_path / "zips")
+    with zipfile.ZipFile(made) as file:
         names = [name.split("/")[-1] for name in file.namelist()]
+    first = made.stat().st_ino
+    assert models.zipped("me", ASK.id, tmp_path / "zips").stat().st_ino == first
+    models.rename("me", ASK.id, "Other")
+    assert models.zipped("me", ASK.id, tmp_path / "zips").stat().st_ino != first
+    assert [path.name for path in (tmp_path / "zips").iterdir()] == [made.name]
     assert names == ["README.md", "model.safetensors", "training.json"]
 
 
@@ -141,7 +147,7 @@ def test_a_base_without_room_for_it_is_refused_and_a_folder_is_named_in_full(
     monkeypatch.chdir(tiny_bert.parent)
     ask = replace(ASK, base=f"./{tiny_bert.name}")
     assert trainable.find(ask, offline=True).folder == str(tiny_bert.absolute())
-    with pytest.raises(NoRoom, match="needs about .* of memory in fp32"):
+    with pytest.raises(NoRoom, match=r"needs about .* of memory in fp32"):
         trainable.find(ask, offline=True, free=lambda _: 0.0)
 
 

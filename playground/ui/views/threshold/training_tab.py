@@ -140,8 +140,20 @@ def on_train(services: Services, caller: Caller, selection: Selection, device: s
         ask = _asked(services, caller, selection, labelled, data, device)
         if trainable.at_hand(parse_choice(ask.base)[0]):
             trainable.find(ask, offline=True)
+        _check_room(services, caller.owner)
         services.trainings.start(ask, data)
     return _under_way(services, caller)
+
+
+def _check_room(services: Services, owner: str) -> None:
+    """Raises InvalidInput: the models of this visitor take what one visitor may keep here."""
+    most = services.settings.most_kept_bytes
+    if most is not None and services.trained.n_bytes(owner) >= most:
+        raise InvalidInput(
+            "Your models take the {limit} MB that this page holds for one visitor. Delete one, or drop a training that "
+            "was stopped, first.",
+            limit=most // 1_000_000,
+        )
 
 
 @contextmanager
@@ -242,8 +254,8 @@ def on_zip(services: Services, w: Widgets, caller: Caller) -> Any:
     Raises:
         InvalidInput: it is gone, or the disk cannot be written.
     """
-    folder = Path(w.file.GRADIO_CACHE) / new_id()
-    folder.mkdir(parents=True)
+    # Its name has the key that the model's folder has.
+    folder = Path(w.file.GRADIO_CACHE) / "trained"
     return gr.update(value=str(services.trained.zipped(caller.owner, caller.text("id"), folder)), visible=True)
 
 
