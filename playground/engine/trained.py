@@ -233,7 +233,7 @@ class TrainedModels:
         return sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
 
     def zipped(self, owner: str, id: str, folder: Path) -> Path:
-        """The model as a file in `folder`, without the texts that it was trained on; the one that is there, if it holds.
+        """The model as a file in `folder`, without the texts that it was trained on; not written anew if it is there.
 
         Raises:
             InvalidInput: no such model, or it cannot be written.
