@@ -16,6 +16,7 @@ function measured(result) {
   return [
     pg.el("p", { class: `tr-verdict tr-${verdict}`, text: pg.say(`training.verdict_${verdict}`) }),
     pg.el("p", { text: pg.say("training.figures", values) }),
+    result.max_length ? pg.el("p", { class: "pg-muted", text: pg.say("training.alike", { precision: result.precision, device: result.device, tokens: result.max_length }) }) : null,
     pg.el("p", { class: "pg-muted", text: pg.say("training.interval", { difference: plus(result.difference), low: plus(result.low), high: plus(result.high), wins: result.wins, losses: result.losses }) }),
     verdict === "unclear" && result.difference > 0 ? pg.el("p", { class: "pg-warn", text: pg.say("training.by_chance") }) : null,
   ];

@@ -38,6 +38,9 @@ def before_after(labelled: LabelledSet, before: SetScores, after: SetScores) -> 
         scale=after.scale.name,
         reason=suggested.reason,
         fingerprint=after.spec.fingerprint,
+        device=after.spec.device,
+        precision=after.spec.precision,
+        max_length=after.spec.max_length,
     )
 
 

@@ -30,7 +30,8 @@ class Recipe:
     group_size: int
 
 
-# Chosen on questions of another field than the figures in the README: see there.
+# Not tuned: the learning rate and the rest are what such models are usually trained with. The README says how "quick"
+# did on one set.
 RECIPES: Mapping[Preset, Recipe] = MappingProxyType(
     {"quick": Recipe(2, 5e-5, 128, 4), "careful": Recipe(4, 5e-5, 256, 8)}
 )
@@ -72,7 +73,7 @@ class TrainingAsk:
     """What was asked for, as it lies on the disk beside the rows.
 
     Attributes:
-        base: id or folder, as typed; `base_kind`, `base_folder` and `adapters` are known once it is found.
+        base: id or folder, as typed; `base_kind`, `base_folder`, `adapters` and `revision` are known once it is found.
         n_train, n_dev: queries.
         made: when, ISO 8601, UTC.
     """
@@ -94,6 +95,7 @@ class TrainingAsk:
     base_kind: Kind = "reranker"
     base_folder: str = ""
     device: str = "auto"
+    revision: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ class TrainingResult:
         low, high: the 95 % interval of the difference.
         changes: the queries that changed most.
         threshold: raw output; None where none is suggested, for the `reason`.
+        device, precision, max_length: what both were run with; empty and 0 where an older record does not say it.
     """
 
     before: float
@@ -142,3 +145,6 @@ class TrainingResult:
     scale: str
     reason: str = ""
     fingerprint: str = ""
+    device: str = ""
+    precision: str = ""
+    max_length: int = 0

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
 
 from playground.core.errors import ModelUnsuitable
 from playground.core.training import ADAPTERS_FROM, TrainingAsk
-from playground.core.types import Kind, ModelChoice
-from playground.models import bm25, kinds, resolve
+from playground.core.types import DeviceName, Kind, ModelChoice
+from playground.models import bm25, devices, hub, kinds, memory, resolve, room
 from playground.models.catalog import find as known
 from playground.models.named import is_folder, parse_choice, split
 from playground.remote.address import is_remote
@@ -20,25 +22,47 @@ class Base:
     """What a training starts from, once it is found.
 
     Attributes:
-        folder: its files.
+        folder: its files; absolute, since the training runs elsewhere.
         adapters: whether LoRA adapters are trained in place of all weights.
+        revision: commit of the Hub snapshot; None for a folder.
+        max_length: tokens that it reads where nobody says otherwise.
     """
 
     kind: Kind
     folder: str
     adapters: bool
+    revision: str | None = None
+    max_length: int = 0
 
 
-def find(ask: TrainingAsk, *, offline: bool) -> Base:
-    """The base, downloaded if need be.
+def find(
+    ask: TrainingAsk,
+    *,
+    offline: bool,
+    free: room.Free = memory.free_mib,
+    on_progress: resolve.OnProgress | None = None,
+) -> Base:
+    """The base, downloaded if need be; of the revision that was found first, where it was found before.
+
+    Args:
+        free: memory of a device, in MiB. What is too large is refused before it is downloaded.
+        on_progress: as in `resolve`. What it raises ends the download.
 
     Raises:
-        ModelError: it cannot be found, or not be trained.
+        ModelError: it cannot be found, or not be trained, or there is no room for it.
     """
     model_id, revision = parse_choice(ask.base)
     refuse(model_id)
+    revision = ask.revision or revision
     kind = resolve.kind_of(model_id, revision, offline=offline)
-    found = resolve.resolve(ModelChoice(model_id, revision, kind=kind), offline=offline)
+    device, _ = devices.foreseen(cast(DeviceName, ask.device), "fp32") or ("cpu", "fp32")
+
+    def fits(n_parameters: int, n_bytes: int = 0) -> None:
+        room.require_memory(model_id, kind, n_parameters, device, "fp32", free)
+        room.require_disk(model_id, kind, n_bytes, hub.cache_folder())
+
+    choice = ModelChoice(model_id, revision, kind=kind)
+    found = resolve.resolve(choice, offline=offline, on_progress=on_progress, before_download=fits)
     if found.family not in FAMILIES or found.config.get("model_type") not in kinds.ENCODERS:
         raise ModelUnsuitable(
             "{model} ({type}) cannot be trained here: only encoders can, such as BERT and XLM-RoBERTa, as rerankers or "
@@ -46,8 +70,9 @@ def find(ask: TrainingAsk, *, offline: bool) -> Base:
             model=model_id,
             type=found.architecture,
         )
+    fits(found.n_parameters)
     adapters = ask.adapters == "yes" or (ask.adapters == "auto" and found.n_parameters >= ADAPTERS_FROM)
-    return Base(kind, str(found.folder), adapters)
+    return Base(kind, str(found.folder.absolute()), adapters, found.revision, found.default_max_length)
 
 
 def refuse(model_id: str) -> None:
@@ -69,6 +94,12 @@ def refuse(model_id: str) -> None:
             "out.",
             model=model_id,
         )
+
+
+def read_alike(base: Base, trained: Path) -> int:
+    """Tokens that both the base and what it became read, so that before and after are read alike."""
+    made = resolve.resolve(ModelChoice(str(trained)), offline=True)
+    return min(base.max_length or made.default_max_length, made.default_max_length)
 
 
 def at_hand(model_id: str) -> bool:

@@ -12,24 +12,27 @@ import secrets
 import shutil
 import unicodedata
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from filelock import FileLock, Timeout
+
 from playground.core.errors import InvalidInput
 from playground.core.training import Change, TrainingAsk, TrainingPoint, TrainingResult, TrainingRow
 from playground.engine.trained_card import card
+from playground.models.named import split
 
 T = TypeVar("T")
 
 ASK, RESULT, ROWS, DEV, CARD = "ask.json", "trained.json", "train.jsonl", "dev.jsonl", "README.md"
-WEIGHTS = "model.safetensors"
-WORK = "work"
+# As `training.labels` names it in the folder of work; in the folder of all, that of the one training at a time.
+LOCK = "lock"
+WORK, GONE = "work", "gone-"
 MAX_NAME_CHARS = 80
 _TRAINED = re.compile(r".*[/\\]trained[/\\]([a-z0-9-]+)-[0-9a-f]{16}")
-# What a loader needs, and the card; not the visitor's texts.
-PRIVATE = frozenset({ASK, RESULT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ class TrainedModels:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        # Taken in one thread and left in another.
+        self._place = FileLock(root / LOCK, thread_local=False)
 
     def begin(self, ask: TrainingAsk, train: Sequence[TrainingRow], dev: Sequence[TrainingRow]) -> Path:
         """The folder of work of a new training, with its rows.
@@ -95,8 +100,56 @@ class TrainedModels:
         return sorted((ask for ask in found if ask is not None), key=lambda ask: ask.made)
 
     def drop(self, id: str) -> None:
-        """Remove the work of a training."""
-        shutil.rmtree(self.work(id), ignore_errors=True)
+        """Remove the work of a training.
+
+        Raises:
+            InvalidInput: it is under way, perhaps for another page.
+        """
+        with self.alone(id):
+            shutil.rmtree(self.work(id), ignore_errors=True)
+
+    @contextmanager
+    def alone(self, id: str, seconds: float = 0.0) -> Iterator[None]:
+        """Holds the work of a training, if there is any, as its process does.
+
+        Args:
+            seconds: to wait for it.
+
+        Raises:
+            InvalidInput: somebody holds it.
+        """
+        if not self.work(id).is_dir():
+            yield
+            return
+        lock = FileLock(self.work(id) / LOCK, thread_local=False)
+        try:
+            lock.acquire(timeout=seconds)
+        except Timeout as error:
+            raise InvalidInput("This training is under way. Wait until it is over, or stop it first.") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def take_place(self) -> bool:
+        """Whether the place of the one training at a time was free, over all pages; it is ours now."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            self._place.acquire(timeout=0)
+        except Timeout:
+            return False
+        except OSError as error:
+            raise _unwritten(self.root, error) from error
+        return True
+
+    def leave_place(self) -> None:
+        """Free the place."""
+        self._place.release()
+
+    def sweep(self) -> None:
+        """Remove what a delete that was cut off has left."""
+        for gone in self.root.glob(f"{WORK}/{GONE}*"):
+            shutil.rmtree(gone, ignore_errors=True)
 
     def dev_rows(self, id: str) -> list[TrainingRow]:
         """The rows that before and after are measured on."""
@@ -131,7 +184,7 @@ class TrainedModels:
             self._put(trained, trained.path)
         except OSError as error:
             raise _unwritten(self.root, error) from error
-        self.drop(trained.ask.id)
+        shutil.rmtree(self.work(trained.ask.id), ignore_errors=True)
 
     def list(self, owner: str | None) -> list[Trained]:
         """Finished models, newest first; of everyone where `owner` is None. A damaged one is left out."""
@@ -162,32 +215,43 @@ class TrainedModels:
         """Remove a model for good.
 
         Raises:
-            InvalidInput: no such model.
+            InvalidInput: no such model, or it is being measured.
         """
-        path, gone = self.get(owner, id).path, self.work(f"gone-{secrets.token_hex(4)}")
-        try:
-            gone.parent.mkdir(parents=True, exist_ok=True)
-            path.rename(gone)
-        except OSError as error:
-            raise _unwritten(self.root, error) from error
+        path, gone = self.get(owner, id).path, self.work(f"{GONE}{secrets.token_hex(4)}")
+        with self.alone(id):
+            try:
+                gone.parent.mkdir(parents=True, exist_ok=True)
+                path.rename(gone)
+            except OSError as error:
+                raise _unwritten(self.root, error) from error
         shutil.rmtree(gone, ignore_errors=True)
 
+    def n_bytes(self, owner: str) -> int:
+        """What the models of a visitor take on the disk, unfinished ones with their checkpoints, too."""
+        folders = [each.path for each in self.list(owner)]
+        folders += [self.work(ask.id) for ask in self.unfinished() if ask.owner == owner]
+        return sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
+
     def zipped(self, owner: str, id: str, folder: Path) -> Path:
-        """The model as a file in `folder`, without the texts that it was trained on.
+        """The model as a file in `folder`, without the texts that it was trained on; not written anew if it is there.
 
         Raises:
             InvalidInput: no such model, or it cannot be written.
         """
         path = self.get(owner, id).path
-        made = folder / f"{path.name}.zip"
+        made, draft = folder / f"{path.name}.zip", folder / f"{secrets.token_hex(4)}.draft"
         try:
+            if made.exists() and made.stat().st_mtime_ns >= (path / RESULT).stat().st_mtime_ns:
+                return made
+            folder.mkdir(parents=True, exist_ok=True)
             # Weights do not shrink.
-            with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as file:
+            with zipfile.ZipFile(draft, "w", zipfile.ZIP_STORED) as file:
                 for each in sorted(path.rglob("*")):
-                    if each.is_file() and each.name not in PRIVATE:
+                    if each.is_file() and each.name != RESULT:
                         file.write(each, Path(path.name) / each.relative_to(path))
+            draft.replace(made)
         except OSError as error:
-            made.unlink(missing_ok=True)
+            draft.unlink(missing_ok=True)
             raise _unwritten(folder, error) from error
         return made
 
@@ -215,8 +279,9 @@ def new_id() -> str:
 
 def short_name(model_id: str) -> str:
     """The folder's name where it is one of a trained model: the path before it says nothing to a person."""
-    found = _TRAINED.fullmatch(model_id)
-    return found[1] if found else model_id
+    name = split(model_id).name
+    found = _TRAINED.fullmatch(name)
+    return found[1] + model_id[len(name) :] if found else model_id
 
 
 def checked_name(name: str) -> str:

@@ -45,7 +45,10 @@ FlagReranker("path/of/this/folder").compute_score([["query", "passage"]])
 FIGURES = """\
 Mean NDCG@10 over the {n} dev queries: {before:.3f} with the base, {after:.3f} with this model; the difference is
 {difference:+.3f}, with a 95 % interval from {low:+.3f} to {high:+.3f} (paired bootstrap over queries): {verdict}.
-{threshold}"""
+{alike}{threshold}"""
+ALIKE = """\
+Both were run in {precision} on {device} and read at most {max_length} tokens of query and passage together.
+"""
 THRESHOLD = """\
 Suggested threshold: {value:.4g} on the {scale} (F1 {f1:.3f} on the same dev queries, so a little rosy). It holds for
 this model only."""
@@ -87,5 +90,8 @@ def _figures(result: TrainingResult | None) -> str:
         low=result.low,
         high=result.high,
         verdict=VERDICTS.get(result.verdict, "too small to tell"),
+        alike=ALIKE.format(precision=result.precision, device=result.device, max_length=result.max_length)
+        if result.max_length
+        else "",
         threshold=threshold,
     )

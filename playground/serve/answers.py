@@ -12,7 +12,7 @@ from playground.core.errors import PlaygroundError
 from playground.core.types import ModelSpec, RerankResult, ScoredPassage
 from playground.engine.texts import TextVectors
 from playground.models import bm25, catalog
-from playground.models.named import parse_choice
+from playground.models.named import is_folder, parse_choice
 from playground.serve.errors import Refused
 from playground.serve.schemas import (
     Body,
@@ -120,6 +120,9 @@ def embeddings(served: Served, body: EmbeddingsBody, stop: threading.Event) -> E
 def models(served: Served) -> Models:
     """What a request may name without a download: the models of the start, the built-in ones and those in memory."""
     loaded = {each.spec.model_id for each in served.engine.loaded()}
+    if served.settings.public:
+        # The path of a model that a visitor trained is the key to it.
+        loaded = {model_id for model_id in loaded if not is_folder(model_id)}
     named = (parse_choice(model)[0] for model in served.settings.models)
     ids = dict.fromkeys([*named, catalog.BUILT_IN_RERANKER, catalog.BUILT_IN_EMBEDDER, bm25.MODEL_ID, *sorted(loaded)])
     return Models(data=[_model(served, model_id, loaded=model_id in loaded) for model_id in ids])

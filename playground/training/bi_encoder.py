@@ -37,7 +37,7 @@ class TextBatch:
 
     def to(self, device: str) -> TextBatch:
         def moved(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
-            return {key: value.to(device, non_blocking=True) for key, value in inputs.items()}
+            return {key: value.to(device) for key, value in inputs.items()}
 
         return TextBatch(moved(self.queries), moved(self.passages), self.group_size)
 

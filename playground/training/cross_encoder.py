@@ -46,11 +46,9 @@ class PairBatch:
     order: Tensor
 
     def to(self, device: str) -> PairBatch:
-        def moved(tensor: Tensor) -> Tensor:
-            return tensor.to(device, non_blocking=True)
-
-        inputs = {key: moved(value) for key, value in self.inputs.items()}
-        return PairBatch(inputs, moved(self.targets), moved(self.taught), moved(self.mask), moved(self.order))
+        inputs = {key: value.to(device) for key, value in self.inputs.items()}
+        rest = (each.to(device) for each in (self.targets, self.taught, self.mask, self.order))
+        return PairBatch(inputs, *rest)
 
 
 def encode_pairs(

@@ -12,11 +12,12 @@ import json
 import math
 import os
 import random
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -27,7 +28,7 @@ from transformers import PreTrainedModel
 from playground.core.errors import InvalidInput, PlaygroundError
 from playground.training import cross_encoder, groups
 from playground.training.evaluate import figures_of
-from playground.training.loop import Checkpoint, LossNotFiniteError, State, n_steps, settle_device, train
+from playground.training.loop import Checkpoint, LossNotFiniteError, State, n_steps, settle_device, train, unwritten
 from playground.training.output import finish
 from playground.training.rows import Row, read_rows
 from playground.training.settings import TrainingSettings
@@ -35,8 +36,8 @@ from playground.training.settings import TrainingSettings
 TRAIN, DEV, MODEL, START = "train.jsonl", "dev.jsonl", "model", "start.json"
 SAY_SECONDS = 0.4
 NOT_FINITE = (
-    "The loss was no longer a number at step {step}, so the training ended there. The model has the weights that "
-    "did best on the dev queries until then."
+    "The loss was no longer a number at step {step}, so the training ended there. The model has the weights of the "
+    "last checkpoint, after step {kept}."
 )
 CHECKPOINT_STEPS = 100
 # Rows that the live curve is measured on; before and after are measured on all of them.
@@ -135,16 +136,13 @@ def _run(settings: LabelSettings, tell: Tell, stop: threading.Event) -> bool:
     n_layers = int(model.config.num_hidden_layers)
     learns: Any = with_adapters(model) if settings.adapters else model
     learns.to(torch.device(device))
-    length = min(how.max_length, tokenizer.model_max_length)
+    how = replace(how, max_length=min(how.max_length, tokenizer.model_max_length))
 
     def evaluate() -> dict[str, float]:
-        return figures_of(dev, cross_encoder.score_rows(learns, tokenizer, dev, length))
+        return figures_of(dev, cross_encoder.score_rows(learns, tokenizer, dev, how.max_length))
 
     total = n_steps(rows, how)
-    start = settings.work / START
-    if not start.exists():
-        start.write_text(json.dumps(evaluate()["ndcg@10"]), encoding="utf-8")
-    tell("began", total=total, device=device, ndcg=json.loads(start.read_text(encoding="utf-8")))
+    tell("began", total=total, device=device, ndcg=_before(settings.work / START, lambda: evaluate()["ndcg@10"]))
     warned, state = "", State()
     watch = Watcher(tell, stop)
     try:
@@ -161,11 +159,13 @@ def _run(settings: LabelSettings, tell: Tell, stop: threading.Event) -> bool:
             keep_best=False,
         )
     except LossNotFiniteError as error:
-        checkpoint = Checkpoint(how)
-        if watch.state is None or not checkpoint.best.exists():
-            raise
-        checkpoint.restore_best(learns)
-        warned, state = NOT_FINITE.format(**error.values), watch.state
+        if not Checkpoint(how).load(learns, state):
+            raise InvalidInput(
+                "The loss was no longer a number at step {step}, before the first checkpoint, so there is no model. "
+                "Try another base or seed.",
+                **error.values,
+            ) from error
+        warned = NOT_FINITE.format(**error.values, kept=state.step)
     if stop.is_set() and state.step < total and not warned:
         tell("stopped", step=state.step)
         return False
@@ -174,18 +174,26 @@ def _run(settings: LabelSettings, tell: Tell, stop: threading.Event) -> bool:
     return True
 
 
-class Watcher:
-    """Tells every evaluation, and the step now and then.
+def _before(path: Path, measure: Callable[[], float]) -> float:
+    """NDCG@10 before the first step: measured once, and kept for those who resume."""
+    if not path.exists():
+        found, draft = json.dumps(measure()), path.with_suffix(".draft")
+        try:
+            draft.write_text(found, encoding="utf-8")
+            draft.replace(path)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise unwritten(path.parent, error) from error
+    return float(json.loads(path.read_text(encoding="utf-8")))
 
-    Attributes:
-        state: after the last good step.
-    """
+
+class Watcher:
+    """Tells every evaluation, and the step now and then."""
 
     def __init__(self, tell: Tell, stop: threading.Event) -> None:
         self._tell, self._stop = tell, stop
         self._began: tuple[float, int] | None = None
         self._said, self._n = 0.0, 0
-        self.state: State | None = None
 
     def __call__(self, state: State, total: int, loss: float) -> bool:
         now = time.monotonic()
@@ -193,7 +201,7 @@ class Watcher:
             self._began = (now, state.step)
         for point in state.curve[self._n :]:
             self._tell("dev", step=int(point["step"]), loss=point["loss"], ndcg=point["ndcg@10"])
-        self._n, self.state = len(state.curve), state
+        self._n = len(state.curve)
         began, first = self._began
         if now - self._said >= SAY_SECONDS:
             self._said = now
@@ -219,6 +227,8 @@ def main(settings: LabelSettings, *, follow_stdin: bool) -> int:
                 out.flush()
 
         if follow_stdin:
+            # Ctrl+C in the terminal reaches every process of the group; the parent says when to end.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             _step_back()
             threading.Thread(target=_await_word, args=(stop,), daemon=True).start()
         try:

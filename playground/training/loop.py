@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import multiprocessing
 import os
 import random
 import time
@@ -26,6 +27,7 @@ CHECKPOINT = "checkpoint.pt"
 SAY_EVERY = 50  # steps
 
 WORKERS = 12  # processes that make batches for a GPU; on a CPU they would take the cores that train
+MANY_ROWS = 20_000  # fewer are made into batches before the processes are up
 
 
 class Movable(Protocol):
@@ -150,11 +152,24 @@ def batches(
     device: str,
 ) -> Iterator[Batch]:
     """Batches of all epochs on the device, the first `skip` left out (see `Chunks`)."""
-    n = min(WORKERS, (os.cpu_count() or 1) - 2) if device == "cuda" else 0
-    loader = DataLoader(Chunks(rows, settings, collate, skip), batch_size=None, num_workers=max(n, 0))
+    n = n_workers(len(rows), device)
+    loader = DataLoader(
+        Chunks(rows, settings, collate, skip),
+        batch_size=None,
+        num_workers=n,
+        # The collator is a closure over the rows, which only a fork takes along.
+        multiprocessing_context="fork" if n else None,
+    )
     for made in loader:
         for batch in made:
             yield batch.to(device)
+
+
+def n_workers(n_rows: int, device: str) -> int:
+    """Processes that make batches; 0 where this one makes them itself."""
+    if device != "cuda" or n_rows <= MANY_ROWS or "fork" not in multiprocessing.get_all_start_methods():
+        return 0
+    return max(0, min(WORKERS, (os.cpu_count() or 1) - 2))
 
 
 def train(
@@ -205,7 +220,7 @@ def train(
         return loss.item()
 
     state, checkpoint = State(), Checkpoint(settings)
-    checkpoint.load(model, optimizer, schedule, state)
+    checkpoint.load(model, state, optimizer, schedule)
     every = settings.evaluate_every or math.ceil(total / settings.epochs)
     began, first, smooth = time.monotonic(), state.step, math.nan
     for batch in batches(rows, settings, collate, state.step, device):
@@ -216,7 +231,7 @@ def train(
             left = (time.monotonic() - began) / (state.step - first) * (total - state.step)
             say(f"step {state.step} of {total}, loss {smooth:.4f}, {left / 60:.0f} min left")
         if state.step % every == 0 or state.step == total:
-            if note(state, evaluate(), smooth, say):
+            if note(state, evaluate(), smooth, say) and keep_best:
                 checkpoint.save_best(model)
             if settings.patience and state.stale >= settings.patience:
                 say(f"stopped early: no better dev NDCG@10 in {state.stale} evaluations")
@@ -249,19 +264,22 @@ class Checkpoint:
         self.folder = settings.out / "checkpoints"
         self.path, self.best = self.folder / CHECKPOINT, self.folder / "best.pt"
 
-    def load(self, model: nn.Module, optimizer: Any, schedule: Any, state: State) -> None:
+    def load(self, model: nn.Module, state: State, optimizer: Any = None, schedule: Any = None) -> bool:
+        """Whether there was one; without an optimizer to look at what was kept, not to go on."""
         if not self.path.exists():
-            return
+            return False
         saved = torch.load(self.path, weights_only=True)
         if saved["settings"] != described(self.settings):
             raise InvalidInput(
                 "{folder} holds a checkpoint of other settings. Remove it, or choose another --out.", folder=self.folder
             )
         model.load_state_dict(saved["model"])
-        optimizer.load_state_dict(saved["optimizer"])
-        schedule.load_state_dict(saved["schedule"])
-        torch.set_rng_state(saved["rng"])
+        if optimizer is not None:
+            optimizer.load_state_dict(saved["optimizer"])
+            schedule.load_state_dict(saved["schedule"])
+            torch.set_rng_state(saved["rng"])
         state.step, state.best, state.stale, state.curve = (saved[k] for k in ("step", "best", "stale", "curve"))
+        return True
 
     def save(self, model: nn.Module, optimizer: Any, schedule: Any, state: State) -> None:
         self._write(
@@ -294,12 +312,16 @@ class Checkpoint:
             draft.replace(path)
         except (OSError, RuntimeError) as error:
             draft.unlink(missing_ok=True)
-            raise InvalidInput(
-                "The checkpoint could not be written to {folder}: {reason}. Free some space and start again: the run "
-                "resumes from its last checkpoint.",
-                folder=self.folder,
-                reason=error,
-            ) from error
+            raise unwritten(self.folder, error) from error
+
+
+def unwritten(folder: Path, error: Exception) -> InvalidInput:
+    return InvalidInput(
+        "The checkpoint could not be written to {folder}: {reason}. Free some space and start again: the run resumes "
+        "from its last checkpoint.",
+        folder=folder,
+        reason=error,
+    )
 
 
 def described(settings: TrainingSettings) -> str:

@@ -95,7 +95,7 @@ class Services:
         object.__setattr__(self, "jobs", ScoringJobs(self.engine, self.history))
         object.__setattr__(self, "corpora", Corpora(self.history.corpora, self.engine.limits))
         settings = self.settings
-        find_base = partial(trainable.find, offline=settings.offline)
+        find_base = partial(trainable.find, offline=settings.offline, free=self.engine.free_mib)
         object.__setattr__(self, "trained", TrainedModels(settings.trained))
         object.__setattr__(self, "trainings", TrainingJobs(self.engine, self.history, self.trained, find_base))
         object.__setattr__(self, "visitors", Visitors(settings.most_runs_per_minute, settings.most_runs_at_once))

@@ -65,11 +65,17 @@ def of_error(error: PlaygroundError, tone: str = "bad") -> Phrase:
 
 def translated(text: str) -> str:
     """The Chinese of a finished English sentence, or the sentence itself where no template fits."""
-    for template, entry in errors().items():
+    for template in _most_literal_first():
         found = _pattern(template).fullmatch(text)
-        if found and "zh" in entry:
-            return _filled(entry["zh"], found.groupdict())
+        if found and "zh" in errors()[template]:
+            return _filled(errors()[template]["zh"], found.groupdict())
     return text
+
+
+@cache
+def _most_literal_first() -> list[str]:
+    """Templates of errors, so that one such as "{file}: {problem}" takes no sentence that has a template of its own."""
+    return sorted(errors(), key=lambda template: -len(_FIELD.sub("", template)))
 
 
 def _filled(template: str, values: Mapping[str, str]) -> str:

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, cast
 
 from playground.core.errors import InvalidInput, PlaygroundError
 from playground.core.labels import Label, LabelledQuery, LabelledSet, SetScores
-from playground.core.training import RECIPES, TrainingAsk, TrainingData, TrainingPoint, TrainingRow
-from playground.core.types import ModelChoice, Passage
+from playground.core.training import RECIPES, Adapters, TrainingAsk, TrainingData, TrainingPoint, TrainingRow
+from playground.core.types import DeviceName, ModelChoice, Passage
 from playground.engine.engine import Engine
-from playground.engine.trainable import Base
+from playground.engine.trainable import Base, read_alike
 from playground.engine.trained import Trained, TrainedModels
 from playground.engine.training_process import Start, TrainingProcess
+from playground.engine.turns import Stopped
 from playground.history.store import HistoryStore
 from playground.models.named import parse_choice
+from playground.models.resolve import OnProgress
 
 State = Literal["running", "stopped", "failed", "done"]
 Phase = Literal["resolve", "start", "train", "measure"]
 
 MOST_POINTS = 400
+# What the process of a training may take to end after its last word.
+END_SECONDS = 60.0
 
 log = logging.getLogger("playground.ui")
 
@@ -51,8 +56,10 @@ class TrainingJob:
     warning: str = ""
 
 
-# Finds the base of an ask; may download it.
-FindBase = Callable[[TrainingAsk], Base]
+class FindBase(Protocol):
+    """Finds the base of an ask; may download it, and ends with what `on_progress` raises."""
+
+    def __call__(self, ask: TrainingAsk, *, on_progress: OnProgress) -> Base: ...
 
 
 class TrainingJobs:
@@ -84,8 +91,7 @@ class TrainingJobs:
         Raises:
             InvalidInput: another one is under way, or the disk cannot be written.
         """
-        with self._changed:
-            self._check_room()
+        with self._changed, self._only_one():
             self._models.begin(ask, data.train, data.dev)
             self._begin(ask)
 
@@ -99,8 +105,8 @@ class TrainingJobs:
             job = self._known().get(id)
             if job is None or job.ask.owner != owner:
                 raise InvalidInput("This training is gone. Start a new one.")
-            self._check_room()
-            self._begin(job.ask)
+            with self._only_one():
+                self._begin(job.ask)
 
     def stop(self, owner: str) -> None:
         """Ask the training of this visitor to end after the step under way, with a checkpoint."""
@@ -113,13 +119,17 @@ class TrainingJobs:
                         self._process.stop()
 
     def forget(self, owner: str, id: str) -> None:
-        """Drop one that is not under way, with its checkpoints."""
+        """Drop one that is not under way, with its checkpoints.
+
+        Raises:
+            InvalidInput: another page over the same folder runs it.
+        """
         with self._changed:
             job = self._known().get(id)
             if job is not None and job.ask.owner == owner and job.state != "running":
-                del self._known()[id]
                 if job.state != "done":
                     self._models.drop(id)
+                del self._known()[id]
 
     def of(self, owner: str) -> tuple[TrainingJob, ...]:
         """The trainings of one visitor that are not finished, or were since the start; oldest first."""
@@ -141,15 +151,23 @@ class TrainingJobs:
 
     def _known(self) -> dict[str, TrainingJob]:
         if self._jobs is None:
+            self._models.sweep()
             self._jobs = {ask.id: TrainingJob(ask, "stopped", "train") for ask in self._models.unfinished()}
         return self._jobs
 
     def _running(self) -> list[TrainingJob]:
         return [job for job in self._known().values() if job.state == "running"]
 
-    def _check_room(self) -> None:
-        if self._closed or self._running():
+    @contextmanager
+    def _only_one(self) -> Iterator[None]:
+        """Holds the place of the one training of this folder, of all pages over it; what is begun inside keeps it."""
+        if self._closed or self._running() or not self._models.take_place():
             raise InvalidInput("Another training is under way here. Wait until it is over, or stop it first.")
+        try:
+            yield
+        except BaseException:
+            self._models.leave_place()
+            raise
 
     def _begin(self, ask: TrainingAsk) -> None:
         self._flag = threading.Event()
@@ -157,22 +175,28 @@ class TrainingJobs:
         threading.Thread(target=self._work, args=(ask, self._flag), name="training", daemon=True).start()
 
     def _work(self, ask: TrainingAsk, flag: threading.Event) -> None:
+        over: dict[str, Any] = {"state": "done", "stopping": False, "seconds_left": None}
         try:
-            finished = self._trained(ask, flag)
-            state: State = "stopped" if finished is None else "done"
-            self._note(ask.id, state=state, stopping=False, seconds_left=None)
+            if self._trained(ask, flag) is None:
+                over["state"] = "stopped"
         except Exception as error:
             if not isinstance(error, PlaygroundError):
                 log.error("training %s failed", ask.name, exc_info=error)
             error.__traceback__ = error.__cause__ = error.__context__ = None
-            self._note(ask.id, state="failed", error=error, stopping=False, seconds_left=None)
+            over |= {"state": "failed", "error": error}
+        with self._changed:
+            self._models.leave_place()
+            self._note(ask.id, **over)
 
     def _trained(self, ask: TrainingAsk, flag: threading.Event) -> Trained | None:
         """The finished model, before and after measured; None where it was stopped."""
-        base = self._find_base(ask)
-        if flag.is_set():
+        base = self._found(ask, flag)
+        if base is None:
             return None
-        ask = replace(ask, base_kind=base.kind, base_folder=base.folder, adapters="yes" if base.adapters else "no")
+        adapters: Adapters = "yes" if base.adapters else "no"
+        ask = replace(
+            ask, base_kind=base.kind, base_folder=base.folder, adapters=adapters, revision=base.revision or ask.revision
+        )
         self._models.rewrite(ask)
         # One that was cut off while it was measured is a model already.
         trained = next((each for each in self._models.list(ask.owner) if each.ask.id == ask.id), None)
@@ -182,10 +206,25 @@ class TrainingJobs:
                 return None
             trained = self._models.place(ask, warning)
         self._note(ask.id, ask=ask, phase="measure", seconds_left=None, warning=trained.warning)
-        measured = self._measured(trained, flag)
-        if measured is not None:
-            self._models.measured(measured)
+        # Its process held the lock until it ended; now nobody drops or deletes what is measured.
+        with self._models.alone(ask.id, seconds=END_SECONDS):
+            measured = self._measured(trained, base, flag)
+            if measured is not None:
+                self._models.measured(measured)
         return measured
+
+    def _found(self, ask: TrainingAsk, flag: threading.Event) -> Base | None:
+        """None where it was stopped, in the midst of a download, too."""
+
+        def note(*_: object) -> None:
+            if flag.is_set():
+                raise Stopped
+
+        try:
+            base = self._find_base(ask, on_progress=note)
+        except Stopped:
+            return None
+        return None if flag.is_set() else base
 
     def _run(self, ask: TrainingAsk, flag: threading.Event) -> str | None:
         """The warning that goes with the finished weights, perhaps empty; None where it was stopped."""
@@ -232,14 +271,24 @@ class TrainingJobs:
                 left = event.get("seconds_left", job.seconds_left)
             self._note(id, step=int(event["step"]), points=points, seconds_left=left)
 
-    def _measured(self, trained: Trained, flag: threading.Event) -> Trained | None:
-        """With before and after; None where it was stopped."""
+    def _measured(self, trained: Trained, base: Base, flag: threading.Event) -> Trained | None:
+        """With before and after, both read alike and in fp32, on the device asked for; None where it was stopped."""
         from playground.analysis.before_after import before_after
 
         ask = trained.ask
         labelled = dev_set(ask, self._models.dev_rows(ask.id))
         both: list[SetScores] = []
-        for choice in (ModelChoice(*parse_choice(ask.base), kind=ask.base_kind), ModelChoice(str(trained.path))):
+        model_id, revision = parse_choice(ask.base)
+        before = ModelChoice(
+            model_id,
+            ask.revision or revision,
+            ask.base_kind,
+            device=cast(DeviceName, ask.device),
+            precision="fp32",
+            max_length=read_alike(base, trained.path),
+        )
+        after = replace(before, model_id=str(trained.path), revision=None, kind="reranker")
+        for choice in (before, after):
             scores = self._scores(ask.owner, labelled, choice, flag)
             if scores is None:
                 return None

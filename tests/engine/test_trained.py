@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from playground.core.errors import InvalidInput, ModelError
+from playground.core.errors import InvalidInput, ModelError, NoRoom
 from playground.core.training import Change, TrainingAsk, TrainingResult, TrainingRow
 from playground.engine import trainable
 from playground.engine.trained import TrainedModels, short_name, slug
@@ -73,14 +74,31 @@ def test_only_its_owner_touches_a_model(models: TrainedModels, tmp_path: Path) -
     for touch in (models.delete, lambda owner, id: models.zipped(owner, id, tmp_path)):
         with pytest.raises(InvalidInput, match="This trained model is gone"):
             touch("you", ASK.id)
+    # As while it is measured.
+    lock = FileLock(models.work(ASK.id) / "lock")
+    with lock, pytest.raises(InvalidInput, match="This training is under way"):
+        models.delete("me", ASK.id)
+    with lock, pytest.raises(InvalidInput, match="This training is under way"):
+        models.drop(ASK.id)
+    models.drop(ASK.id)
+    assert not models.work(ASK.id).exists()
     models.delete("me", ASK.id)
     assert models.list(None) == []
+    (models.root / "work" / "gone-1").mkdir()
+    models.sweep()
+    assert list((models.root / "work").iterdir()) == []
     assert [path.name for path in models.root.iterdir()] == ["work"]
 
 
 def test_the_file_to_take_away_holds_no_text_of_the_visitor(models: TrainedModels, tmp_path: Path) -> None:
-    with zipfile.ZipFile(models.zipped("me", ASK.id, tmp_path)) as file:
+    made = models.zipped("me", ASK.id, tmp_path / "zips")
+    with zipfile.ZipFile(made) as file:
         names = [name.split("/")[-1] for name in file.namelist()]
+    first = made.stat().st_ino
+    assert models.zipped("me", ASK.id, tmp_path / "zips").stat().st_ino == first
+    models.rename("me", ASK.id, "Other")
+    assert models.zipped("me", ASK.id, tmp_path / "zips").stat().st_ino != first
+    assert [path.name for path in (tmp_path / "zips").iterdir()] == [made.name]
     assert names == ["README.md", "model.safetensors", "training.json"]
 
 
@@ -92,6 +110,7 @@ def test_a_damaged_record_is_left_out_and_the_others_are_listed(models: TrainedM
 
 def test_a_name_becomes_a_folder_s() -> None:
     assert short_name("/data/trained/my-own-0123456789abcdef") == "my-own"
+    assert short_name("/data/trained/my-own-0123456789abcdef#backend=onnx") == "my-own#backend=onnx"
     assert short_name("/data/trained/my-own") == "/data/trained/my-own"
     assert (slug("Ünser Modell / 2"), slug("我的"), slug("../..")) == ("unser-modell-2", "trained", "trained")
 
@@ -120,6 +139,16 @@ def test_what_cannot_be_trained_says_why_in_one_sentence(tmp_path: Path) -> None
         with pytest.raises(ModelError) as caught:
             trainable.find(replace(ASK, base=base), offline=True)
         assert sentence in str(caught.value)
+
+
+def test_a_base_without_room_for_it_is_refused_and_a_folder_is_named_in_full(
+    tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_bert.parent)
+    ask = replace(ASK, base=f"./{tiny_bert.name}")
+    assert trainable.find(ask, offline=True).folder == str(tiny_bert.absolute())
+    with pytest.raises(NoRoom, match=r"needs about .* of memory in fp32"):
+        trainable.find(ask, offline=True, free=lambda _: 0.0)
 
 
 def test_large_bases_train_adapters_unless_told_otherwise(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import pytest
 
 from playground.core.limits import PUBLIC
 from playground.engine.engine import Engine
+from playground.paths import BUILT_IN_MODELS
 from tests.engine.doubles import Shelf, numbered
 from tests.serve.servers import DOCUMENTS, QUERY, RERANKER, served, serving
 
@@ -119,6 +121,19 @@ def test_a_public_server_says_of_no_folder_whether_it_is_there(tmp_path: Path) -
     assert {each.json()["message"] for each in said} == {
         "Folders of this machine cannot be opened on a public page. Type a Hugging Face id."
     }
+
+
+def test_a_public_server_lists_no_folder_of_a_trained_model(tmp_path: Path) -> None:
+    trained = tmp_path / "trained" / "mine-0123456789abcdef"
+    shutil.copytree(BUILT_IN_MODELS / "mini-reranker", trained)
+    engine = Engine(offline=True, folders=trained.parent)
+    with serving(served(tmp_path, engine, public=True)) as url:
+        assert post(url, {**GOOD, "model": str(trained)}).status_code == 200
+        assert [each.spec.model_id for each in engine.loaded()] == [str(trained)]
+        listed = httpx.get(f"{url}/v1/models", trust_env=False).text
+    assert "0123456789abcdef" not in listed
+    assert "built-in/mini-reranker" in listed
+    engine.close()
 
 
 def test_a_refused_client_hears_why_after_a_large_body(engine: Engine, tmp_path: Path) -> None:

@@ -118,6 +118,8 @@ def test_a_killed_process_resumes_and_one_whose_parent_is_gone_ends_with_a_check
     told = [json.loads(line) for line in (process.stdout.readline(), process.stdout.readline())]
     assert told[0]["event"] == "began"
     assert told[1]["event"] == "dev"
+    # As Ctrl+C in the parent's terminal, which every process of the group hears.
+    process.send_signal(signal.SIGINT)
     process.stdin.close()
     last = json.loads(process.stdout.read().splitlines()[-1])
     assert process.wait() == 0
@@ -130,7 +132,7 @@ def test_a_killed_process_resumes_and_one_whose_parent_is_gone_ends_with_a_check
 def test_a_loss_that_is_no_number_keeps_the_last_good_weights(
     work: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(InvalidInput, match="The loss was no longer a number at step 2"):
+    with pytest.raises(InvalidInput, match="at step 2, before the first checkpoint, so there is no model"):
         run(settings(work, tiny_bert, lr=1e30))
     assert not (work / "model" / "model.safetensors").exists()
 
@@ -142,7 +144,13 @@ def test_a_loss_that_is_no_number_keeps_the_last_good_weights(
     monkeypatch.setattr(cross_encoder, "pair_loss", spoilt)
     finished, told = run(settings(work, tiny_bert))
     assert finished
-    assert told[-1]["warning"].startswith("The loss was no longer a number at step 5, so the training ended there.")
+    assert told[-1]["warning"] == (
+        "The loss was no longer a number at step 5, so the training ended there. The model has the weights of the last "
+        "checkpoint, after step 4."
+    )
+    assert json.loads((work / "model" / "training.json").read_text())["steps"] == told[-1]["step"] == 4
+    # Nothing is chosen on dev, and so nothing kept for it.
+    assert [path.name for path in (work / "model" / "checkpoints").iterdir()] == ["checkpoint.pt"]
     assert all(torch.isfinite(tensor).all() for tensor in weights(work / "model").values())
 
 

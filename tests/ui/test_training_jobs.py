@@ -46,12 +46,15 @@ def ask(base: Path | str, epochs: int = 1, owner: str = OWNER) -> TrainingAsk:
 
 
 def jobs_of(
-    tmp_path: Path, engine: Engine | None = None, start: Callable[[Sequence[str]], TrainingProcess] = TrainingProcess
+    tmp_path: Path,
+    engine: Engine | None = None,
+    start: Callable[[Sequence[str]], TrainingProcess] = TrainingProcess,
+    root: Path | None = None,
 ) -> TrainingJobs:
     find_base = partial(trainable.find, offline=True)
     history = HistoryStore(tmp_path / "history.db")
     made = engine or Engine(load_scorer=doubles.load())
-    return TrainingJobs(made, history, TrainedModels(tmp_path / "trained"), find_base, start)
+    return TrainingJobs(made, history, TrainedModels(root or tmp_path / "trained"), find_base, start)
 
 
 def only(jobs: TrainingJobs) -> TrainingJob:
@@ -94,6 +97,11 @@ def test_a_training_ends_with_before_and_after_and_a_model_that_peers_score_alik
     assert result.after - result.before == pytest.approx(result.difference)
     assert result.low <= result.difference <= result.high
     assert result.threshold is not None
+    assert (result.device, result.precision, result.max_length) == (
+        "cpu",
+        "fp32",
+        trainable.find(job.ask, offline=True).max_length,
+    )
     card = (trained.path / "README.md").read_text()
     assert f"{result.before:.3f} with the base, {result.after:.3f} with this model" in card
     assert "too small to tell" in card or "the same" in card
@@ -148,20 +156,19 @@ def test_what_was_killed_or_stopped_goes_on_and_a_second_training_is_refused(tmp
         jobs.resume("visitor-two", asked.id)
     jobs.forget("visitor-two", asked.id)
 
-    jobs.resume(OWNER, asked.id)
-    until(lambda: only(jobs).step > 2)
-    jobs.stop(OWNER)
-    assert jobs.wait(PATIENCE_SECONDS)
-    assert only(jobs).state == "stopped"
-    assert TrainedModels(tmp_path / "trained").list(None) == []
-
-    # The page was started anew meanwhile.
+    # The page was started anew meanwhile; the other one, over the same folder, keeps its hands off what goes on.
     again = jobs_of(tmp_path)
     assert (only(again).state, only(again).ask.id) == ("stopped", asked.id)
     again.resume(OWNER, asked.id)
     until(lambda: only(again).step > 2)
+    with pytest.raises(InvalidInput, match="Another training is under way here"):
+        jobs.resume(OWNER, asked.id)
+    with pytest.raises(InvalidInput, match="This training is under way"):
+        jobs.forget(OWNER, asked.id)
     again.close()
+    assert again.wait(PATIENCE_SECONDS)
     assert only(again).state == "stopped"
+    assert TrainedModels(tmp_path / "trained").list(None) == []
     again.forget(OWNER, asked.id)
     assert (again.of(OWNER), list((tmp_path / "trained" / "work").iterdir())) == ((), [])
 
@@ -172,8 +179,7 @@ def test_what_cannot_be_trained_or_kept_is_one_sentence(tmp_path: Path, tiny_xlm
     assert jobs.wait(PATIENCE_SECONDS)
     assert str(only(jobs).error).startswith("There is no folder")
     (tmp_path / "file").write_text("")
-    full = jobs_of(tmp_path)
-    full._models.root = tmp_path / "file"
+    full = jobs_of(tmp_path, root=tmp_path / "file")
     with pytest.raises(InvalidInput, match="could not be written"):
         full.start(replace(ask(tiny_xlmr), id="x"), data())
     assert full.of(OWNER) == ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -130,18 +132,43 @@ def on_train(services: Services, caller: Caller, selection: Selection, device: s
     Raises:
         PlaygroundError: the set, the base or the form cannot be used, or another training is under way.
     """
+    with _may_train(services, caller):
+        labelled = open_set(services, caller, selection).labelled
+        data = plan(labelled, selection, caller.event)
+        if isinstance(data, PlaygroundError):
+            raise data
+        ask = _asked(services, caller, selection, labelled, data, device)
+        if trainable.at_hand(parse_choice(ask.base)[0]):
+            trainable.find(ask, offline=True)
+        _check_room(services, caller.owner)
+        services.trainings.start(ask, data)
+    return _under_way(services, caller)
+
+
+def _check_room(services: Services, owner: str) -> None:
+    """Raises InvalidInput: the models of this visitor take what one visitor may keep here."""
+    most = services.settings.most_kept_bytes
+    if most is not None and services.trained.n_bytes(owner) >= most:
+        raise InvalidInput(
+            "Your models take the {limit} MB that this page holds for one visitor. Delete one, or drop a training that "
+            "was stopped, first.",
+            limit=most // 1_000_000,
+        )
+
+
+@contextmanager
+def _may_train(services: Services, caller: Caller) -> Iterator[None]:
+    """Counts what is begun as a run of this visitor.
+
+    Raises:
+        InvalidInput: nobody may train here.
+        Busy, SignInNeeded: as `Services.run`.
+    """
     if not services.settings.train:
         raise InvalidInput("Whoever runs this page does not let visitors train models here.")
     services.admit(caller)
-    event, labelled = caller.event, open_set(services, caller, selection).labelled
-    data = plan(labelled, selection, event)
-    if isinstance(data, PlaygroundError):
-        raise data
-    ask = _asked(services, caller, selection, labelled, data, device)
-    if trainable.at_hand(parse_choice(ask.base)[0]):
-        trainable.find(ask, offline=True)
-    services.trainings.start(ask, data)
-    return _under_way(services, caller)
+    with services.visitors.run(caller.owner, caller.address):
+        yield
 
 
 def _asked(
@@ -177,10 +204,10 @@ def on_resume(services: Services, caller: Caller) -> Asking:
     """Go on from the last checkpoint.
 
     Raises:
-        PlaygroundError: another training is under way, or this one is gone.
+        PlaygroundError: another training is under way, this one is gone, or nobody may train here.
     """
-    services.admit(caller)
-    services.trainings.resume(caller.owner, caller.text("id"))
+    with _may_train(services, caller):
+        services.trainings.resume(caller.owner, caller.text("id"))
     return _under_way(services, caller)
 
 
@@ -227,8 +254,8 @@ def on_zip(services: Services, w: Widgets, caller: Caller) -> Any:
     Raises:
         InvalidInput: it is gone, or the disk cannot be written.
     """
-    folder = Path(w.file.GRADIO_CACHE) / new_id()
-    folder.mkdir(parents=True)
+    # Its name has the key that the model's folder has.
+    folder = Path(w.file.GRADIO_CACHE) / "trained"
     return gr.update(value=str(services.trained.zipped(caller.owner, caller.text("id"), folder)), visible=True)
 
 

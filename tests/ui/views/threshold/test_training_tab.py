@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from playground.core.errors import InvalidInput, PlaygroundError
+from playground.core.errors import Busy, InvalidInput, PlaygroundError
 from playground.settings import Settings
 from playground.ui.components.model_choices import reranker_choices
 from playground.ui.services import Services
@@ -74,19 +74,29 @@ def test_a_form_that_cannot_be_used_is_one_sentence_and_begins_nothing(
     assert not services.settings.trained.exists()
 
 
-def test_a_public_page_trains_only_where_its_host_allows_it(tmp_path: Path, caller: Caller) -> None:
+def test_a_public_page_trains_only_where_its_host_allows_it(
+    tmp_path: Path, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
     closed = Settings(db=tmp_path / "history.db", public=True, worker=False)
     assert (closed.train, closed.folders, Settings().folders) == (False, False, True)
     services = Services.from_settings(closed)
     assert training_tab.on_plan(services, caller, Selection())["allowed"] is False
     with pytest.raises(InvalidInput, match="does not let visitors train"):
         training_tab.on_train(services, asking(caller, **FORM), Selection(), "cpu")
+    with pytest.raises(InvalidInput, match="does not let visitors train"):
+        training_tab.on_resume(services, asking(caller, id="0123456789abcdef"))
     services.close()
-    open_ = Settings(db=tmp_path / "history.db", public=True, train=True, worker=False)
+    open_ = Settings(db=tmp_path / "history.db", public=True, train=True, worker=False, runs_per_minute=2)
     assert open_.folders == tmp_path / "trained"
     services = Services.from_settings(open_)
     with pytest.raises(InvalidInput, match="cannot be opened on a public page"):
         training_tab.on_train(services, asking(caller, **FORM | {"base": str(tmp_path)}), Selection(), "cpu")
+    monkeypatch.setattr(services.trained, "n_bytes", lambda owner: 10**9)
+    with pytest.raises(InvalidInput, match="Your models take the 50 MB"):
+        training_tab.on_train(services, asking(caller, **FORM), Selection(), "cpu")
+    # Two tries were counted already.
+    with pytest.raises(Busy, match="You began 2 runs within a minute"):
+        training_tab.on_train(services, asking(caller, **FORM), Selection(), "cpu")
     services.close()
 
 
@@ -95,6 +105,8 @@ def test_a_trained_model_is_in_the_picker_and_can_be_renamed_and_deleted(
 ) -> None:
     (trained,) = models.list("me")
     me = replace(caller, owner="me")
+    assert models.n_bytes("me") == sum(path.stat().st_size for path in trained.path.iterdir()) > 0
+    assert models.n_bytes("you") == 0
     assert services.trained.root == models.root
     assert ("My own!", str(trained.path)) in reranker_choices(services)
     used = training_tab.on_use(services, asking(me, id=ASK.id))
