@@ -115,7 +115,7 @@ def build(services: Services, localized: Localized) -> Widgets:
         status = phrases(elem_id="funnel-status")
     results = html_part(["funnel/parts", "funnel/results"], asset("funnel/results.html"), elem_id="funnel-results")
     loader = figures.loader("funnel-loader")
-    below, evaluation = many.build(localized), evaluation_panel.build(services, localized)
+    below, evaluation = many.build(services, localized), evaluation_panel.build(services, localized)
     parts = (run, stop, status, results, loader, below, evaluation)
     return Widgets(corpus, form, *parts, gr.State(Visit()), gr.State(None))
 

@@ -14,10 +14,13 @@ import pytest
 from playground.core.corpora import WHOLE, Document
 from playground.core.errors import HistoryError, InvalidInput, ModelNotFound
 from playground.core.funnel import FunnelQuery, FunnelSet
+from playground.core.limits import LOCAL, PUBLIC, Limits
 from playground.core.thresholds import Threshold
 from playground.engine.engine import Engine
+from playground.engine.funnel import stages
 from playground.history.store import HistoryStore
 from playground.settings import Settings
+from playground.ui.components.asked import Asked
 from playground.ui.services import Services
 from playground.ui.views.funnel import many
 from playground.ui.views.funnel import view as funnel
@@ -240,6 +243,17 @@ def test_many_queries_give_figures_a_sweep_and_a_row_each(services: Services, ca
     assert json.loads(shown["figure"]["zh"])["layout"]["meta"]["key"] == "ndcg@10"
     assert [item["key"] for item in shown["said"]][:2] == ["funnel.enough_never", "funnel.ceiling"]
     assert [(item["key"], item["values"]) for item in shown["warnings"]] == [("funnel.unknown_ids", {"n": 1})]
+
+
+@pytest.mark.parametrize(("limits", "k"), [(LOCAL, 100), (PUBLIC, 83)])
+def test_the_ready_queries_fit_at_the_depth_that_the_box_begins_with(
+    services: Services, caller: Caller, limits: Limits, k: int
+) -> None:
+    ready = next(info for info in services.corpora.list(caller.owner) if not info.owner)
+    asked = funnel.on_corpus(services, caller, ready.id, "", Visit()).asked
+    request = form(ready.id, k=many.first_k(limits)).request(services, caller, Asked(*ASKED), ready.name)
+    stages.check(request, limits, len(asked.queries))
+    assert (request.k, len(asked.queries)) == (k, many.READY_QUERIES)
 
 
 def test_pasted_queries_go_before_the_set_and_need_no_labels(
