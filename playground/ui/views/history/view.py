@@ -298,16 +298,21 @@ def opened_outputs(page: Page) -> list[Any]:
 
 
 def _forget(services: Services, owner: str) -> Kept:
-    """Everything of the visitor is gone; what that was. Scoring behind the page ends first: it would go on to write.
+    """Everything of the visitor is gone, indexes too; what that was. What still runs ends first: it would go on to
+    write.
 
     Raises:
-        HistoryError: a scoring did not end in time, or the file cannot be written.
+        HistoryError: a run or a scoring did not end in time, or the file cannot be written.
     """
+    if not services.stops.stop_all(owner, STOP_SECONDS):
+        raise HistoryError("Something is still running on one of your pages, so nothing was forgotten. Stop it first.")
     services.jobs.stop(owner)
     if not services.jobs.wait(owner, STOP_SECONDS):
         raise HistoryError("A labelled set is still being scored, so nothing was forgotten. Try again in a minute.")
     services.jobs.forget(owner)
-    return services.history.forget(owner)
+    gone = services.history.forget(owner)
+    services.corpora.sweep()
+    return gone
 
 
 def _room(services: Services, caller: Caller) -> dict[str, float] | None:
