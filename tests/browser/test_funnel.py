@@ -84,10 +84,14 @@ def test_bad_input_is_one_sentence_and_stop_keeps_what_was_found(visit: Callable
     page.locator("#funnel-run").click()
     page.get_by_text("The query is empty. Write what you are looking for.").first.wait_for()
     page.locator("#funnel-query textarea").fill(query)
+    page.locator("#funnel-k input").fill("300")
     server.gate.closed = True
     page.locator("#funnel-run").click()
     page.locator(".fn-step").first.wait_for()
+    page.wait_for_function("() => !document.querySelector('#funnel-stop').disabled")
     page.locator("#funnel-stop").click()
+    # Said once the flag is set; the gate then lets the first of several batches end.
+    page.get_by_text("Stopping").wait_for()
     server.gate.open()
     page.get_by_text("Stopped: what was scored until then stands below.").wait_for()
     assert page.locator(".fn-step").count() == 2
