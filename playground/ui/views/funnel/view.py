@@ -25,7 +25,7 @@ from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
 from playground.ui.views.funnel import corpus_panel, evaluation_panel, many, stages_form
 from playground.ui.views.funnel.payload import payload
-from playground.ui.views.funnel.searching import Searcher, judged, labelled, opened, passages_of
+from playground.ui.views.funnel.searching import Searcher, judged, labelled, opened
 from playground.ui.views.funnel.stages_form import Form
 from playground.ui.wiring import MAX_RUNS, Caller, listen
 
@@ -209,7 +209,7 @@ def show(
         result,
         corpus=corpus,
         grades=None if query is None else query.grades,
-        unreached=[] if corpus is None else passages_of(corpus, missed),
+        unreached=[] if corpus is None else corpus.known(missed),
         run_id=visit.run_id,
         warnings=warnings or (),
     )
