@@ -36,6 +36,8 @@ def test_the_first_click_answers_and_the_run_comes_back_in_another_language(visi
     page.locator("#funnel-link").wait_for()
     page.wait_for_function(OVER, arg="")
     assert page.locator(".fn-step h3").all_inner_texts() == ["BM25", "mini-reranker"]
+    assert "Scores are\nBM25" in page.locator(".fn-step").first.inner_text()
+    page.locator("#corpus-state", has_text="Keywords (BM25) ready").wait_for()
     answers = page.locator(".fn-answer").evaluate_all("nodes => nodes.map((node) => node.dataset.id)")
     assert len(answers) == 3
     assert page.locator(".fn-answer mark").first.inner_text() != ""
@@ -48,6 +50,7 @@ def test_the_first_click_answers_and_the_run_comes_back_in_another_language(visi
     page.wait_for_function("() => document.querySelector('#tab-funnel')?.offsetParent !== null")
     page.get_by_role("button", name="中文").click()
     page.get_by_text("答案（3）").wait_for()
+    assert page.locator("#funnel-k input").input_value() == "12"
     again = page.locator(".fn-answer").evaluate_all("nodes => nodes.map((node) => node.dataset.id)")
     assert again == answers
 

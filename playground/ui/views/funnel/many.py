@@ -259,10 +259,12 @@ def _where(last: ManyProgress, total: int) -> list[Phrase]:
     ]
 
 
-def wire(page: Page, w: Widgets, asked: gr.State, values: list[Any], query: gr.Textbox, loader: gr.Plot) -> Any:
-    """Listeners of the part. Returns the event that puts a clicked query into its box."""
+def wire(
+    page: Page, w: Widgets, asked: gr.State, values: list[Any], query: gr.Textbox, loader: gr.Plot
+) -> tuple[Any, Any]:
+    """Listeners of the part. Returns the events that run all queries, and that put a clicked one into its box."""
     services, me = page.services, page.me
-    listen(
+    ran = listen(
         w.run.click,
         partial(on_many, services),
         me=me,
@@ -279,4 +281,4 @@ def wire(page: Page, w: Widgets, asked: gr.State, values: list[Any], query: gr.T
     listen(w.upload.upload, partial(on_upload, services), me=me, **read)
     listen(w.results.exported, partial(on_export, services), me=me, inputs=[w.ran], outputs=[w.download])
     picked = listen(w.results.picked, partial(on_pick, services), me=me, inputs=[w.ran], outputs=[query])
-    return picked
+    return ran, picked

@@ -27,6 +27,7 @@ from playground.ui.texts import phrase
 from playground.ui.views.compare import shown as of_compare
 from playground.ui.views.compare import view as compare
 from playground.ui.views.funnel import view as funnel
+from playground.ui.views.funnel.stages_form import Refilled
 from playground.ui.views.ranking import saved_thresholds
 from playground.ui.views.ranking import view as ranking
 from playground.ui.wiring import Caller, listen
@@ -72,6 +73,7 @@ class Opened(NamedTuple):
     funnelled: funnel.Shown
     status: Any
     tabs: Any
+    stages: Refilled = Refilled()
 
 
 def build(services: Services, localized: Localized) -> Widgets:
@@ -259,14 +261,16 @@ def opened(services: Services, caller: Caller, visit: ranking.Visit, run: Run, *
             tabs=gr.update(selected="compare"),
         )
     if is_funnel(run.manifest):
+        funnelled = funnel.reopened(services, caller, run.id, run.manifest)
         return Opened(
             workspace=Restored(*(gr.skip() for _ in Restored._fields)),
             known=gr.skip(),
             shown=ranking.NOTHING_NEW._replace(visit=replace(visit, replaying=None)),
             compared=of_compare.NOTHING_NEW,
-            funnelled=funnel.reopened(services, caller, run.id, run.manifest),
+            funnelled=funnelled,
             status=status,
             tabs=gr.update(selected="funnel"),
+            stages=funnel.refilled(funnelled),
         )
     result, choice = from_manifest(run.manifest)
     now = ranking.Visit(result, choice, run.id, ranking.unit_of(visit, result))
@@ -294,6 +298,7 @@ def opened_outputs(page: Page) -> list[Any]:
         *page.views["funnel"].shown,
         page.workspace.status,
         page.tabs,
+        *page.views["funnel"].refilled,
     ]
 
 

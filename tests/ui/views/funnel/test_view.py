@@ -99,6 +99,15 @@ def test_a_click_searches_reranks_keeps_the_run_and_shows_where_each_answer_stoo
     assert services.history.search(caller.owner)[0].id == shown["run_id"]
 
 
+def test_a_run_makes_the_index_that_it_needs_and_the_panel_says_so(
+    services: Services, caller: Caller, corpus_id: str
+) -> None:
+    said = [[item["key"] for item in funnel.on_ran(services, caller, corpus_id)]]
+    run(services, caller, form(corpus_id))
+    said.append([item["key"] for item in funnel.on_ran(services, caller, corpus_id)])
+    assert said == [["corpus.facts", "corpus.keywords_missing"], ["corpus.facts", "corpus.keywords_ready"]]
+
+
 def test_an_answer_stands_in_its_document(services: Services, caller: Caller) -> None:
     text = "Before it. " * 60 + "A red panda eats bamboo in the mountains. " + "After it. " * 60
     from playground.core.corpora import Chunking
@@ -206,6 +215,8 @@ def test_a_saved_run_comes_back_from_the_history_even_without_its_corpus(
     page = history.on_open(services, asked, ranking.Visit())
     assert page.tabs["selected"] == "funnel"
     assert page.funnelled.query == QUERY
+    assert (page.stages.kind, page.stages.k, page.stages.first, page.stages.first_keep) == ("bm25", 4, "overlap", 2)
+    assert (page.stages.second, page.stages.second_keep["visible"]) == ("", False)
     again = page.funnelled.results
     assert [(row["id"], row["at"], row["answer"]) for row in rows(again)] == [
         (row["id"], row["at"], row["answer"]) for row in rows(shown)
