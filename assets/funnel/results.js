@@ -17,7 +17,7 @@ function stageCard(stage, at) {
   facts.push([pg.say("funnel.took"), seconds(stage.seconds)]);
   if (at > 0 && stage.n_tokens !== null) facts.push([pg.say("funnel.tokens"), pg.number(stage.n_tokens)]);
   if (stage.n_cached) facts.push([pg.say("funnel.cached"), pg.number(stage.n_cached)]);
-  if (stage.scale) facts.push([pg.say("funnel.scale"), stage.scale]);
+  if (stage.scale) facts.push([pg.say("funnel.scale"), stage.scale === "fused" ? pg.say("funnel.fused") : pg.say(`ranking.raw_${stage.scale}`)]);
   if (stage.ran) facts.push([pg.say("funnel.ran_on"), [pg.ranOn(stage.ran[0], stage.ran[1]), stage.ran[2] && `@${stage.ran[2]}`].filter(Boolean).join(" ")]);
   return pg.el("li", { class: `fn-step fn-${stage.state}`, title: stage.fingerprint ? pg.say("funnel.fingerprint", { id: stage.fingerprint.slice(0, 33) }) : null },
     pg.el("span", { class: "fn-place", text: pg.say("funnel.stage", { n: at + 1 }) }), pg.el("h3", { text: nameOf(stage) }),

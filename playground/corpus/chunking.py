@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain, count, islice
 from math import ceil
 
 from playground.core.corpora import Chunking, CorpusPassage, Document, Heading
@@ -15,48 +15,53 @@ from playground.models.splitting import Splitter
 # Each Chinese or Japanese character by itself, as BM25 counts them; what has no spaces in parts.
 WORD = re.compile(r"[㐀-鿿豈-﫿ぁ-ヿ]|[^\s㐀-鿿豈-﫿ぁ-ヿ]{1,40}")
 PREVIEWED = 30
+# Of a section that is cut at once; where a longer one is parted, best first.
+MOST_CHARS = 1_000_000
+ENDS = ("\n", "。", ". ", " ")
 _MOST_PIECES = 1_000_000
 
 
 def chunk(documents: Iterable[Document], chunking: Chunking) -> Iterator[CorpusPassage]:
-    """The passages of each document, as `cut`."""
-    return chain.from_iterable(passages for _, passages in cut(documents, chunking))
+    """The passages of each document, as `cut`, one by one."""
+    return chain.from_iterable(passages for _, passages in _cut(documents, chunking))
 
 
 def cut(documents: Iterable[Document], chunking: Chunking) -> Iterator[tuple[Document, list[CorpusPassage]]]:
     """Each document, cleaned of what no database holds, with its passages in order; none of one without a word.
 
-    A document that is one passage gives it its id; others add `#1`, `#2` and so on.
+    A document that is one passage gives it its id; others add `#1`, `#2` and so on, without numbers that make the id of
+    another passage.
 
     Raises:
         InvalidInput: two documents have the same id.
     """
-    taken: set[str] = set()
-    for given in documents:
-        document = _cleaned(given)
-        if document.id in taken:
-            raise InvalidInput("Two documents have the id {id!r}. Give each its own id.", id=document.id[:80])
-        taken.add(document.id)
-        pieces = list(_pieces(document, chunking))
-        yield (
-            document,
-            [
-                CorpusPassage(
-                    document.id if len(pieces) == 1 else f"{document.id}#{number}",
-                    document.text[start:end],
-                    title,
-                    document.id,
-                    start,
-                    end,
-                )
-                for number, (title, start, end) in enumerate(pieces, 1)
-            ],
-        )
+    return ((document, list(passages)) for document, passages in _cut(documents, chunking))
 
 
 def preview(documents: Iterable[Document], chunking: Chunking, most: int = PREVIEWED) -> tuple[CorpusPassage, ...]:
-    """The first passages, without reading further than they need."""
+    """The first passages, without cutting further than they need."""
     return tuple(islice(chunk(documents, chunking), most))
+
+
+def _cut(documents: Iterable[Document], chunking: Chunking) -> Iterator[tuple[Document, Iterator[CorpusPassage]]]:
+    known, taken = set[str](), set[str]()
+    for given in documents:
+        document = _cleaned(given)
+        if document.id in known:
+            raise InvalidInput("Two documents have the id {id!r}. Give each its own id.", id=document.id[:80])
+        known.add(document.id)
+        yield document, _passages(document, chunking, taken)
+
+
+def _passages(document: Document, chunking: Chunking, taken: set[str]) -> Iterator[CorpusPassage]:
+    pieces = _pieces(document, chunking)
+    first = list(islice(pieces, 2))
+    ids = chain([document.id] if len(first) == 1 else [], (f"{document.id}#{number}" for number in count(1)))
+    free = (id for id in ids if id not in taken)
+    # The ids last: they go on without end.
+    for (title, start, end), id in zip(chain(first, pieces), free, strict=False):
+        taken.add(id)
+        yield CorpusPassage(id, document.text[start:end], title, document.id, start, end)
 
 
 def _cleaned(document: Document) -> Document:
@@ -73,7 +78,8 @@ def _pieces(document: Document, chunking: Chunking) -> Iterator[tuple[str, int, 
         if start_end := _stripped(text, 0, len(text)):
             yield document.title, *start_end
         return
-    for title, start, end in _sections(document) if chunking.headings else [(document.title, 0, len(text))]:
+    sections = _sections(document) if chunking.headings else [(document.title, 0, len(text))]
+    for title, start, end in chain.from_iterable(_windows(text, *section) for section in sections):
         section = text[start:end]
         words = [found.span() for found in WORD.finditer(section)]
         if len(words) <= chunking.words:
@@ -83,6 +89,17 @@ def _pieces(document: Document, chunking: Chunking) -> Iterator[tuple[str, int, 
         size = _size(len(words), chunking)
         spans, _ = Splitter(section, words).split(size, min(chunking.overlap, size // 2), _MOST_PIECES)
         yield from ((title, start + first, start + last) for first, last in spans)
+
+
+def _windows(text: str, title: str, start: int, end: int) -> Iterator[tuple[str, int, int]]:
+    """A section in parts, where it is long: the places of its words take many times its memory."""
+    while end - start > MOST_CHARS:
+        least, most = start + MOST_CHARS // 2, start + MOST_CHARS
+        places = (text.rfind(mark, least, most) + len(mark) for mark in ENDS)
+        stop = next((place for place in places if place > least), most)
+        yield title, start, stop
+        start = stop
+    yield title, start, end
 
 
 def _size(n_words: int, chunking: Chunking) -> int:

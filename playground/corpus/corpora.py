@@ -45,6 +45,10 @@ class Corpus:
         """
         return self.store.passages(self.info.id, self.visitor, ids)
 
+    def known(self, ids: Sequence[str]) -> list[CorpusPassage]:
+        """Those of these ids that there are, in the order of the corpus."""
+        return self.store.known(self.info.id, self.visitor, ids)
+
     def at(self, rows: Sequence[int]) -> list[CorpusPassage]:
         """Those at these places, in the order asked for."""
         return self.store.at(self.info.id, self.visitor, rows)
@@ -64,6 +68,14 @@ class Corpus:
             InvalidInput: there is none of that id.
         """
         return self.store.document(self.info.id, self.visitor, id)
+
+    def around(self, document_id: str, start: int, end: int, n: int) -> tuple[str, str, int]:
+        """Up to n characters before and after a place in a document, and how long that is.
+
+        Raises:
+            InvalidInput: there is none of that id.
+        """
+        return self.store.around(self.info.id, self.visitor, document_id, start, end, n)
 
     def indexes(self) -> tuple[IndexState, ...]:
         """What was made of it so far; the keyword index first."""

@@ -38,6 +38,8 @@ PART: Final = "vectors.part"
 ABOUT: Final = "about.json"
 # Passages that are embedded together: as many as take about a second, so that Stop is soon and little is lost.
 FIRST_BLOCK, LAST_BLOCK, BLOCK_SECONDS = 32, 512, 1.0
+# And no more than one request may hold on a public page.
+BLOCK_CHARS = 500_000
 POLL_SECONDS = 0.2
 
 
@@ -188,7 +190,7 @@ def _append(
         yield Indexing("embed", done, total)
         passages = chain.from_iterable(source.blocks(done))
         size = FIRST_BLOCK
-        while block := list(islice(passages, size)):
+        while block := _block(passages, size):
             began = time.monotonic()
             made = embed([passage.indexed for passage in block], "passage")
             if made is None or (stop is not None and stop.is_set()):
@@ -203,6 +205,17 @@ def _append(
             yield Indexing("embed", done, total)
             size = _next_size(size, time.monotonic() - began)
     return done == total
+
+
+def _block(passages: Iterator[CorpusPassage], most: int) -> list[CorpusPassage]:
+    """The next passages; one that is long may be the last."""
+    block, n_chars = list[CorpusPassage](), 0
+    for passage in islice(passages, most):
+        block.append(passage)
+        n_chars += len(passage.indexed)
+        if n_chars >= BLOCK_CHARS:
+            break
+    return block
 
 
 def _write(file: IO[bytes], vectors: NDArray[np.float32]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,8 +14,8 @@ from playground.core.errors import InvalidInput
 from playground.core.limits import LOCAL, Limits
 from playground.inputs.encodings import decode
 from playground.inputs.keyed_items import Note, is_blank, mend
+from playground.inputs.passage_files import MOST, Most, read_bytes, read_file
 from playground.inputs.passage_files import SUFFIXES as TABLES
-from playground.inputs.passage_files import read_bytes, read_file
 
 TEXTS = (".txt", ".text", ".md", ".markdown", ".html", ".htm", ".xhtml", ".pdf")
 ROWS = tuple(suffix for suffix in TABLES if suffix not in (".txt", ".md"))
@@ -24,14 +25,21 @@ LONGEST_TITLE = 300
 MOST_PAGES = 5_000
 BETWEEN = "\n\n"
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
-# What a page shows around its text, or does not show at all.
-DROPPED = ("script", "style", "noscript", "template", "nav", "header", "footer", "aside", "form", "svg", "math")
+# What a page shows around its text, or does not show at all. Not forms: pages of ASP.NET lie in one as a whole.
+DROPPED = (
+    *("script", "style", "noscript", "template", "nav", "footer", "aside", "svg", "math"),
+    *("button", "select", "textarea", "datalist"),
+)
 BLOCKS = (
     *(*HEADINGS, "p", "li", "pre", "blockquote", "tr", "dt", "dd", "figcaption", "caption", "div", "section"),
+    *("form", "header"),
     *("hr", "ul", "ol", "dl", "table", "body", "article", "main"),
 )
 # Inline, and yet words on both sides of it are two.
 PARTING = ("br", "td", "th")
+# Names with values above a Markdown file, as Jekyll, Hugo and Obsidian write them.
+FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?=[\w-]+:)(.*?)^(?:---|\.\.\.)[ \t]*$", re.DOTALL | re.MULTILINE)
+FRONT_TITLE = re.compile(r"""^title:[ \t]*(["']?)(.+?)\1[ \t]*$""", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +110,8 @@ def read_one(
     """
     suffix = path.suffix.lower()
     if suffix in ROWS:
-        parsed = read_file(path, column=column, most_bytes=limits.corpus_file_bytes)
+        most = Most(limits.corpus_passages, max(MOST.n_bytes, limits.corpus_bytes))
+        parsed = read_file(path, column=column, most_bytes=limits.corpus_file_bytes, most=most)
         rows = [_of_row(passage.id, passage.text, passage.meta) for passage in parsed.passages]
         return rows, tuple(note for note in parsed.notes if isinstance(note, Note))
     if suffix not in TEXTS:
@@ -129,10 +138,15 @@ def read_one(
 
 
 def of_markdown(text: str, id: str) -> Document:
-    """The text of Markdown with its headings."""
+    """The text of Markdown with its headings, without what stands above it between two lines of dashes."""
     from markdown_it import MarkdownIt
 
-    return of_html(MarkdownIt("commonmark").enable("table").render(text), id)
+    text = text.replace("\r\n", "\n")
+    front = FRONT_MATTER.match(text)
+    body = text[front.end() :] if front else text
+    document = of_html(MarkdownIt("commonmark").enable("table").render(body), id)
+    title = FRONT_TITLE.search(front[1]) if front else None
+    return replace(document, title=title[2]) if title else document
 
 
 def of_html(markup: str, id: str) -> Document:
@@ -145,10 +159,14 @@ def of_html(markup: str, id: str) -> Document:
 
     try:
         # As bytes: lxml refuses a str that names an encoding of its own.
-        tree = html.document_fromstring(markup.encode(), html.HTMLParser(encoding="utf-8"))
+        tree = html.document_fromstring(markup.encode(), html.HTMLParser(encoding="utf-8", huge_tree=True))
     except (etree.ParserError, ValueError) as error:
         raise InvalidInput("This file holds no text.") from error
     title = " ".join((tree.findtext(".//title") or "").split())
+    for header in tree.findall(".//header"):
+        # A page's own title may stand in one.
+        if next(header.iter(*HEADINGS), None) is None:
+            header.tag = DROPPED[0]
     etree.strip_elements(tree, *DROPPED, "title", etree.Comment, etree.ProcessingInstruction, with_tail=False)
     parts, headings, length = list[str](), list[Heading](), 0
     for tag, words in _blocks(tree):
@@ -178,7 +196,7 @@ def of_pdf(data: bytes, id: str) -> Document:
                 "This PDF has {n:,} pages; at most {limit:,} can be read.", n=len(reader.pages), limit=MOST_PAGES
             )
         pages = [mend(page.extract_text())[0].strip() for page in reader.pages]
-        title = " ".join(str(reader.metadata.title if reader.metadata else "").split())
+        title = " ".join(str((reader.metadata and reader.metadata.title) or "").split())
     except InvalidInput:
         raise
     # pypdf lets through whatever a damaged file makes its parsers do.

@@ -90,14 +90,15 @@ def fuse(lists: Sequence[Found], k: int, weights: Sequence[float] | None = None,
     unit, and min-max would make one of whatever each list happens to hold.
 
     Args:
-        weights: one per list; None: each counts the same.
+        weights: one per list; None: each counts the same. A list of weight 0 brings nothing.
     """
     import numpy as np
 
     shares = [1.0] * len(lists) if weights is None else list(weights)
-    rows = np.unique(np.concatenate([each.rows for each in lists]))
+    counted = [(each, weight) for each, weight in zip(lists, shares, strict=True) if weight]
+    rows = np.unique(np.concatenate([np.empty(0, np.int64), *(each.rows for each, _ in counted)]))
     sums = np.zeros(len(rows))
-    for each, weight in zip(lists, shares, strict=True):
+    for each, weight in counted:
         sums[np.searchsorted(rows, each.rows)] += weight / (constant + np.arange(1, len(each.rows) + 1))
     kept = top(sums, k)
     return Found(rows[kept.rows], kept.scores)

@@ -27,6 +27,8 @@ from playground.history.records import new_id, owned, stamp
 MAX_NAME_CHARS = 200
 # What a killed process left half written goes after this.
 ABANDONED = timedelta(days=1)
+# And counts as one of the visitor's for so long.
+ON_THE_WAY = timedelta(minutes=10)
 READ_ROWS = 2_000
 
 
@@ -144,13 +146,17 @@ class CorpusStore:
         Raises:
             InvalidInput: there is none of an id.
         """
-        with self._file.reading() as db:
-            number = corpus_rows.find(db, id, owner)["number"]
-            where = "passages.id IN (SELECT value FROM json_each(?))"
-            found = {passage.id: passage for _, passage in corpus_rows.read(db, number, where, [json.dumps(list(ids))])}
+        found = {passage.id: passage for passage in self.known(id, owner, ids)}
         if missing := [each for each in ids if each not in found]:
             raise InvalidInput("This corpus has no passage {id!r}.", id=missing[0][:80])
         return [found[each] for each in ids]
+
+    def known(self, id: str, owner: str, ids: Sequence[str]) -> list[CorpusPassage]:
+        """Those of these ids that there are, in the order of the corpus."""
+        with self._file.reading() as db:
+            number = corpus_rows.find(db, id, owner)["number"]
+            where = "passages.id IN (SELECT value FROM json_each(?))"
+            return [passage for _, passage in corpus_rows.read(db, number, where, [json.dumps(list(ids))])]
 
     def at(self, id: str, owner: str, rows: Sequence[int]) -> list[CorpusPassage]:
         """Those at these places, in the order asked for."""
@@ -181,8 +187,26 @@ class CorpusStore:
         with self._file.reading() as db:
             found = db.execute(sql, [corpus_rows.find(db, id, owner)["number"], document_id]).fetchone()
         if found is None:
-            raise InvalidInput("This corpus has no document {id!r}.", id=document_id[:80])
+            raise _no_document(document_id)
         return corpus_rows.document_of(*found)
+
+    def around(self, id: str, owner: str, document_id: str, start: int, end: int, n: int) -> tuple[str, str, int]:
+        """Up to n characters before and after a place in a document, and how long that is.
+
+        Raises:
+            InvalidInput: there is none of that id.
+        """
+        sql = """
+            SELECT substr(text, ?, ?), substr(text, ?, ?), length(text)
+            FROM documents JOIN texts ON texts.id = text_id WHERE corpus = ? AND documents.id = ?
+        """
+        first = max(0, start - n)
+        places = [first + 1, start - first, end + 1, n]
+        with self._file.reading() as db:
+            found = db.execute(sql, [*places, corpus_rows.find(db, id, owner)["number"], document_id]).fetchone()
+        if found is None:
+            raise _no_document(document_id)
+        return tuple(found)
 
     def all(self, id: str, owner: str, first: int = 0, block: int = READ_ROWS) -> Iterator[list[CorpusPassage]]:
         """All passages from a place on, a block at a time, with no connection open between two."""
@@ -206,10 +230,14 @@ class CorpusStore:
         with self._file.reading() as db:
             sql = "SELECT number FROM corpora WHERE digest IS NULL AND created_at < ?"
             gone = [row[0] for row in db.execute(sql, [before])]
-            n = db.execute("SELECT count(*) FROM corpora WHERE owner = ?", [owner]).fetchone()[0]
         for number in gone:
             self._remove(number)
-        if n - len(gone) >= limits.corpora:
+        with self._file.reading() as db:
+            # Whole ones, and those that may be on their way: not what a killed process left.
+            sql = "SELECT count(*) FROM corpora WHERE owner = ? AND (digest NOT NULL OR created_at >= ?)"
+            recent = stamp(datetime.now(UTC) - ON_THE_WAY)
+            n = db.execute(sql, [owner, recent]).fetchone()[0]
+        if n >= limits.corpora:
             raise InvalidInput("You keep {n} corpora, the most here. Delete one first.", n=n)
 
     def _remove(self, number: int) -> None:
@@ -224,3 +252,7 @@ class CorpusStore:
             left = corpus_rows.shrink(db, number)
 
         self._file.write_slices(again(), shrink)
+
+
+def _no_document(id: str) -> InvalidInput:
+    return InvalidInput("This corpus has no document {id!r}.", id=id[:80])

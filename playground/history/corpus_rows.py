@@ -104,6 +104,14 @@ class Totals:
         self.n_passages += len(passages)
         self.n_bytes += len(document.text.encode())
         for passage in passages:
+            if len(passage.indexed) > self._limits.passage_chars:
+                raise InvalidInput(
+                    "The document {id!r} has a passage of {n:,} characters; the limit is {limit:,}. Cut documents into "
+                    "shorter passages.",
+                    id=document.id[:80],
+                    n=len(passage.indexed),
+                    limit=self._limits.passage_chars,
+                )
             self._digest.update(f"{passage.id}\0{passage.title}\0{passage.text}\0".encode())
         if self.n_passages > self._limits.corpus_passages:
             raise InvalidInput(

@@ -23,7 +23,19 @@ SUFFIXES = (".txt", ".md", ".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parqu
 _MOST_LISTED = 20
 
 
-def read_file(path: str | Path, *, column: str | None = None, most_bytes: int = MAX_FILE_BYTES) -> Parsed:
+class Most(NamedTuple):
+    """The most rows that one table may have, and what one of Parquet may unpack to."""
+
+    rows: int = MAX_ROWS
+    n_bytes: int = MAX_TABLE_BYTES
+
+
+MOST: Final = Most()
+
+
+def read_file(
+    path: str | Path, *, column: str | None = None, most_bytes: int = MAX_FILE_BYTES, most: Most = MOST
+) -> Parsed:
     """Passages of a TXT, CSV, TSV, JSON, JSONL or Parquet file; the ending of its name says which.
 
     Args:
@@ -41,13 +53,13 @@ def read_file(path: str | Path, *, column: str | None = None, most_bytes: int = 
         )
     data = read_bytes(path, most_bytes)
     if suffix == ".parquet":
-        return _from_table(parquet_table(data), column)
+        return _from_table(parquet_table(data, most), column)
     text, notes = decode(data)
     text, _ = mend(text)
     if is_blank(text):
         raise InvalidInput("This file is empty.")
     if suffix in (".csv", ".tsv"):
-        parsed = _from_table(csv_table(text, "\t" if suffix == ".tsv" else None), column)
+        parsed = _from_table(csv_table(text, "\t" if suffix == ".tsv" else None, most.rows), column)
     elif suffix in (".txt", ".md"):
         parsed = parse_passages(text)
     else:
@@ -55,16 +67,6 @@ def read_file(path: str | Path, *, column: str | None = None, most_bytes: int = 
     if not parsed.passages:
         raise InvalidInput("This file holds no passages.")
     return replace(parsed, notes=(*notes, *parsed.notes))
-
-
-class Most(NamedTuple):
-    """The most that one Parquet file may unpack to."""
-
-    rows: int = MAX_ROWS
-    n_bytes: int = MAX_TABLE_BYTES
-
-
-MOST: Final = Most()
 
 
 def parquet_table(data: bytes, most: Most = MOST) -> Table:

@@ -15,7 +15,7 @@ from playground.core.limits import LOCAL, Limits
 from playground.inputs.keyed_items import free_id, is_blank
 from playground.inputs.labelled_sets import json_rows, sources, trec
 from playground.inputs.labelled_sets.gathering import Place
-from playground.inputs.labelled_sets.grades import grade_of
+from playground.inputs.labelled_sets.grades import grade_of, whole_number
 from playground.inputs.labelled_sets.sources import Source
 from playground.inputs.tables import csv_table
 
@@ -29,7 +29,7 @@ Row = tuple[Place, Mapping[str, object]]
 
 
 def paste(text: str) -> FunnelSet:
-    """One query a line, or any text that a file may hold.
+    """One query a line, or any text that a file may hold; judgements only below their heading.
 
     Raises:
         InvalidInput: as `read`.
@@ -45,7 +45,9 @@ def read(paths: Sequence[Path], limits: Limits = LOCAL) -> FunnelSet:
         InvalidInput: no query in them, one id for two texts, or a line that cannot be read, with its number.
     """
     found, _ = sources.load(paths, limits)
-    return _gathered(", ".join(source.name for source in found), found)
+    qrels = [source for source in found if _may_be_qrels(source)]
+    queries = [source for source in found if source not in qrels]
+    return _gathered(", ".join(source.name for source in found), queries, qrels)
 
 
 def known_in(asked: FunnelSet, ids: Collection[str]) -> FunnelSet:
@@ -61,14 +63,22 @@ def judged_ids(asked: FunnelSet) -> tuple[str, ...]:
     )
 
 
-def _gathered(name: str, found: Sequence[Source]) -> FunnelSet:
+def _gathered(name: str, found: Sequence[Source], qrels: Sequence[Source] = ()) -> FunnelSet:
+    """What these hold.
+
+    Args:
+        qrels: what looks so, read last: it may be queries of four words, the last of them a number.
+    """
     texts: dict[str, str] = {}
     grades: dict[str, Grades] = {}
-    for source in found:
-        for place, row in _rows(source):
+    for source in (*found, *qrels):
+        rows = _judged(source) if source in qrels and _names_queries(source, texts) else _rows(source)
+        for place, row in rows:
             query, passage = _said(row, json_rows.QUERY_ID), _said(row, json_rows.PASSAGE_ID)
             if query and passage:
-                grade = grade_of(_said(row, trec.GRADE), place)
+                said = _said(row, trec.GRADE)
+                number = whole_number(said)
+                grade = grade_of(said, place) if number is None else number
                 if grade is not None:
                     grades.setdefault(query, {})[passage] = grade
                 continue
@@ -101,16 +111,33 @@ def _rows(source: Source) -> Iterator[Row]:
         table = csv_table(source.text, sources.delimiter_of(source))
         for number, fields in zip(table.numbers, table.rows, strict=True):
             yield Place(source.name, number), {name.lower(): value for name, value in fields.items()}
-    elif lines and trec.part_of(source) == "qrels":
-        for number, line in lines:
-            query, *_, passage, grade = line.split()
-            named = {json_rows.QUERY_ID[0]: query, json_rows.PASSAGE_ID[0]: passage, trec.GRADE[0]: grade}
-            yield Place(source.name, number), named
     else:
         with_ids = bool(lines) and all(line.count("\t") == 1 for _, line in lines)
         for number, line in lines:
             id, _, text = line.partition("\t") if with_ids else ("", "", line)
             yield Place(source.name, number), {ID[0]: id.strip(), TEXT[0]: text}
+
+
+def _may_be_qrels(source: Source) -> bool:
+    return not source.is_json and not trec.heading_of(source) and trec.part_of(source) == "qrels"
+
+
+def _names_queries(source: Source, known: Collection[str]) -> bool:
+    """Whether this is qrels: most lines have trec_eval's second column, or begin with the id of a known query."""
+    lines = [fields for _, fields in trec.columns_of(source)]
+    marked = sum(fields[1:2] in (["0"], ["Q0"]) for fields in lines)
+    return 2 * max(marked, sum(fields[0] in known for fields in lines)) > len(lines)
+
+
+def _judged(source: Source) -> Iterator[Row]:
+    """The lines of qrels without a heading."""
+    for place, fields in trec.columns_of(source):
+        if len(fields) != 4:
+            raise InvalidInput(
+                "{file}, line {line}: a line of qrels is: query 0 passage grade.", file=place.file, line=place.line
+            )
+        query, _, passage, grade = fields
+        yield place, {json_rows.QUERY_ID[0]: query, json_rows.PASSAGE_ID[0]: passage, trec.GRADE[0]: grade}
 
 
 def _said(row: Mapping[str, object], names: Sequence[str]) -> str:

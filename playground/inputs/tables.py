@@ -27,7 +27,7 @@ class Table(NamedTuple):
     notes: tuple[Note, ...] = ()
 
 
-def csv_table(text: str, delimiter: str | None = None) -> Table:
+def csv_table(text: str, delimiter: str | None = None, most: int = MAX_ROWS) -> Table:
     """Rows of comma- or otherwise separated values.
 
     Raises:
@@ -36,8 +36,8 @@ def csv_table(text: str, delimiter: str | None = None) -> Table:
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     delimiter = delimiter or sniff_delimiter(lines)
     numbered = list(records(lines, delimiter))
-    if len(numbered) > MAX_ROWS:
-        raise InvalidInput("This file has {n} rows; at most {limit} can be read.", n=len(numbered), limit=MAX_ROWS)
+    if len(numbered) > most:
+        raise InvalidInput("This file has {n} rows; at most {limit} can be read.", n=len(numbered), limit=most)
     if not numbered:
         raise InvalidInput("This file is empty.")
     first = numbered[0][1]

@@ -39,30 +39,44 @@ class StopFlags:
 
     def __init__(self) -> None:
         self._flags: dict[str, threading.Event] = {}
-        self._lock = threading.Lock()
+        self._going: list[tuple[str, threading.Event]] = []
+        self._changed = threading.Condition()
 
-    def start(self, session: str) -> threading.Event:
+    def start(self, session: str, owner: str = "") -> threading.Event:
         """A fresh flag for a new run of this page; a run that is still going is asked to end."""
         fresh = threading.Event()
-        with self._lock:
+        with self._changed:
             before = self._flags.get(session)
             self._flags[session] = fresh
+            self._going.append((owner, fresh))
         if before is not None:
             before.set()
         return fresh
 
     def stop(self, session: str) -> None:
         """Ask the run of this page to end; nothing happens where none is going."""
-        with self._lock:
+        with self._changed:
             flag = self._flags.get(session)
         if flag is not None:
             flag.set()
 
+    def stop_all(self, owner: str, seconds: float) -> bool:
+        """Ask all runs of a visitor to end, on whatever page; whether they did within this time."""
+        with self._changed:
+            for flag in self._of(owner):
+                flag.set()
+            return self._changed.wait_for(lambda: not self._of(owner), seconds)
+
     def end(self, session: str, flag: threading.Event) -> None:
         """Forget the flag of a run that is over."""
-        with self._lock:
+        with self._changed:
+            self._going = [each for each in self._going if each[1] is not flag]
             if self._flags.get(session) is flag:
                 del self._flags[session]
+            self._changed.notify_all()
+
+    def _of(self, owner: str) -> list[threading.Event]:
+        return [flag for whose, flag in self._going if owner and whose == owner]
 
 
 @dataclass(frozen=True)
@@ -115,7 +129,7 @@ class Services:
         """
         self.admit(caller)
         with self.visitors.run(caller.owner, caller.address):
-            stop = self.stops.start(caller.session)
+            stop = self.stops.start(caller.session, caller.owner)
             try:
                 yield stop
             finally:

@@ -36,6 +36,8 @@ def test_the_first_click_answers_and_the_run_comes_back_in_another_language(visi
     page.locator("#funnel-link").wait_for()
     page.wait_for_function(OVER, arg="")
     assert page.locator(".fn-step h3").all_inner_texts() == ["BM25", "mini-reranker"]
+    assert "Scores are\nBM25" in page.locator(".fn-step").first.inner_text()
+    page.locator("#corpus-state", has_text="Keywords (BM25) ready").wait_for()
     answers = page.locator(".fn-answer").evaluate_all("nodes => nodes.map((node) => node.dataset.id)")
     assert len(answers) == 3
     assert page.locator(".fn-answer mark").first.inner_text() != ""
@@ -48,6 +50,7 @@ def test_the_first_click_answers_and_the_run_comes_back_in_another_language(visi
     page.wait_for_function("() => document.querySelector('#tab-funnel')?.offsetParent !== null")
     page.get_by_role("button", name="中文").click()
     page.get_by_text("答案（3）").wait_for()
+    assert page.locator("#funnel-k input").input_value() == "12"
     again = page.locator(".fn-answer").evaluate_all("nodes => nodes.map((node) => node.dataset.id)")
     assert again == answers
 
@@ -84,10 +87,14 @@ def test_bad_input_is_one_sentence_and_stop_keeps_what_was_found(visit: Callable
     page.locator("#funnel-run").click()
     page.get_by_text("The query is empty. Write what you are looking for.").first.wait_for()
     page.locator("#funnel-query textarea").fill(query)
+    page.locator("#funnel-k input").fill("300")
     server.gate.closed = True
     page.locator("#funnel-run").click()
     page.locator(".fn-step").first.wait_for()
+    page.wait_for_function("() => !document.querySelector('#funnel-stop').disabled")
     page.locator("#funnel-stop").click()
+    # Said once the flag is set; the gate then lets the first of several batches end.
+    page.get_by_text("Stopping").wait_for()
     server.gate.open()
     page.get_by_text("Stopped: what was scored until then stands below.").wait_for()
     assert page.locator(".fn-step").count() == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
@@ -9,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from playground.core.errors import InvalidInput
+from playground.corpus import chunking
 from playground.corpus.chunking import WORD, chunk, preview
 from playground.corpus.types import WHOLE, Chunking, Document, Heading
+from playground.models.splitting import Splitter
 
 LONG = " ".join(f"Sentence number {n} says what comes after the one before it." for n in range(60))
 
@@ -70,6 +73,42 @@ def test_a_preview_reads_no_further_than_it_shows() -> None:
         raise AssertionError("read too far")
 
     assert len(preview(documents(), Chunking(words=50), most=3)) == 3  # type: ignore[arg-type]
+
+
+def test_a_long_section_is_cut_in_parts_that_end_with_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "\n".join(f"Line {n} says what comes after the one before it." for n in range(400))
+    monkeypatch.setattr(chunking, "MOST_CHARS", 1_000)
+
+    passages = list(chunk([Document("a", "", text)], Chunking(words=50, overlap=0)))
+
+    assert all(each.text.endswith(" it.") for each in passages)
+    assert "\n".join(each.text for each in passages) == text
+
+
+def test_a_preview_cuts_no_more_of_a_long_text_than_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    cut_up: list[int] = []
+
+    class Counted(Splitter):
+        def __init__(self, text: str, tokens: Sequence[tuple[int, int]]) -> None:
+            cut_up.append(len(text))
+            super().__init__(text, tokens)
+
+    monkeypatch.setattr(chunking, "MOST_CHARS", 4_000)
+    monkeypatch.setattr(chunking, "Splitter", Counted)
+
+    assert len(preview([Document("a", "", LONG * 50)], Chunking(words=50), most=3)) == 3
+    assert len(cut_up) == 1
+
+
+def test_a_passage_never_takes_the_id_of_another() -> None:
+    short, long = Document("a#1", "", "One."), Document("a", "", LONG)
+
+    before = [each.id for each in chunk([short, long], Chunking(words=100))]
+    after = [each.id for each in chunk([long, short], Chunking(words=100))]
+
+    assert before[:3] == ["a#1", "a#2", "a#3"]
+    assert after[-2:] == [f"a#{len(after) - 1}", "a#1#1"]
+    assert len(set(before)) == len(before) == len(set(after))
 
 
 def test_two_documents_of_one_id_and_impossible_sizes_are_refused() -> None:

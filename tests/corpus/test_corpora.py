@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from playground.corpus.corpora import Corpora, Corpus
 from playground.corpus.reading import read
 from playground.corpus.types import WHOLE, Chunking, Document
 from playground.history.corpora import CorpusStore
+from playground.history.records import stamp
 from playground.history.store import HistoryStore
 from tests.corpus.conftest import ANIMALS
 
@@ -98,6 +100,45 @@ def test_limits_of_a_visitor_are_said_and_nothing_is_kept(corpora: Corpora) -> N
         small.create("Two", ANIMALS[:1], WHOLE, "ann")
     small.create("One", ANIMALS[:1], WHOLE, "bob")
     assert (PUBLIC.corpora, PUBLIC.corpus_passages) == (3, 5_000)
+
+
+def test_a_passage_that_no_model_would_be_given_is_refused_by_its_document(corpora: Corpora) -> None:
+    small = Corpora(corpora._store, Limits(passage_chars=1_000))
+
+    with pytest.raises(InvalidInput, match="document 'a' has a passage of 1,504 characters; the limit is 1,000"):
+        small.create("Long", [Document("a", "Long", TEXT)], WHOLE, "ann")
+    assert small.create("Long", [Document("a", "Long", TEXT)], Chunking(), "ann").n_passages > 1
+
+
+def test_what_a_killed_process_left_takes_nobody_else_a_corpus(corpora: Corpora) -> None:
+    small = Corpora(corpora._store, Limits(corpora=1))
+    ids = {owner: small.create("One", ANIMALS[:1], WHOLE, owner).id for owner in ("ann", "bob", "cid", "dan")}
+    ages = {"ann": timedelta(0), "bob": timedelta(minutes=30), "cid": timedelta(days=2)}
+    with Database(corpora._store.folder / "corpora.db") as db:
+        for owner, age in ages.items():
+            row = {"digest": None, "created_at": stamp(datetime.now(UTC) - age)}
+            db.conn.execute(
+                "UPDATE corpora SET digest = :digest, created_at = :created_at WHERE owner = :owner",
+                row | {"owner": owner},
+            )
+        db.conn.commit()
+
+    for owner in ("ann", "dan"):
+        with pytest.raises(InvalidInput, match="You keep 1 corpora"):
+            small.create("Two", ANIMALS[:1], WHOLE, owner)
+    for owner in ("bob", "cid"):
+        assert small.create("Two", ANIMALS[:1], WHOLE, owner).id != ids[owner]
+
+
+def test_what_stands_around_a_place_is_read_without_its_document(corpora: Corpora) -> None:
+    text = "前文。" * 100 + "panda" + " after" * 50
+    corpus = corpora.open(corpora.create("Long", [Document("a", "", text)], WHOLE, "ann").id, "ann")
+
+    assert corpus.around("a", 300, 305, 6) == ("前文。前文。", " after", 605)
+    assert corpus.around("a", 2, 605, 6) == ("前文", "", 605)
+    with pytest.raises(InvalidInput, match="no document 'b'"):
+        corpus.around("b", 0, 1, 6)
+    assert [each.id for each in corpus.known(["gone", "a"])] == ["a"]
 
 
 def test_a_file_that_breaks_on_the_way_leaves_nothing(corpora: Corpora) -> None:

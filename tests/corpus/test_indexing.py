@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ import pytest
 from playground.core.errors import CorpusError, InvalidInput, PlaygroundError
 from playground.corpus import indexing
 from playground.corpus.corpora import Corpora, Corpus
-from playground.corpus.types import WHOLE, Document
-from tests.corpus.embedders import DIM, HashedEmbedder
+from playground.corpus.types import WHOLE, Document, Role
+from tests.corpus.embedders import DIM, HashedEmbedder, Vectors
 from tests.history.processes import rest_of, run_python
 
 
@@ -56,6 +57,19 @@ def test_what_was_stopped_goes_on_and_is_what_one_run_makes(corpora: Corpora) ->
     again = HashedEmbedder()
     assert [step.phase for step in corpus.build_vectors(again)] == ["done"]
     assert again.seen == ["-"]
+
+
+def test_blocks_are_bounded_by_their_characters(corpora: Corpora, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexing, "BLOCK_CHARS", 60)
+    embed, blocks = HashedEmbedder(), list[int]()
+
+    def counted(texts: Sequence[str], role: Role) -> Vectors | None:
+        blocks.append(sum(map(len, texts)))
+        return embed(texts, role)
+
+    assert list(many(corpora, 10).build_vectors(counted))[-1].phase == "done"
+    assert len(blocks) == 1 + 4
+    assert max(blocks) < 60 + 30
 
 
 def test_stop_ends_it_between_blocks(corpora: Corpora) -> None:

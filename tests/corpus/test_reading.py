@@ -9,15 +9,16 @@ import pandas as pd
 import pytest
 
 from playground.core.errors import InvalidInput
-from playground.core.limits import Limits
-from playground.corpus.reading import read
+from playground.core.limits import MAX_CORPUS_PASSAGES, Limits
+from playground.corpus.reading import of_html, of_markdown, read
+from playground.inputs.tables import csv_table
 
 PAGE = """<html><head><title>Pandas</title><style>p {}</style></head><body><nav>Home</nav>
 <h1>The panda</h1><p>Eats <b>bamboo</b>.<br>Daily.</p><table><tr><td>one</td><td>two</td></tr></table>
 <h2>Where</h2>In China<script>alert(1)</script>.</body></html>"""
 
 
-def pdf(text: str, *, packed: bool = False) -> bytes:
+def pdf(text: str, *, packed: bool = False, title: str | None = "A title") -> bytes:
     """A PDF that says this."""
     from pypdf import PdfWriter
     from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
@@ -31,7 +32,7 @@ def pdf(text: str, *, packed: bool = False) -> bytes:
     content = DecodedStreamObject()
     content.set_data(f"BT /F1 12 Tf 20 200 Td ({text}) Tj ET".encode() if text else b"")
     page[NameObject("/Contents")] = writer._add_object(content.flate_encode() if packed else content)
-    writer.add_metadata({"/Title": "A title"})
+    writer.add_metadata({"/Author": "Ann"} if title is None else {"/Title": title})
     file = io.BytesIO()
     writer.write(file)
     return file.getvalue()
@@ -61,6 +62,46 @@ def test_a_folder_of_every_kind_becomes_documents(tmp_path: Path) -> None:
     assert (documents["7"].title, documents["f.jsonl/7"].text) == ("T", "seven")
     assert any("Read as" in note for note in found.notes)
     assert "Documents that repeat another word for word, kept: 1." in found.notes
+
+
+def test_a_pdf_without_a_title_is_called_by_its_file(tmp_path: Path) -> None:
+    (tmp_path / "bamboo.pdf").write_bytes(pdf("Bamboo grows fast", title=None))
+
+    assert [each.title for each in read([tmp_path]).documents] == ["bamboo"]
+
+
+def test_a_page_in_a_form_keeps_its_text_and_a_header_its_title() -> None:
+    page = """<body><header><a>Menu</a></header><form><header><nav>Home</nav><h1>Pandas</h1></header>
+    <p>They eat bamboo.</p><select><option>1</option></select><button>Go</button></form></body>"""
+
+    found = of_html(page, "a.html")
+
+    assert (found.title, found.text) == ("Pandas", "Pandas\n\nThey eat bamboo.")
+
+
+def test_a_deep_page_loses_nothing() -> None:
+    page = "<div>" * 600 + "deep" + "</div>" * 600 + "<p>after</p>"
+
+    assert of_html(page, "a.html").text == "deep\n\nafter"
+
+
+def test_what_stands_above_markdown_is_no_text_but_may_name_it() -> None:
+    found = of_markdown('---\r\nlayout: post\r\ntitle: "All: pandas"\r\n---\r\n\r\n# Food\r\n\r\nBamboo.\r\n', "a.md")
+
+    assert (found.title, found.text, len(found.headings)) == ("All: pandas", "Food\n\nBamboo.", 1)
+    assert of_markdown("---\ntags: x\n---\nBamboo.", "a.md").title == "a"
+    assert of_markdown("---\n\nBamboo.\n\n---\n\nMore.", "a.md").text == "Bamboo.\n\nMore."
+
+
+def test_a_table_may_have_as_many_rows_as_a_corpus_has_passages(tmp_path: Path) -> None:
+    assert len(csv_table("text\n" + "one\n" * 100_001, ",", most=MAX_CORPUS_PASSAGES).rows) == 100_001
+    (tmp_path / "a.csv").write_text("text\n" + "one\n" * 3, encoding="utf-8")
+    pd.DataFrame({"text": ["one"] * 4}).to_parquet(tmp_path / "b.parquet")
+
+    assert len(read([tmp_path], Limits(corpus_passages=4)).documents) == 7
+    for name in ("a.csv", "b.parquet"):
+        with pytest.raises(InvalidInput, match=r"This file has 4 rows; at most 2 can be read"):
+            read([tmp_path / name], Limits(corpus_passages=2))
 
 
 def test_a_broken_file_is_named_and_the_others_are_read(tmp_path: Path) -> None:

@@ -48,7 +48,8 @@ def test_fusion_is_the_sum_of_shares_of_ranks() -> None:
 
     assert found.rows.tolist() == [1, 5, 7, 9]
     np.testing.assert_allclose(found.scores, [1 / 62 + 1 / 61, 1 / 61, 1 / 62, 1 / 63])
-    assert fuse([words, vectors], 2, weights=(1.0, 0.0)).rows.tolist() == [5, 1]
+    assert fuse([words, vectors], 10, weights=(1.0, 0.0)).rows.tolist() == [5, 1, 9]
+    assert fuse([words, vectors], 10, weights=(0.0, 1.0)).rows.tolist() == [1, 7]
 
 
 def test_keywords_find_what_shares_a_word_as_the_bm25_of_the_page_scores_it(animals: Corpus) -> None:

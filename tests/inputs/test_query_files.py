@@ -49,6 +49,25 @@ def test_trec_qrels_without_a_heading_are_read_too(tmp_path: Path) -> None:
     assert read(files).queries == (FunnelQuery("q1", "red panda", {"d1": 2, "d2": -1}),)
 
 
+QUESTIONS = "windows 10 vs 11\napple iphone vs 15\nworld war history 2"
+
+
+def test_queries_of_four_words_with_a_number_at_the_end_are_no_qrels(tmp_path: Path) -> None:
+    expected = QUESTIONS.split("\n")
+    assert [query.text for query in paste(QUESTIONS).queries] == expected
+    assert [query.text for query in read(written(tmp_path, queries_txt=QUESTIONS)).queries] == expected
+    both = read(written(tmp_path, queries_txt=QUESTIONS, more_tsv="q1\tred panda\n"))
+    assert {query.text for query in both.queries} == {*expected, "red panda"}
+
+
+def test_qrels_may_name_the_queries_of_another_file_and_have_any_whole_grade(tmp_path: Path) -> None:
+    files = written(tmp_path, queries_tsv="q1\tred panda\n", qrels_txt="q1 3 d1 5\nq1 1 d2 0\n")
+    assert read(files).queries == (FunnelQuery("q1", "red panda", {"d1": 5, "d2": 0}),)
+    broken = written(tmp_path, queries_tsv="q1\tred panda\n", qrels_txt="q1 0 d1 5\nq1 0 d2 1\nq1 d3\n")
+    with pytest.raises(InvalidInput, match=r"qrels\.txt, line 3: a line of qrels is"):
+        read(broken)
+
+
 def test_a_table_or_json_lines_may_list_what_is_relevant() -> None:
     table = paste('id,query,relevant\nq1,"red, panda","d1 d2"\nq2,sky,\n')
     assert table.queries == (FunnelQuery("q1", "red, panda", {"d1": 1, "d2": 1}), FunnelQuery("q2", "sky"))

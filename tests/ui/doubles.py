@@ -20,24 +20,29 @@ class Gate:
     """Lets forward passes through one by one while it is closed, so that a test sees a run in the middle."""
 
     def __init__(self) -> None:
-        self._permits = threading.Semaphore(0)
+        self._changed = threading.Condition()
+        self._permits = 0
         self.closed = False
         self.n_waiting = 0
 
     def wait(self) -> None:
-        if self.closed:
+        with self._changed:
+            if not self.closed:
+                return
             self.n_waiting += 1
-            self._permits.acquire(timeout=60)
+            passed = self._changed.wait_for(lambda: not self.closed or self._permits, timeout=60)
             self.n_waiting -= 1
+            self._permits -= bool(self.closed and passed)
 
     def let(self, n: int = 1) -> None:
-        self._permits.release(n)
+        with self._changed:
+            self._permits += n
+            self._changed.notify_all()
 
     def open(self) -> None:
-        self.closed = False
-        self._permits.release(100)
-        while self._permits.acquire(blocking=False):
-            pass
+        with self._changed:
+            self.closed, self._permits = False, 0
+            self._changed.notify_all()
 
 
 class OverlapScorer:

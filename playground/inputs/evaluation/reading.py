@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import tempfile
 import zipfile
@@ -20,6 +19,7 @@ from playground.inputs.keyed_items import Note, is_blank, mend
 from playground.inputs.labelled_sets import json_rows, trec, writing
 from playground.inputs.labelled_sets import read as read_labelled
 from playground.inputs.labelled_sets.gathering import Gathering, Place
+from playground.inputs.labelled_sets.grades import whole_number
 from playground.inputs.labelled_sets.sources import ZIP_MAGIC, Source, load
 from playground.inputs.passage_files import Most
 
@@ -332,12 +332,9 @@ def _judged_lines(source: Source) -> Iterator[tuple[Place, str, str, object]]:
 
 
 def _grade(said: object, place: Place) -> int:
-    try:
-        number = float(str(said))
-        if math.isfinite(number) and number == int(number):
-            return int(number)
-    except ValueError:
-        pass
+    grade = whole_number(said)
+    if grade is not None:
+        return grade
     raise InvalidInput(
         "{file}, line {line}: the grade {grade!r} is no whole number.",
         file=place.file,

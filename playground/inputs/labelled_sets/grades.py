@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from playground.core.errors import InvalidInput
 from playground.core.labels import GRADES, UNSURE
 from playground.inputs.keyed_items import NO, UNSAID, YES
@@ -49,6 +51,15 @@ def grade_of(said: object, place: Place) -> int | None:
             label=str(said)[:40],
         )
     return _KNOWN[word]
+
+
+def whole_number(said: object) -> int | None:
+    """The number that this says, however large; None where it is no whole one."""
+    try:
+        number = float(str(said))
+    except ValueError:
+        return None
+    return int(number) if math.isfinite(number) and number == int(number) else None
 
 
 def is_label(said: str) -> bool:

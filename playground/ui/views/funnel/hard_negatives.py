@@ -11,7 +11,6 @@ from playground.core.errors import InvalidInput
 from playground.core.funnel import FunnelResult, FunnelSet
 from playground.corpus.corpora import Corpus
 from playground.inputs.query_files import judged_ids
-from playground.ui.views.funnel.searching import passages_of
 
 FIRST, N_NEGATIVES = 1, 7
 
@@ -30,9 +29,7 @@ def mined(asked: FunnelSet, results: Sequence[FunnelResult], corpus: Corpus, wan
         raise InvalidInput("There are no labels to measure by. Import queries with labels.")
     ran = list(zip(asked.queries, results, strict=False))
     texts = {one.passage.id: one.passage.text for _, result in ran for one in result.found}
-    texts |= {
-        each.id: each.indexed for each in passages_of(corpus, [id for id in judged_ids(asked) if id not in texts])
-    }
+    texts |= {each.id: each.indexed for each in corpus.known([id for id in judged_ids(asked) if id not in texts])}
     margin = _number(wanted.get("margin"), 0.0)
     found = hard_negatives.mine(
         {query.id: query.grades for query, _ in ran if query.grades},

@@ -14,6 +14,7 @@ import gradio as gr
 from playground.analysis.funnel import depths_up_to
 from playground.core.errors import InvalidInput
 from playground.core.funnel import FunnelResult, FunnelSet, ManyProgress
+from playground.core.limits import Limits
 from playground.engine.funnel import stages
 from playground.inputs import query_files
 from playground.ui.components import figures
@@ -32,6 +33,8 @@ from playground.ui.views.funnel.stages_form import Form
 from playground.ui.wiring import MAX_RUNS, Caller, listen
 
 FIRST_K = 100
+# As many as come with the ready corpus: the button works as it stands, on a public page too.
+READY_QUERIES = 60
 SECONDS_BETWEEN_STEPS = 0.25
 # The figures of what has run so far are measured anew for each look.
 SECONDS_BETWEEN_LOOKS = 3.0
@@ -82,7 +85,12 @@ class Read(NamedTuple):
     box: Any
 
 
-def build(localized: Localized) -> Widgets:
+def first_k(limits: Limits) -> int:
+    """The depth that the box begins with."""
+    return min(FIRST_K, limits.pairs // READY_QUERIES)
+
+
+def build(services: Services, localized: Localized) -> Widgets:
     """Where queries come from, the buttons, and everything that is drawn."""
     html_part("funnel/heading", '<div class="fn-heading"></div>', elem_id="funnel-many-heading")
     said = phrases(elem_id="funnel-many-said")
@@ -94,7 +102,7 @@ def build(localized: Localized) -> Widgets:
         )
         with gr.Column(scale=1, min_width=170):
             k = localized(
-                gr.Number(FIRST_K, precision=0, minimum=1, elem_id="funnel-many-k"),
+                gr.Number(first_k(services.engine.limits), precision=0, minimum=1, elem_id="funnel-many-k"),
                 label="funnel.many_k",
                 info="funnel.many_k_info",
             )
@@ -251,10 +259,12 @@ def _where(last: ManyProgress, total: int) -> list[Phrase]:
     ]
 
 
-def wire(page: Page, w: Widgets, asked: gr.State, values: list[Any], query: gr.Textbox, loader: gr.Plot) -> Any:
-    """Listeners of the part. Returns the event that puts a clicked query into its box."""
+def wire(
+    page: Page, w: Widgets, asked: gr.State, values: list[Any], query: gr.Textbox, loader: gr.Plot
+) -> tuple[Any, Any]:
+    """Listeners of the part. Returns the events that run all queries, and that put a clicked one into its box."""
     services, me = page.services, page.me
-    listen(
+    ran = listen(
         w.run.click,
         partial(on_many, services),
         me=me,
@@ -271,4 +281,4 @@ def wire(page: Page, w: Widgets, asked: gr.State, values: list[Any], query: gr.T
     listen(w.upload.upload, partial(on_upload, services), me=me, **read)
     listen(w.results.exported, partial(on_export, services), me=me, inputs=[w.ran], outputs=[w.download])
     picked = listen(w.results.picked, partial(on_pick, services), me=me, inputs=[w.ran], outputs=[query])
-    return picked
+    return ran, picked

@@ -97,17 +97,8 @@ def labelled(services: Services, info: CorpusInfo) -> FunnelSet | None:
 
 def counted(corpus: Corpus, asked: FunnelSet) -> FunnelSet:
     """The queries, with how many of their judged passages the corpus does not have."""
-    there = passages_of(corpus, query_files.judged_ids(asked))
+    there = corpus.known(query_files.judged_ids(asked))
     return query_files.known_in(asked, [passage.id for passage in there])
-
-
-def passages_of(corpus: Corpus, ids: Sequence[str]) -> list[CorpusPassage]:
-    """Those that are there."""
-    try:
-        return corpus.passages(ids)
-    except InvalidInput:
-        middle = len(ids) // 2
-        return [*passages_of(corpus, ids[:middle]), *passages_of(corpus, ids[middle:])] if middle else []
 
 
 def around(corpus: Corpus | None, passage: Passage) -> tuple[str, str]:
@@ -115,12 +106,11 @@ def around(corpus: Corpus | None, passage: Passage) -> tuple[str, str]:
     if corpus is None:
         return "", ""
     try:
-        text = corpus.document(str(passage.meta["document_id"])).text
+        start, end = int(str(passage.meta["start"])), int(str(passage.meta["end"]))
+        before, after, n_chars = corpus.around(str(passage.meta["document_id"]), start, end, AROUND)
     except (PlaygroundError, KeyError):
         return "", ""
-    start, end = int(str(passage.meta["start"])), int(str(passage.meta["end"]))
-    before, after = text[max(0, start - AROUND) : start], text[end : end + AROUND]
-    return ("…" if start > AROUND else "") + before, after + ("…" if end + AROUND < len(text) else "")
+    return ("…" if start > AROUND else "") + before, after + ("…" if end + AROUND < n_chars else "")
 
 
 def judged(asked: FunnelSet | None, query: str) -> FunnelQuery | None:

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple, cast
 
 import gradio as gr
 
-from playground.core.funnel import FunnelRequest, Retrieval
+from playground.core.funnel import FunnelRequest, FunnelResult, Retrieval
 from playground.core.types import ModelChoice
 from playground.ui import texts
 from playground.ui.components.asked import Asked
 from playground.ui.components.localized import Localized
 from playground.ui.components.model_choices import reranker_choices
-from playground.ui.components.model_rows import choice_of
+from playground.ui.components.model_rows import choice_of, typed
 from playground.ui.services import Services
 from playground.ui.texts import Language
 from playground.ui.views.funnel import corpus_panel
@@ -77,6 +77,19 @@ class Form(NamedTuple):
         )
 
 
+class Refilled(NamedTuple):
+    """The embedder and the stages of a run that was opened; in the order of `Widgets.refilled`."""
+
+    embedder: Any = gr.skip()
+    kind: Any = gr.skip()
+    share: Any = gr.skip()
+    k: Any = gr.skip()
+    first: Any = gr.skip()
+    first_keep: Any = gr.skip()
+    second: Any = gr.skip()
+    second_keep: Any = gr.skip()
+
+
 @dataclass(frozen=True)
 class Widgets:
     """The components of the form."""
@@ -96,6 +109,11 @@ class Widgets:
         """The components of a `Form` behind its corpus and embedder."""
         rerank = [self.first, self.first_keep, self.second, self.second_keep]
         return [self.query, self.kind, self.share, self.k, *rerank, self.threshold]
+
+    @property
+    def refilled(self) -> list[Any]:
+        """The components of a `Refilled` behind the embedder."""
+        return [self.kind, self.share, self.k, self.first, self.first_keep, self.second, self.second_keep]
 
 
 def build(services: Services, localized: Localized) -> Widgets:
@@ -142,6 +160,23 @@ def build(services: Services, localized: Localized) -> Widgets:
                 info="funnel.threshold_info",
             )
     return Widgets(query, kind, share, k, first, first_keep, second, second_keep, threshold)
+
+
+def refilled(result: FunnelResult) -> Refilled:
+    """The form that gives this run again. How much words count for is not in its record and stays."""
+    asked, first = result.request, result.retrieved
+    models = [typed(choice) for choice in asked.rerankers] + ["", ""]
+    keep = [*asked.keep, *FIRST_KEEP[len(asked.keep) :]]
+    return Refilled(
+        first.embedder if first is not None and first.embedder else gr.skip(),
+        asked.kind,
+        gr.update(visible=asked.kind == "both"),
+        asked.k,
+        models[0],
+        keep[0],
+        models[1],
+        gr.update(value=keep[1], visible=bool(models[1])),
+    )
 
 
 def kind_choices(language: Language) -> list[tuple[str, str]]:

@@ -24,9 +24,10 @@ from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
 from playground.ui.views.funnel import corpus_panel, evaluation_panel, many, stages_form
+from playground.ui.views.funnel.corpus_sentences import state
 from playground.ui.views.funnel.payload import payload
-from playground.ui.views.funnel.searching import Searcher, judged, labelled, opened, passages_of
-from playground.ui.views.funnel.stages_form import Form
+from playground.ui.views.funnel.searching import Searcher, judged, labelled, opened
+from playground.ui.views.funnel.stages_form import Form, Refilled
 from playground.ui.wiring import MAX_RUNS, Caller, listen
 
 SECONDS_BETWEEN_STEPS = 0.25
@@ -72,6 +73,11 @@ class Widgets:
         """The components of a `Shown`."""
         return [self.results, self.visit, self.loader, self.form.query]
 
+    @property
+    def refilled(self) -> list[Any]:
+        """The components of a `stages_form.Refilled`."""
+        return [self.corpus.embedder, *self.form.refilled]
+
 
 class Shown(NamedTuple):
     """A query's way on the page; what did not change is skipped."""
@@ -115,7 +121,7 @@ def build(services: Services, localized: Localized) -> Widgets:
         status = phrases(elem_id="funnel-status")
     results = html_part(["funnel/parts", "funnel/results"], asset("funnel/results.html"), elem_id="funnel-results")
     loader = figures.loader("funnel-loader")
-    below, evaluation = many.build(localized), evaluation_panel.build(services, localized)
+    below, evaluation = many.build(services, localized), evaluation_panel.build(services, localized)
     parts = (run, stop, status, results, loader, below, evaluation)
     return Widgets(corpus, form, *parts, gr.State(Visit()), gr.State(None))
 
@@ -171,6 +177,15 @@ def on_run(
         yield _ended(services, caller, visit, asked_set, corpus, last)
 
 
+def on_ran(services: Services, caller: Caller, corpus_id: str | None) -> list[Phrase]:
+    """What is made of the corpus now: a run makes the indexes that it needs.
+
+    Raises:
+        HistoryError: the corpus is gone.
+    """
+    return state(services.corpora.open(corpus_id, caller.owner) if corpus_id else None)
+
+
 def on_stop(services: Services, caller: Caller) -> list[Phrase]:
     """Ask the run to end after the batch that is being computed."""
     services.stops.stop(caller.session)
@@ -192,6 +207,11 @@ def reopened(services: Services, caller: Caller, run_id: str, kept: Mapping[str,
     return show(services, caller, Visit(result, run_id), None)._replace(query=result.request.query)
 
 
+def refilled(shown: Shown) -> Refilled:
+    """The stages of a run that was opened."""
+    return stages_form.refilled(shown.visit.result)
+
+
 def show(
     services: Services, caller: Caller, visit: Visit, asked: FunnelSet | None, *, warnings: list[Phrase] | None = None
 ) -> Shown:
@@ -209,7 +229,7 @@ def show(
         result,
         corpus=corpus,
         grades=None if query is None else query.grades,
-        unreached=[] if corpus is None else passages_of(corpus, missed),
+        unreached=[] if corpus is None else corpus.known(missed),
         run_id=visit.run_id,
         warnings=warnings or (),
     )
@@ -296,8 +316,10 @@ def wire(page: Page) -> None:
     }
     asked = [w.visit, w.asked, *w.values, *page.workspace.asked]
     ran: dict[str, Any] = {"outputs": [*w.shown, w.status, w.run, w.stop], "on_error": failed, **model}
-    listen(w.run.click, partial(on_run, services), inputs=asked, **ran)
+    runs = [listen(w.run.click, partial(on_run, services), inputs=asked, **ran)]
     stop: dict[str, Any] = {"me": me, "concurrency_limit": None, "concurrency_id": "stop"}
     listen(w.stop.click, partial(on_stop, services), outputs=[w.status], **stop)
-    picked = many.wire(page, w.many, w.asked, w.values, form.query, w.loader)
-    listen(picked.success, partial(on_run, services), inputs=asked, **ran)
+    ran_many, picked = many.wire(page, w.many, w.asked, w.values, form.query, w.loader)
+    runs += [ran_many, listen(picked.success, partial(on_run, services), inputs=asked, **ran)]
+    for event in runs:
+        listen(event.then, partial(on_ran, services), me=me, inputs=[w.corpus.chosen], outputs=[w.corpus.state])

@@ -27,6 +27,7 @@ from playground.ui.texts import phrase
 from playground.ui.views.compare import shown as of_compare
 from playground.ui.views.compare import view as compare
 from playground.ui.views.funnel import view as funnel
+from playground.ui.views.funnel.stages_form import Refilled
 from playground.ui.views.ranking import saved_thresholds
 from playground.ui.views.ranking import view as ranking
 from playground.ui.wiring import Caller, listen
@@ -72,6 +73,7 @@ class Opened(NamedTuple):
     funnelled: funnel.Shown
     status: Any
     tabs: Any
+    stages: Refilled = Refilled()
 
 
 def build(services: Services, localized: Localized) -> Widgets:
@@ -259,14 +261,16 @@ def opened(services: Services, caller: Caller, visit: ranking.Visit, run: Run, *
             tabs=gr.update(selected="compare"),
         )
     if is_funnel(run.manifest):
+        funnelled = funnel.reopened(services, caller, run.id, run.manifest)
         return Opened(
             workspace=Restored(*(gr.skip() for _ in Restored._fields)),
             known=gr.skip(),
             shown=ranking.NOTHING_NEW._replace(visit=replace(visit, replaying=None)),
             compared=of_compare.NOTHING_NEW,
-            funnelled=funnel.reopened(services, caller, run.id, run.manifest),
+            funnelled=funnelled,
             status=status,
             tabs=gr.update(selected="funnel"),
+            stages=funnel.refilled(funnelled),
         )
     result, choice = from_manifest(run.manifest)
     now = ranking.Visit(result, choice, run.id, ranking.unit_of(visit, result))
@@ -294,20 +298,26 @@ def opened_outputs(page: Page) -> list[Any]:
         *page.views["funnel"].shown,
         page.workspace.status,
         page.tabs,
+        *page.views["funnel"].refilled,
     ]
 
 
 def _forget(services: Services, owner: str) -> Kept:
-    """Everything of the visitor is gone; what that was. Scoring behind the page ends first: it would go on to write.
+    """Everything of the visitor is gone, indexes too; what that was. What still runs ends first: it would go on to
+    write.
 
     Raises:
-        HistoryError: a scoring did not end in time, or the file cannot be written.
+        HistoryError: a run or a scoring did not end in time, or the file cannot be written.
     """
+    if not services.stops.stop_all(owner, STOP_SECONDS):
+        raise HistoryError("Something is still running on one of your pages, so nothing was forgotten. Stop it first.")
     services.jobs.stop(owner)
     if not services.jobs.wait(owner, STOP_SECONDS):
         raise HistoryError("A labelled set is still being scored, so nothing was forgotten. Try again in a minute.")
     services.jobs.forget(owner)
-    return services.history.forget(owner)
+    gone = services.history.forget(owner)
+    services.corpora.sweep()
+    return gone
 
 
 def _room(services: Services, caller: Caller) -> dict[str, float] | None:

@@ -14,10 +14,13 @@ import pytest
 from playground.core.corpora import WHOLE, Document
 from playground.core.errors import HistoryError, InvalidInput, ModelNotFound
 from playground.core.funnel import FunnelQuery, FunnelSet
+from playground.core.limits import LOCAL, PUBLIC, Limits
 from playground.core.thresholds import Threshold
 from playground.engine.engine import Engine
+from playground.engine.funnel import stages
 from playground.history.store import HistoryStore
 from playground.settings import Settings
+from playground.ui.components.asked import Asked
 from playground.ui.services import Services
 from playground.ui.views.funnel import many
 from playground.ui.views.funnel import view as funnel
@@ -94,6 +97,15 @@ def test_a_click_searches_reranks_keeps_the_run_and_shows_where_each_answer_stoo
     assert (answers[0]["title"], answers[0]["text"]) == ("Both", "red panda red panda")
     assert json.loads(shown["figure"]["en"])["layout"]["meta"]["ids"][-1] == "both"
     assert services.history.search(caller.owner)[0].id == shown["run_id"]
+
+
+def test_a_run_makes_the_index_that_it_needs_and_the_panel_says_so(
+    services: Services, caller: Caller, corpus_id: str
+) -> None:
+    said = [[item["key"] for item in funnel.on_ran(services, caller, corpus_id)]]
+    run(services, caller, form(corpus_id))
+    said.append([item["key"] for item in funnel.on_ran(services, caller, corpus_id)])
+    assert said == [["corpus.facts", "corpus.keywords_missing"], ["corpus.facts", "corpus.keywords_ready"]]
 
 
 def test_an_answer_stands_in_its_document(services: Services, caller: Caller) -> None:
@@ -203,6 +215,8 @@ def test_a_saved_run_comes_back_from_the_history_even_without_its_corpus(
     page = history.on_open(services, asked, ranking.Visit())
     assert page.tabs["selected"] == "funnel"
     assert page.funnelled.query == QUERY
+    assert (page.stages.kind, page.stages.k, page.stages.first, page.stages.first_keep) == ("bm25", 4, "overlap", 2)
+    assert (page.stages.second, page.stages.second_keep["visible"]) == ("", False)
     again = page.funnelled.results
     assert [(row["id"], row["at"], row["answer"]) for row in rows(again)] == [
         (row["id"], row["at"], row["answer"]) for row in rows(shown)
@@ -240,6 +254,17 @@ def test_many_queries_give_figures_a_sweep_and_a_row_each(services: Services, ca
     assert json.loads(shown["figure"]["zh"])["layout"]["meta"]["key"] == "ndcg@10"
     assert [item["key"] for item in shown["said"]][:2] == ["funnel.enough_never", "funnel.ceiling"]
     assert [(item["key"], item["values"]) for item in shown["warnings"]] == [("funnel.unknown_ids", {"n": 1})]
+
+
+@pytest.mark.parametrize(("limits", "k"), [(LOCAL, 100), (PUBLIC, 83)])
+def test_the_ready_queries_fit_at_the_depth_that_the_box_begins_with(
+    services: Services, caller: Caller, limits: Limits, k: int
+) -> None:
+    ready = next(info for info in services.corpora.list(caller.owner) if not info.owner)
+    asked = funnel.on_corpus(services, caller, ready.id, "", Visit()).asked
+    request = form(ready.id, k=many.first_k(limits)).request(services, caller, Asked(*ASKED), ready.name)
+    stages.check(request, limits, len(asked.queries))
+    assert (request.k, len(asked.queries)) == (k, many.READY_QUERIES)
 
 
 def test_pasted_queries_go_before_the_set_and_need_no_labels(

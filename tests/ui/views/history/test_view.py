@@ -6,9 +6,11 @@ import base64
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from playground.core.corpora import WHOLE, Document
 from playground.core.errors import HistoryError
 from playground.core.limits import PUBLIC_MAX_KEPT_BYTES
 from playground.core.types import ModelChoice
@@ -126,6 +128,29 @@ def test_forgetting_ends_the_scoring_and_leaves_others_alone(services: Services,
     assert set(listed["kept"].values()) == {0}
     assert services.jobs.of(caller.owner) == ()
     assert services.history.count("visitor-two") == Kept(runs=1, labels=2, sets=1, scores=0, thresholds=1)
+
+
+def test_forgetting_leaves_no_index_of_ones_own_texts(services: Services, caller: Caller) -> None:
+    documents = [Document("secret", "", "the code word is kingfisher")]
+    corpus = services.corpora.open(services.corpora.create("Own", documents, WHOLE, caller.owner).id, caller.owner)
+    list(corpus.build_bm25())
+    assert corpus.folder.is_dir()
+
+    history.on_act(services, replace(caller, event={"verb": "forget"}), *FILTERS)
+
+    assert not corpus.folder.exists()
+
+
+def test_forgetting_ends_ones_own_runs_first(services: Services, caller: Caller, monkeypatch: Any) -> None:
+    monkeypatch.setattr(history, "STOP_SECONDS", 0)
+    full(services, caller.owner)
+    other = replace(caller, session="p2", owner="visitor-two")
+    with services.run(caller) as mine, services.run(other) as theirs:
+        with pytest.raises(HistoryError, match="Something is still running"):
+            history.on_act(services, replace(caller, event={"verb": "forget"}), *FILTERS)
+        assert (mine.is_set(), theirs.is_set()) == (True, False)
+        assert services.history.count(caller.owner).runs == 1
+    assert history.on_act(services, replace(caller, event={"verb": "forget"}), *FILTERS).runs["runs"] == []
 
 
 def test_nobody_forgets_for_somebody_else(services: Services, caller: Caller) -> None:
