@@ -261,6 +261,8 @@ def sentences(found: Evaluation) -> list[Phrase]:
     """What was counted, how sure the first figure is, and where published figures come from."""
     n, counted = len(found.task.queries), len(found.contest.queries)
     said = [phrase("evaluation.done", "good", task=found.task.name, counted=counted, n=n)]
+    if found.task.first_of is not None:
+        said.append(phrase("evaluation.first", "warn", n=n, all=found.task.first_of))
     for place in range(len(found.rows)):
         estimate = found.estimate(place, found.shown[0])
         if estimate is not None and estimate.spread:
