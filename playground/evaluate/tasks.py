@@ -59,6 +59,7 @@ def open_task(
         lambda names: layout.chosen(names, name, split, subset).files,
         offline=offline,
         on_progress=on_progress,
+        most_bytes=reading.most_bytes(limits),
     )
     return reading.read([folder], name=name, split=split, subset=subset, limits=limits)
 

@@ -25,9 +25,11 @@ from huggingface_hub.file_download import repo_folder_name
 from huggingface_hub.utils import validate_repo_id
 from tqdm.auto import tqdm
 
-from playground.core.errors import ModelNotFound
+from playground.core.errors import DiskFull, InvalidInput, ModelNotFound
 from playground.core.types import Phase
 from playground.models.fingerprint import decides
+from playground.models.memory import MIB
+from playground.models.room import free_disk, gib
 from playground.models.weights import DENSE, INDEX, SINGLE, shard_names
 
 log = logging.getLogger(__name__)
@@ -104,11 +106,17 @@ def data_set(
     *,
     offline: bool,
     on_progress: OnProgress | None,
+    most_bytes: int | None = None,
 ) -> Path:
     """The folder of a data set with at least the files that `choose` takes of its names; from the cache, and then all
-    of them too, where the Hub cannot be reached.
+    of them too, where the Hub cannot be reached. Before anything is downloaded it is known to be of use.
 
+    Args:
+        on_progress: may raise, which ends the download.
+        most_bytes: of one file, that can be read.
     Raises:
+        InvalidInput: a file is larger.
+        DiskFull: all together do not fit.
         ModelNotFound: no such id or revision, no access, or not all on this machine while offline.
         PlaygroundError: what `choose` raises.
     """
@@ -120,6 +128,7 @@ def data_set(
         info = HfApi(endpoint=_endpoint()).dataset_info(name, revision=revision, files_metadata=True)
         sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
         wanted = list(choose(sizes))
+        _check_sizes(name, {each: sizes[each] for each in wanted}, info.sha, most_bytes)
         counter = _byte_counter(sum(sizes[each] for each in wanted), on_progress)
         folder = _download(name, revision or "main", wanted, counter, "dataset")
         _remember(name, {revision or "main", folder.name}, folder.name, list(sizes))
@@ -189,6 +198,29 @@ def folder_here(model_id: str, revision: str | None) -> Path | None:
 def _snapshot_here(model_id: str, revision: str | None) -> Path | None:
     config = try_to_load_from_cache(model_id, "config.json", revision=revision or "main")
     return Path(config).parent if isinstance(config, str) else None
+
+
+def _check_sizes(name: str, sizes: dict[str, int], commit: str | None, most_bytes: int | None) -> None:
+    for file, size in sizes.items():
+        if most_bytes is not None and size > most_bytes:
+            raise InvalidInput(
+                "{file} is too big: the files of one set may have {limit:,} MiB unpacked.",
+                file=file,
+                limit=-(-most_bytes // 2**20),
+            )
+    missing = [
+        size
+        for file, size in sizes.items()
+        if not isinstance(try_to_load_from_cache(name, file, revision=commit, repo_type="dataset"), str)
+    ]
+    if sum(missing) > (free := free_disk(cache_folder())):
+        raise DiskFull(
+            "{name} is a download of {need}, and the disk that holds {folder} has {free} free. Make room there.",
+            name=name,
+            need=gib(sum(missing) / MIB),
+            folder=cache_folder(),
+            free=gib(free / MIB),
+        )
 
 
 def _names_file(name: str, revision: str) -> Path:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import huggingface_hub
 import pytest
 
-from playground.core.errors import ModelNotFound
+from playground.core.errors import Busy, DiskFull, InvalidInput, ModelNotFound
+from playground.core.limits import LOCAL
+from playground.core.types import Phase
 from playground.evaluate.tasks import open_task
 from tests.models.test_hub import COMMIT, MODEL, Hub
 
@@ -68,6 +72,27 @@ def test_what_the_hub_does_not_give_is_one_sentence(hub: DataHub) -> None:
         open_task(["someone/new"], offline=True)
     with pytest.raises(ModelNotFound, match="a//b/c is neither here nor the id of a data set"):
         open_task(["a//b/c"])
+
+
+def test_what_is_too_large_is_refused_before_it_is_downloaded_and_a_download_can_be_ended(
+    hub: DataHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InvalidInput, match=r"corpus\.jsonl is too big"):
+        open_task([NAME], limits=replace(LOCAL, set_chars=2))
+    monkeypatch.setattr("playground.models.room.shutil.disk_usage", lambda _: SimpleNamespace(free=9))
+    with pytest.raises(DiskFull, match=r"someone/nano is a download of 0 MiB, and the disk that holds .* has 0 MiB"):
+        open_task([NAME])
+    monkeypatch.setattr("playground.models.room.shutil.disk_usage", lambda _: SimpleNamespace(free=10**6))
+    assert hub.fetched() == set()
+
+    def ended(phase: Phase, done: int, total: int) -> None:
+        if phase == "download":
+            raise Busy("enough")
+
+    with pytest.raises(Busy, match="enough"):
+        open_task([NAME], on_progress=ended)
+    with pytest.raises(ModelNotFound, match="is not on this machine"):
+        open_task([NAME], offline=True)
 
 
 def test_a_data_set_is_here_only_with_every_file_that_is_chosen(hub: DataHub, tmp_path: Path) -> None:

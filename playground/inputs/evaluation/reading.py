@@ -85,7 +85,7 @@ def _is_zip(path: Path) -> bool:
 
 
 def _unzipped(path: Path, folder: Path, limits: Limits) -> dict[str, Path]:
-    most = _most_bytes(limits)
+    most = most_bytes(limits)
     try:
         with zipfile.ZipFile(path) as archive:
             inside = [each for each in archive.infolist() if not each.is_dir() and "__MACOSX" not in each.filename]
@@ -107,7 +107,8 @@ def _unzipped(path: Path, folder: Path, limits: Limits) -> dict[str, Path]:
         raise InvalidInput("{file} is damaged or locked. Make it again, without a password.", file=path.name) from error
 
 
-def _most_bytes(limits: Limits) -> int:
+def most_bytes(limits: Limits) -> int:
+    """Of one file of a task."""
     return 4 * limits.set_chars
 
 
@@ -205,7 +206,7 @@ class _Reader:
         return EvaluationTask(self.name, self.layout.split, queries, passages, qrels, candidates, notes)
 
     def _load(self, names: Sequence[str]) -> list[Source]:
-        most = _most_bytes(self.limits)
+        most = most_bytes(self.limits)
         rows = Most(most // 100, most)
         sources: list[Source] = []
         for name in names:

@@ -12,14 +12,10 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from playground.core.errors import InvalidInput
-from playground.core.evaluation import EvaluationTask
 from playground.core.types import Step
-from playground.corpus.types import Indexing
 from playground.evaluate import results, stages, tasks
 from playground.evaluate.results import Evaluation
 from playground.evaluate.table import heading
-from playground.inputs.evaluation import reading
 from playground.inputs.labelled_sets.writing import run_text
 from playground.models import bm25
 from playground.models.catalog import BUILT_IN_RERANKER
@@ -34,6 +30,7 @@ from playground.ui.components.progress_line import step, step_of
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Language, Phrase, phrase
+from playground.ui.views.funnel.evaluation_task import Form, opening
 from playground.ui.wiring import MAX_RUNS, Caller, listen
 
 SUFFIXES = (".zip", ".jsonl", ".json", ".parquet", ".tsv", ".csv", ".txt", ".gz")
@@ -69,17 +66,6 @@ class Widgets:
     def shown(self) -> list[Any]:
         """The components of a `Ran`."""
         return [self.status, self.table, self.found, self.run, self.stop, self.json, self.trec]
-
-
-class Form(NamedTuple):
-    """What was asked for."""
-
-    task: str | None
-    files: list[str] | None
-    models: list[str] | None
-    retriever: str | None
-    depth: float | None
-    queries: float | None
 
 
 class Ran(NamedTuple):
@@ -187,7 +173,10 @@ def on_run(services: Services, caller: Caller, *values: Any) -> Iterator[Ran]:
         return
     choices = [choice_of(services, asked._replace(model=name), "auto") for name in names]
     with services.run(caller) as stop, TemporaryDirectory(prefix="evaluation-") as folder:
-        task = opened(services, form)
+        task = yield from opening(services, form, stop, lambda said: Ran([said]))
+        if task is None:
+            yield _stopped(services)
+            return
         depth = None if task.candidates is not None else max(1, int(form.depth or FIRST_DEPTH))
         rows: list[results.Row] = []
         candidates: stages.Candidates | None = task.candidates
@@ -197,8 +186,11 @@ def on_run(services: Services, caller: Caller, *values: Any) -> Iterator[Ran]:
             if name != bm25.MODEL_ID:
                 choice = choice_of(services, asked._replace(model=name), "embedder")
                 embed = services.engine.embedder(choice, stop)
-            said: list[Indexing] = []
-            run = stages.retrieve(task, depth, Path(folder), embed, said.append, stop)
+            run = None
+            for first in stages.retrieve(task, depth, Path(folder), embed, stop):
+                run = first.run
+                key = "evaluation.search" if first.phase == "search" else f"corpus.{first.phase}"
+                yield Ran([step(key, first.done, first.total)])
             if run is None:
                 yield _stopped(services)
                 return
@@ -221,25 +213,6 @@ def on_run(services: Services, caller: Caller, *values: Any) -> Iterator[Ran]:
     shown = gr.update(visible=True)
     ready = (gr.update(interactive=True), gr.update(interactive=False))
     yield Ran(sentences(found), drawn(found, caller.language), found, *ready, shown, shown)
-
-
-def opened(services: Services, form: Form) -> EvaluationTask:
-    """The task that was chosen or uploaded, with as many queries as were asked for.
-
-    Raises:
-        PlaygroundError: there is no such task, or it cannot be read.
-    """
-    limits, public = services.engine.limits, services.settings.public
-    if form.files:
-        task = reading.read([Path(path) for path in form.files], limits=limits)
-    else:
-        name = (form.task or "").strip()
-        if public and name not in tasks.ready():
-            raise InvalidInput("On a public page a task is one of the list, or uploaded as files.")
-        # A page names no folder of the machine that it runs on, unless that is the visitor's own.
-        task = tasks.open_task([name], offline=services.settings.offline, files=services.settings.local, limits=limits)
-    n = int(form.queries or 0)
-    return tasks.first_queries(task, n) if n > 0 else task
 
 
 def drawn(found: Evaluation, language: Language) -> Any:

@@ -12,7 +12,8 @@ from playground.evaluate.results import Evaluation
 from playground.settings import Settings
 from playground.ui.components.asked import Asked
 from playground.ui.services import Services
-from playground.ui.views.funnel.evaluation_panel import Form, Ran, on_json, on_run, on_trec, opened
+from playground.ui.views.funnel.evaluation_panel import Ran, on_json, on_run, on_stop, on_trec
+from playground.ui.views.funnel.evaluation_task import Form, opened
 from playground.ui.wiring import Caller
 
 CALLER = Caller("session", "owner")
@@ -71,6 +72,23 @@ def test_a_retrieval_task_shows_its_first_stage_and_uploaded_rows_are_a_task(
     (step, *_), none = [*on_run(services, CALLER, *form(models=[]), *ASKED)]
     assert step is not None
     assert none.status[0]["key"] == "evaluation.no_models"
+
+
+def test_stop_ends_the_opening_and_the_first_stage_and_the_page_can_go_on(services: Services) -> None:
+    seen: list[str] = []
+    steps = on_run(services, CALLER, *form("microbiology", queries=2), *ASKED)
+    for step in steps:
+        seen.append(step.status[0]["key"])
+        if seen[-1] == "evaluation.search":
+            on_stop(services, CALLER)
+    assert {"evaluation.reading", "corpus.read", "evaluation.search"} <= {*seen}
+    assert seen[-1] == "evaluation.stopped"
+    steps = on_run(services, CALLER, *form("microbiology", queries=2), *ASKED)
+    first, second = next(steps), next(steps)
+    on_stop(services, CALLER)
+    *_, last = steps
+    assert {each.status[0]["key"] for each in (first, second)} == {"evaluation.reading"}
+    assert (last.status[0]["key"], last.run["interactive"]) == ("evaluation.stopped", True)
 
 
 def test_a_public_page_names_no_folder_and_no_other_data_set(tmp_path: Path) -> None:
