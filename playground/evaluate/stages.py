@@ -22,6 +22,7 @@ from playground.corpus.types import CorpusPassage, Embed
 from playground.engine.engine import Engine
 from playground.engine.set_scoring import SetStep
 from playground.history.sets import SetStore
+from playground.remote.connect import NO_KEYS, Keys
 
 Candidates = Mapping[str, Sequence[str]]
 
@@ -161,10 +162,13 @@ def rerank(
     store: SetStore | None = None,
     owner: str = OWNER,
     stop: threading.Event | None = None,
+    keys: Keys = NO_KEYS,
 ) -> Iterator[Reranking]:
     """Every candidate through one model. Scores that the store has of this very model are not made again, and new ones
     are on the disk before the next batch begins.
 
+    Args:
+        keys: as in `Engine.rerank`.
     Raises:
         PlaygroundError: the model failed; the sentence names the query where one is to blame.
     """
@@ -180,7 +184,7 @@ def rerank(
         return scores
 
     step, began, n_ran, n_cut = None, time.perf_counter(), 0, 0
-    for step in engine.score_set(labelled, choice, instruction=instruction, known=known, stop=stop):
+    for step in engine.score_set(labelled, choice, instruction=instruction, known=known, stop=stop, keys=keys):
         if step.spec is None or step.scale is None:
             began = time.perf_counter()
         elif step.scored:

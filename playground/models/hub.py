@@ -22,7 +22,7 @@ from huggingface_hub.errors import (
 )
 from huggingface_hub.errors import HTTPError as HubConnectionError  # type: ignore[attr-defined]
 from huggingface_hub.file_download import repo_folder_name
-from huggingface_hub.utils import validate_repo_id
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from tqdm.auto import tqdm
 
 from playground.core.errors import DiskFull, InvalidInput, ModelNotFound
@@ -249,7 +249,7 @@ def _data_here(name: str, revision: str, choose: Callable[[Collection[str]], Seq
     """
     validate_repo_id(name)
     said = json.loads(_names_file(name, revision).read_text(encoding="utf-8"))
-    folder = _names_file(name, revision).parents[1] / "snapshots" / said["commit"]
+    folder = _names_file(name, revision).parents[1] / "snapshots" / str(said["commit"])
     if missing := [each for each in choose(said["names"]) if not (folder / each).is_file()]:
         raise FileNotFoundError(missing[0])
     return folder
