@@ -21,6 +21,7 @@ class EvaluationTask:
         candidates: for each query the passages to rerank; None for a retrieval task, whose candidates a first stage
             finds.
         notes: what was left out or counted, in sentences.
+        first_of: how many queries the whole task has, where these are only the first of them.
     """
 
     name: str
@@ -30,3 +31,4 @@ class EvaluationTask:
     qrels: Mapping[str, Mapping[str, int]]
     candidates: Mapping[str, tuple[str, ...]] | None
     notes: tuple[str, ...] = ()
+    first_of: int | None = None

@@ -152,14 +152,10 @@ def _first_stage(
         if retriever != bm25.MODEL_ID:
             choice = replace(asked.choice(retriever, "embedder", settings), max_length=None, windows=None)
             embed = engine.embedder(choice, stop)
-        found = stages.retrieve(
-            task,
-            depth,
-            folder / "indexes",
-            embed,
-            lambda step: progress.say(retriever, step.phase, step.done, step.total),
-            stop,
-        )
+        found = None
+        for now in stages.retrieve(task, depth, folder / "indexes", embed, stop):
+            found = now.run
+            progress.say(retriever, now.phase, now.done, now.total)
     progress.end()
     if found is None:
         raise KeyboardInterrupt

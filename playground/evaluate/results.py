@@ -28,7 +28,7 @@ class Row:
         scored: how the model ran; None where no model did.
         found: ties by id descending, as trec_eval and MTEB 2 count.
         old: of a reranking task, as C-MTEB counted when the cards of bge-reranker were written (`mteb-v1`).
-        published: of this model on this task.
+        published: of this model on this task; nothing where the task was cut to its first queries.
     """
 
     name: str
@@ -97,7 +97,7 @@ def row(
             map_at=MAP_AT if reranking and counting == "trec_eval" else None,
         )
 
-    published = find(name, task.name) if scored is not None else ()
+    published = find(name, task.name) if scored is not None and task.first_of is None else ()
     return Row(name, run, scored, counted("trec_eval"), counted("mteb-v1") if reranking else None, published)
 
 
@@ -117,6 +117,7 @@ def record(found: Evaluation) -> dict[str, object]:
             "split": task.split or None,
             "kind": "retrieval" if task.candidates is None else "reranking",
             "n_queries": len(task.queries),
+            "first_of": task.first_of,
             "n_passages": len(task.passages),
             "notes": list(task.notes),
         },

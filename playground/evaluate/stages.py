@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,15 +18,18 @@ from playground.core.scales import Scale
 from playground.core.types import ModelChoice, ModelSpec, Passage
 from playground.corpus import indexing
 from playground.corpus.search import KeywordRetriever, VectorRetriever
-from playground.corpus.types import CorpusPassage, Embed, Indexing
+from playground.corpus.types import CorpusPassage, Embed
 from playground.engine.engine import Engine
 from playground.engine.set_scoring import SetStep
 from playground.history.sets import SetStore
+from playground.remote.connect import NO_KEYS, Keys
 
 Candidates = Mapping[str, Sequence[str]]
 
 OWNER = "evaluation"
 BLOCK = 1_000
+# Queries between two steps of a search.
+EVERY = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,17 @@ class Reranking:
 
 
 @dataclass(frozen=True, slots=True)
+class Retrieving:
+    """Where a first stage stands: its index ("read", "embed"...), then "search"; `run` comes with the last step, and
+    not where it was stopped."""
+
+    phase: str
+    done: int
+    total: int
+    run: Run | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Source:
     """The passages of a task as an index is made of them."""
 
@@ -78,10 +92,9 @@ def retrieve(
     depth: int,
     folder: Path,
     embed: Embed | None = None,
-    on_step: Callable[[Indexing], None] = lambda step: None,
     stop: threading.Event | None = None,
-) -> Run | None:
-    """The best passages of each query by BM25, or by an embedder's cosines; None where it was stopped.
+) -> Iterator[Retrieving]:
+    """The best passages of each query by BM25, or by an embedder's cosines.
 
     Args:
         folder: where indexes are kept. One of the same passages that is there already is taken, or gone on with.
@@ -93,21 +106,27 @@ def retrieve(
         indexing.build_bm25(source, home, stop) if embed is None else indexing.build_vectors(source, home, embed, stop)
     )
     for step in making:
-        on_step(step)
         if step.phase == "stopped":
-            return None
+            return
+        if step.phase != "done":
+            yield Retrieving(step.phase, step.done, step.total)
     ids = list(task.passages)
 
     def ids_at(rows: Sequence[int]) -> list[str]:
         return [ids[row] for row in rows]
 
     retriever = KeywordRetriever(home, ids_at) if embed is None else VectorRetriever(home, ids_at, embed)
-    found = retriever.find(list(task.queries.values()), depth)
-    run = {
-        query: dict(zip(ids_at(one.rows.tolist()), one.scores.tolist(), strict=True))
-        for query, one in zip(task.queries, found, strict=False)
-    }
-    return run if len(run) == len(task.queries) else None
+    n = len(task.queries)
+    run: dict[str, Mapping[str, float]] = {}
+    yield Retrieving("search", 0, n)
+    for query, one in zip(task.queries, retriever.find(list(task.queries.values()), depth), strict=False):
+        if stop is not None and stop.is_set():
+            return
+        run[query] = dict(zip(ids_at(one.rows.tolist()), one.scores.tolist(), strict=True))
+        if len(run) % EVERY == 0:
+            yield Retrieving("search", len(run), n)
+    if len(run) == n:
+        yield Retrieving("search", n, n, run)
 
 
 def of_task(task: EvaluationTask, run: Run, depth: int | None = None) -> tuple[dict[str, dict[str, float]], int]:
@@ -143,10 +162,13 @@ def rerank(
     store: SetStore | None = None,
     owner: str = OWNER,
     stop: threading.Event | None = None,
+    keys: Keys = NO_KEYS,
 ) -> Iterator[Reranking]:
     """Every candidate through one model. Scores that the store has of this very model are not made again, and new ones
     are on the disk before the next batch begins.
 
+    Args:
+        keys: as in `Engine.rerank`.
     Raises:
         PlaygroundError: the model failed; the sentence names the query where one is to blame.
     """
@@ -162,7 +184,7 @@ def rerank(
         return scores
 
     step, began, n_ran, n_cut = None, time.perf_counter(), 0, 0
-    for step in engine.score_set(labelled, choice, instruction=instruction, known=known, stop=stop):
+    for step in engine.score_set(labelled, choice, instruction=instruction, known=known, stop=stop, keys=keys):
         if step.spec is None or step.scale is None:
             began = time.perf_counter()
         elif step.scored:

@@ -51,6 +51,9 @@ def _about(found: results.Evaluation) -> Iterator[str]:
     deep = f", first stage to depth {found.depth}" if found.depth is not None else ""
     counted = f"{n:,} of {len(task.queries):,} queries count"
     yield f"{task.name}{of}: {kind}, {counted}, {len(task.passages):,} passages{deep}."
+    if task.first_of is not None:
+        first = f"The first {len(task.queries):,} of {task.first_of:,} queries only"
+        yield f"{first}: published figures are of all, and are not shown beside."
     yield "Figures times 100; ties by id, as in trec_eval and MTEB 2."
     for place in range(len(found.rows)):
         if estimate := found.estimate(place, found.shown[0]):

@@ -59,14 +59,18 @@ def open_task(
         lambda names: layout.chosen(names, name, split, subset).files,
         offline=offline,
         on_progress=on_progress,
+        most_bytes=reading.most_bytes(limits),
     )
     return reading.read([folder], name=name, split=split, subset=subset, limits=limits)
 
 
 def first_queries(task: EvaluationTask, n: int) -> EvaluationTask:
-    """The task with its first queries only."""
+    """The task with its first queries only, which says so where there are more."""
+    if n >= len(task.queries):
+        return task
     kept = dict(islice(task.queries.items(), n))
-    kept_task = replace(task, queries=kept, qrels={id: task.qrels[id] for id in kept})
+    qrels, n_all = {id: task.qrels[id] for id in kept}, task.first_of or len(task.queries)
+    kept_task = replace(task, queries=kept, qrels=qrels, first_of=n_all)
     if task.candidates is None:
         return kept_task
     candidates = {id: task.candidates.get(id, ()) for id in kept}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import logging
 import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
+from urllib.parse import quote
 
 from huggingface_hub import HfApi, constants, snapshot_download, try_to_load_from_cache
 from huggingface_hub.errors import (
@@ -18,12 +21,18 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 from huggingface_hub.errors import HTTPError as HubConnectionError  # type: ignore[attr-defined]
+from huggingface_hub.file_download import repo_folder_name
+from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 from tqdm.auto import tqdm
 
-from playground.core.errors import ModelNotFound
+from playground.core.errors import DiskFull, InvalidInput, ModelNotFound
 from playground.core.types import Phase
 from playground.models.fingerprint import decides
+from playground.models.memory import MIB
+from playground.models.room import free_disk, gib
 from playground.models.weights import DENSE, INDEX, SINGLE, shard_names
+
+log = logging.getLogger(__name__)
 
 OnProgress = Callable[[Phase, int, int], None]
 
@@ -97,24 +106,33 @@ def data_set(
     *,
     offline: bool,
     on_progress: OnProgress | None,
+    most_bytes: int | None = None,
 ) -> Path:
-    """The folder of a data set with the files that `choose` takes of its names; or what is there of it, where the Hub
-    cannot be reached.
+    """The folder of a data set with at least the files that `choose` takes of its names; from the cache, and then all
+    of them too, where the Hub cannot be reached. Before anything is downloaded it is known to be of use.
 
+    Args:
+        on_progress: may raise, which ends the download.
+        most_bytes: of one file, that can be read.
     Raises:
-        ModelNotFound: no such id or revision, no access, or not on this machine while offline.
+        InvalidInput: a file is larger.
+        DiskFull: all together do not fit.
+        ModelNotFound: no such id or revision, no access, or not all on this machine while offline.
         PlaygroundError: what `choose` raises.
     """
     if on_progress:
         on_progress("resolve", 0, 0)
     try:
         if offline:
-            return Path(snapshot_download(name, repo_type="dataset", revision=revision, local_files_only=True))
+            return _data_here(name, revision or "main", choose)
         info = HfApi(endpoint=_endpoint()).dataset_info(name, revision=revision, files_metadata=True)
         sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
         wanted = list(choose(sizes))
+        _check_sizes(name, {each: sizes[each] for each in wanted}, info.sha, most_bytes)
         counter = _byte_counter(sum(sizes[each] for each in wanted), on_progress)
-        return _download(name, revision or "main", wanted, counter, "dataset")
+        folder = _download(name, revision or "main", wanted, counter, "dataset")
+        _remember(name, {revision or "main", folder.name}, folder.name, list(sizes))
+        return folder
     except (HFValidationError, ValueError) as error:
         raise ModelNotFound(
             "{name} is neither here nor the id of a data set. An id looks like mteb/T2Reranking.", name=name
@@ -180,6 +198,61 @@ def folder_here(model_id: str, revision: str | None) -> Path | None:
 def _snapshot_here(model_id: str, revision: str | None) -> Path | None:
     config = try_to_load_from_cache(model_id, "config.json", revision=revision or "main")
     return Path(config).parent if isinstance(config, str) else None
+
+
+def _check_sizes(name: str, sizes: dict[str, int], commit: str | None, most_bytes: int | None) -> None:
+    for file, size in sizes.items():
+        if most_bytes is not None and size > most_bytes:
+            raise InvalidInput(
+                "{file} is too big: the files of one set may have {limit:,} MiB unpacked.",
+                file=file,
+                limit=-(-most_bytes // 2**20),
+            )
+    missing = [
+        size
+        for file, size in sizes.items()
+        if not isinstance(try_to_load_from_cache(name, file, revision=commit, repo_type="dataset"), str)
+    ]
+    if sum(missing) > (free := free_disk(cache_folder())):
+        raise DiskFull(
+            "{name} is a download of {need}, and the disk that holds {folder} has {free} free. Make room there.",
+            name=name,
+            need=gib(sum(missing) / MIB),
+            folder=cache_folder(),
+            free=gib(free / MIB),
+        )
+
+
+def _names_file(name: str, revision: str) -> Path:
+    home = cache_folder() / repo_folder_name(repo_id=name, repo_type="dataset")
+    return home / "playground" / f"{quote(revision, safe='')}.json"
+
+
+def _remember(name: str, revisions: Collection[str], commit: str, names: Sequence[str]) -> None:
+    """Which files the commit of a data set has: the cache knows only those that were downloaded."""
+    try:
+        for revision in revisions:
+            file = _names_file(name, revision)
+            file.parent.mkdir(exist_ok=True)
+            half = file.with_suffix(".half")
+            half.write_text(json.dumps({"commit": commit, "names": names}), encoding="utf-8")
+            half.replace(file)
+    except OSError:
+        log.warning("%s can be read now, but not offline: the cache cannot be written.", name)
+
+
+def _data_here(name: str, revision: str, choose: Callable[[Collection[str]], Sequence[str]]) -> Path:
+    """As `data_set`, of what was downloaded by it. Asks nobody.
+
+    Raises:
+        OSError: never downloaded, or not all that is chosen now.
+    """
+    validate_repo_id(name)
+    said = json.loads(_names_file(name, revision).read_text(encoding="utf-8"))
+    folder = _names_file(name, revision).parents[1] / "snapshots" / str(said["commit"])
+    if missing := [each for each in choose(said["names"]) if not (folder / each).is_file()]:
+        raise FileNotFoundError(missing[0])
+    return folder
 
 
 def _fetch_small(model_id: str, revision: str) -> Snapshot:

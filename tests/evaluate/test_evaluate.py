@@ -16,7 +16,9 @@ from playground import __version__
 from playground.analysis.retrieval import measure
 from playground.core.evaluation import EvaluationTask
 from playground.core.limits import LOCAL
-from playground.evaluate import published, results, tasks
+from playground.core.types import ModelChoice
+from playground.engine.engine import Engine
+from playground.evaluate import published, results, stages, tasks
 from playground.evaluate.__main__ import main
 from playground.inputs.evaluation.reading import read
 from playground.inputs.labelled_sets.trec import read_run
@@ -91,6 +93,7 @@ def test_a_reranking_task_gives_map_and_mrr_with_all_that_they_rest_on(
         "split": "dev",
         "kind": "reranking",
         "n_queries": 6,
+        "first_of": None,
         "n_passages": 30,
         "notes": [],
     }
@@ -168,6 +171,25 @@ def test_published_figures_stand_beside_whatever_the_task_is_called() -> None:
     assert len(published.figures()) == 70
     bge = [one.value for one in published.figures() if one.model == "BAAI/bge-reranker-base"]
     assert sum(bge) / 6 == pytest.approx(65.42, abs=0.005)
+
+
+def test_no_published_figure_stands_beside_those_of_the_first_queries_only(
+    reranking: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = tasks.open_task([str(reranking)])
+
+    def row(task: EvaluationTask) -> results.Row:
+        assert task.candidates is not None
+        *_, last = stages.rerank(task, task.candidates, Engine(offline=True), ModelChoice("bm25"))
+        assert last.scored is not None
+        return results.row(task, "BAAI/bge-reranker-base", last.scored.run, last.scored)
+
+    assert [one.value for one in row(tasks.first_queries(task, 6)).published] == [67.28]
+    cut = tasks.first_queries(tasks.first_queries(task, 3), 2)
+    assert (len(cut.queries), cut.first_of, row(cut).published) == (2, 6, ())
+    assert main([str(reranking), "--queries", "2", "--model", "bm25", "--offline"]) == 0
+    assert "The first 2 of 6 queries only: published figures are of all" in capsys.readouterr().out
+    assert ran(capsys, reranking, "--queries", 2, "--model", "bm25")["task"]["first_of"] == 6
 
 
 def drawn() -> EvaluationTask:

@@ -20,7 +20,7 @@ from playground.inputs.labelled_sets import json_rows, trec, writing
 from playground.inputs.labelled_sets import read as read_labelled
 from playground.inputs.labelled_sets.gathering import Gathering, Place
 from playground.inputs.labelled_sets.grades import whole_number
-from playground.inputs.labelled_sets.sources import ZIP_MAGIC, Source, load
+from playground.inputs.labelled_sets.sources import ZIP_MAGIC, Source, files_in, load, too_big, unpacking
 from playground.inputs.passage_files import Most
 
 Qrels = dict[str, dict[str, int]]
@@ -75,39 +75,21 @@ def _opened(paths: Sequence[Path], limits: Limits) -> Iterator[tuple[dict[str, P
 
 
 def _is_zip(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(len(ZIP_MAGIC)) == ZIP_MAGIC
-    except OSError as error:
-        raise InvalidInput(
-            "The file {name!r} cannot be opened: {reason}.", name=path.name, reason=error.strerror
-        ) from error
+    with unpacking(path), path.open("rb") as file:
+        return file.read(len(ZIP_MAGIC)) == ZIP_MAGIC
 
 
 def _unzipped(path: Path, folder: Path, limits: Limits) -> dict[str, Path]:
-    most = _most_bytes(limits)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            inside = [each for each in archive.infolist() if not each.is_dir() and "__MACOSX" not in each.filename]
-            if len(inside) > MOST_IN_ZIP:
-                raise InvalidInput(
-                    "{file} holds {n:,} files; at most {limit} are read.",
-                    file=path.name,
-                    n=len(inside),
-                    limit=MOST_IN_ZIP,
-                )
-            if sum(each.file_size for each in inside) > most:
-                raise InvalidInput(
-                    "{file} is too big: the files of one set may have {limit:,} MiB unpacked.",
-                    file=path.name,
-                    limit=-(-most // 2**20),
-                )
-            return {each.filename: Path(archive.extract(each, folder)) for each in inside}
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError) as error:
-        raise InvalidInput("{file} is damaged or locked. Make it again, without a password.", file=path.name) from error
+    most = most_bytes(limits)
+    with unpacking(path), zipfile.ZipFile(path) as archive:
+        inside = files_in(archive, path.name, MOST_IN_ZIP)
+        if sum(each.file_size for each in inside) > most:
+            raise too_big(path.name, most)
+        return {each.filename: Path(archive.extract(each, folder)) for each in inside}
 
 
-def _most_bytes(limits: Limits) -> int:
+def most_bytes(limits: Limits) -> int:
+    """Of one file of a task."""
     return 4 * limits.set_chars
 
 
@@ -205,7 +187,7 @@ class _Reader:
         return EvaluationTask(self.name, self.layout.split, queries, passages, qrels, candidates, notes)
 
     def _load(self, names: Sequence[str]) -> list[Source]:
-        most = _most_bytes(self.limits)
+        most = most_bytes(self.limits)
         rows = Most(most // 100, most)
         sources: list[Source] = []
         for name in names:

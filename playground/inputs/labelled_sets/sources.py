@@ -6,7 +6,8 @@ import gzip
 import json
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -98,27 +99,24 @@ class _Room:
         data = file.read(self.left + 1)
         self.left -= len(data)
         if self.left < 0:
-            raise InvalidInput(
-                "{file} is too big: the files of one set may have {limit:,} MiB unpacked.",
-                file=name,
-                limit=-(-self.limit // 2**20),
-            )
+            raise too_big(name, self.limit)
         return data
 
 
-def _unpacked(path: Path, room: _Room) -> list[tuple[str, bytes]]:
-    """Names and bytes: the file's own, or those of the files in a ZIP."""
+def too_big(name: str, limit: int) -> InvalidInput:
+    """More bytes than may be unpacked."""
+    return InvalidInput(
+        "{file} is too big: the files of one set may have {limit:,} MiB unpacked.",
+        file=name,
+        limit=-(-limit // 2**20),
+    )
+
+
+@contextmanager
+def unpacking(path: Path) -> Iterator[None]:
+    """What may go wrong with a packed file, as an InvalidInput."""
     try:
-        with path.open("rb") as file:
-            start = file.read(len(ZIP_MAGIC))
-            file.seek(0)
-            if start.startswith(GZIP_MAGIC):
-                with gzip.open(file, "rb") as unpacked:
-                    return [(path.name, room.take(unpacked, path.name))]
-            if start == ZIP_MAGIC and (inside := _of_zip(file, path, room)):
-                return inside
-            file.seek(0)
-            return [(path.name, room.take(file, path.name))]
+        yield
     except (EOFError, gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
         raise InvalidInput("{file} is damaged or locked. Make it again, without a password.", file=path.name) from error
     except OSError as error:
@@ -127,21 +125,41 @@ def _unpacked(path: Path, room: _Room) -> list[tuple[str, bytes]]:
         ) from error
 
 
+def files_in(archive: zipfile.ZipFile, name: str, most: int = MOST_IN_ZIP) -> list[zipfile.ZipInfo]:
+    """The files of a ZIP, without what macOS adds.
+
+    Raises:
+        InvalidInput: there are more than `most`.
+    """
+    inside = [each for each in archive.infolist() if not (each.is_dir() or each.filename.startswith("__MACOSX/"))]
+    if len(inside) > most:
+        raise InvalidInput("{file} holds {n:,} files; at most {limit} are read.", file=name, n=len(inside), limit=most)
+    return inside
+
+
+def _unpacked(path: Path, room: _Room) -> list[tuple[str, bytes]]:
+    """Names and bytes: the file's own, or those of the files in a ZIP."""
+    with unpacking(path), path.open("rb") as file:
+        start = file.read(len(ZIP_MAGIC))
+        file.seek(0)
+        if start.startswith(GZIP_MAGIC):
+            with gzip.open(file, "rb") as unpacked:
+                return [(path.name, room.take(unpacked, path.name))]
+        if start == ZIP_MAGIC and (inside := _of_zip(file, path, room)):
+            return inside
+        file.seek(0)
+        return [(path.name, room.take(file, path.name))]
+
+
 def _of_zip(file: IO[bytes], path: Path, room: _Room) -> list[tuple[str, bytes]]:
     """The files in a ZIP; empty where it is a document of Excel or Word."""
     with zipfile.ZipFile(file) as archive:
-        names = [name for name in archive.namelist() if not name.endswith("/")]
-        if OFFICE_PART in names:
+        if OFFICE_PART in archive.namelist():
             return []
-        shown = [name for name in names if not name.startswith("__MACOSX/")]
-        if len(shown) > MOST_IN_ZIP:
-            raise InvalidInput(
-                "{file} holds {n:,} files; at most {limit} are read.", file=path.name, n=len(shown), limit=MOST_IN_ZIP
-            )
         found = []
-        for name in shown:
-            with archive.open(name) as unpacked:
-                found.append((name.rsplit("/", 1)[-1], room.take(unpacked, name)))
+        for each in files_in(archive, path.name):
+            with archive.open(each) as unpacked:
+                found.append((each.filename.rsplit("/", 1)[-1], room.take(unpacked, each.filename)))
         return found
 
 

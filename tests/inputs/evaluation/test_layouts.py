@@ -226,6 +226,14 @@ def test_broken_parquet_and_zip_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "half.zip").write_bytes(b"PK\x03\x04 and no more")
     with pytest.raises(InvalidInput, match=re.escape("half.zip is damaged or locked")):
         read([tmp_path / "half.zip"])
+    # Its directory is whole, and what it packs is not.
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("test.jsonl", lines(ROWS) * 20)
+    packed = bytearray((tmp_path / "bad.zip").read_bytes())
+    packed[40:60] = b"\xff" * 20
+    (tmp_path / "bad.zip").write_bytes(packed)
+    with pytest.raises(InvalidInput, match=re.escape("bad.zip is damaged or locked")):
+        read([tmp_path / "bad.zip"])
 
 
 def test_a_task_over_the_limits_is_refused(tmp_path: Path) -> None:

@@ -12,14 +12,12 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from playground.core.errors import InvalidInput
 from playground.core.evaluation import EvaluationTask
 from playground.core.types import Step
-from playground.corpus.types import Indexing
+from playground.engine import comparison_run
 from playground.evaluate import results, stages, tasks
 from playground.evaluate.results import Evaluation
 from playground.evaluate.table import heading
-from playground.inputs.evaluation import reading
 from playground.inputs.labelled_sets.writing import run_text
 from playground.models import bm25
 from playground.models.catalog import BUILT_IN_RERANKER
@@ -34,6 +32,7 @@ from playground.ui.components.progress_line import step, step_of
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Language, Phrase, phrase
+from playground.ui.views.funnel.evaluation_task import Form, opening
 from playground.ui.wiring import MAX_RUNS, Caller, listen
 
 SUFFIXES = (".zip", ".jsonl", ".json", ".parquet", ".tsv", ".csv", ".txt", ".gz")
@@ -69,17 +68,6 @@ class Widgets:
     def shown(self) -> list[Any]:
         """The components of a `Ran`."""
         return [self.status, self.table, self.found, self.run, self.stop, self.json, self.trec]
-
-
-class Form(NamedTuple):
-    """What was asked for."""
-
-    task: str | None
-    files: list[str] | None
-    models: list[str] | None
-    retriever: str | None
-    depth: float | None
-    queries: float | None
 
 
 class Ran(NamedTuple):
@@ -171,75 +159,55 @@ def _saving(localized: Localized, what: str) -> gr.Button:
 
 
 def on_run(services: Services, caller: Caller, *values: Any) -> Iterator[Ran]:
-    """The task through its first stage and every model.
+    """The task through its first stage and every model. Each row is on the page as soon as it is made, and stays.
 
     Raises:
-        PlaygroundError: the task cannot be read, or a model cannot be run. What is on the page stays.
+        PlaygroundError: no model or too many, the task cannot be read, or a model cannot be run.
     """
     form, asked = Form(*values[: len(Form._fields)]), Asked(*values[len(Form._fields) :])
-    working = (gr.update(interactive=False), gr.update(interactive=True))
-    yield Ran([step("evaluation.reading")], run=working[0], stop=working[1])
+    yield Ran([step("evaluation.reading")], run=gr.update(interactive=False), stop=gr.update(interactive=True))
     names = [name for name in dict.fromkeys(form.models or ()) if name.strip()]
-    if not names:
-        yield Ran(
-            [phrase("evaluation.no_models", "bad")], run=gr.update(interactive=True), stop=gr.update(interactive=False)
-        )
-        return
     choices = [choice_of(services, asked._replace(model=name), "auto") for name in names]
+    comparison_run.check(choices, services.engine.limits)
     with services.run(caller) as stop, TemporaryDirectory(prefix="evaluation-") as folder:
-        task = opened(services, form)
-        depth = None if task.candidates is not None else max(1, int(form.depth or FIRST_DEPTH))
+        task = yield from opening(services, form, stop, lambda said: Ran([said]))
+        if task is None:
+            yield _stopped(services)
+            return
         rows: list[results.Row] = []
-        candidates: stages.Candidates | None = task.candidates
+        depth, candidates = None, task.candidates
         if candidates is None:
-            assert depth is not None
+            depth = max(1, int(form.depth or FIRST_DEPTH))
             embed, name = None, form.retriever or bm25.MODEL_ID
             if name != bm25.MODEL_ID:
                 choice = choice_of(services, asked._replace(model=name), "embedder")
                 embed = services.engine.embedder(choice, stop)
-            said: list[Indexing] = []
-            run = stages.retrieve(task, depth, Path(folder), embed, said.append, stop)
+            run = None
+            for first in stages.retrieve(task, depth, Path(folder), embed, stop):
+                run = first.run
+                key = "evaluation.search" if first.phase == "search" else f"corpus.{first.phase}"
+                yield Ran([step(key, first.done, first.total)])
             if run is None:
                 yield _stopped(services)
                 return
             rows.append(results.row(task, name, run, depth=depth))
+            yield _so_far(task, rows, depth, caller)
             candidates = {id: tuple(scores) for id, scores in run.items()}
         store = None if services.settings.public else services.history.sets
         for name, choice in zip(names, choices, strict=True):
             scored = None
             for now in stages.rerank(
-                task, candidates, services.engine, choice, store=store, owner=caller.owner, stop=stop
+                task, candidates, services.engine, choice, store=store, owner=caller.owner, stop=stop, keys=asked.keys
             ):
                 scored = now.scored
                 at = phrase("evaluation.model_at", "plain", model=model_name(name))
                 yield Ran([at, step_of(Step(now.step.phase, now.step.done, now.step.total))])
             if scored is None:
-                yield _stopped(services)
+                yield _stopped(services, sentences(_of(task, rows, depth)) if rows else [])
                 return
             rows.append(results.row(task, name, scored.run, scored, depth))
-    found = results.evaluation(task, rows, depth is not None, depth)
-    shown = gr.update(visible=True)
-    ready = (gr.update(interactive=True), gr.update(interactive=False))
-    yield Ran(sentences(found), drawn(found, caller.language), found, *ready, shown, shown)
-
-
-def opened(services: Services, form: Form) -> EvaluationTask:
-    """The task that was chosen or uploaded, with as many queries as were asked for.
-
-    Raises:
-        PlaygroundError: there is no such task, or it cannot be read.
-    """
-    limits, public = services.engine.limits, services.settings.public
-    if form.files:
-        task = reading.read([Path(path) for path in form.files], limits=limits)
-    else:
-        name = (form.task or "").strip()
-        if public and name not in tasks.ready():
-            raise InvalidInput("On a public page a task is one of the list, or uploaded as files.")
-        # A page names no folder of the machine that it runs on, unless that is the visitor's own.
-        task = tasks.open_task([name], offline=services.settings.offline, files=services.settings.local, limits=limits)
-    n = int(form.queries or 0)
-    return tasks.first_queries(task, n) if n > 0 else task
+            yield _so_far(task, rows, depth, caller)
+    yield Ran(sentences(_of(task, rows, depth)), run=gr.update(interactive=True), stop=gr.update(interactive=False))
 
 
 def drawn(found: Evaluation, language: Language) -> Any:
@@ -261,6 +229,8 @@ def sentences(found: Evaluation) -> list[Phrase]:
     """What was counted, how sure the first figure is, and where published figures come from."""
     n, counted = len(found.task.queries), len(found.contest.queries)
     said = [phrase("evaluation.done", "good", task=found.task.name, counted=counted, n=n)]
+    if found.task.first_of is not None:
+        said.append(phrase("evaluation.first", "warn", n=n, all=found.task.first_of))
     for place in range(len(found.rows)):
         estimate = found.estimate(place, found.shown[0])
         if estimate is not None and estimate.spread:
@@ -301,9 +271,19 @@ def failed(said: Phrase) -> Ran:
     return Ran([said], run=gr.update(interactive=True), stop=gr.update(interactive=False))
 
 
-def _stopped(services: Services) -> Ran:
+def _of(task: EvaluationTask, rows: Sequence[results.Row], depth: int | None) -> Evaluation:
+    return results.evaluation(task, rows, depth is not None, depth)
+
+
+def _so_far(task: EvaluationTask, rows: Sequence[results.Row], depth: int | None, caller: Caller) -> Ran:
+    """The table and what can be saved, after one row more."""
+    found, shown = _of(task, rows, depth), gr.update(visible=True)
+    return Ran(sentences(found), drawn(found, caller.language), found, json=shown, trec=shown)
+
+
+def _stopped(services: Services, about: Sequence[Phrase] = ()) -> Ran:
     key = "evaluation.stopped_public" if services.settings.public else "evaluation.stopped"
-    return failed(phrase(key, "muted"))
+    return failed(phrase(key, "muted"))._replace(status=[phrase(key, "muted"), *about])
 
 
 def _name(found: Evaluation, place: int) -> str:
