@@ -97,9 +97,10 @@ LIMITS = """\
 - At most 512 tokens at once{trained}.
 """
 RERANKER_LIMITS = """\
-- Most labelled questions come from Wikipedia articles. On medical questions it ranks worse than its own base does.
-- A question repeated word for word does not fool it, but a passage that uses its words for something else often does:
-  on the playground's example scenarios, made to be hard, it ranks about as its base does. Negation is mostly beyond it.
+- Most labelled questions come from Wikipedia articles and textbooks. On medical questions, which it never saw, it ranks
+  no better than its own base does; on answers and descriptions of people in forums it ranks worse.
+- A question repeated word for word does not fool it, but a passage that uses its words for something else often does.
+  Negation is mostly beyond it.
 - A question typed without its question mark can get another order.
 """
 
