@@ -149,7 +149,8 @@ class Settings(BaseSettings):
     visitor_mb: int | None = Field(
         default=None,
         ge=0,
-        description="Megabytes that one visitor may keep in the history; 0 sets no limit.",
+        description="Megabytes that one visitor may keep in the history, and as many in trained models; 0 sets no "
+        "limit.",
         json_schema_extra={
             "metavar": "N",
             "shown_default": f"no limit; {PUBLIC_MAX_KEPT_BYTES // 1_000_000} with `--public`",

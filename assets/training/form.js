@@ -14,7 +14,9 @@ function choice(id, options, value, picked) {
 }
 
 function number(id, value, most, typed) {
-  const box = pg.el("input", { id, type: "number", min: most ? 1 : 0, max: most || null, value: String(value), on: { change: () => typed(Math.max(most ? 1 : 0, Math.round(Number(box.value)) || 0)) } });
+  const least = id === "training-seed" ? 0 : 1;
+  const whole = () => Math.min(most, Math.max(least, Math.round(Number(box.value)) || 0));
+  const box = pg.el("input", { id, type: "number", min: least, max: most, value: String(value), on: { change: () => typed(whole()) } });
   return box;
 }
 
@@ -63,10 +65,11 @@ function draw() {
         field("training-negatives", pg.say("training.negatives"), choice("training-negatives", [["set", pg.say("training.negatives_set")], ["mined", pg.say("training.negatives_mined")]], kept.negatives, (value) => { set("negatives")(value); replan(); }), pg.say(`training.negatives_${kept.negatives}_hint`)),
         field("training-epochs", pg.say("training.epochs"), number("training-epochs", kept.epochs || state.presets[kept.preset].epochs, state.most_epochs, set("epochs"))),
         field("training-adapters", pg.say("training.adapters"), choice("training-adapters", ["auto", "no", "yes"].map((each) => [each, pg.say(`training.adapters_${each}`, { n: state.large })]), kept.adapters, set("adapters")), pg.say("training.adapters_hint")),
-        field("training-seed", pg.say("training.seed"), number("training-seed", kept.seed, 0, (value) => { set("seed")(value); replan(); }), pg.say("training.seed_hint")))),
+        field("training-seed", pg.say("training.seed"), number("training-seed", kept.seed, state.most_seed, (value) => { set("seed")(value); replan(); }), pg.say("training.seed_hint")))),
     pg.el("button", { type: "submit", id: "training-start", class: "pg-button pg-primary tr-start", disabled: Boolean(plan.trouble) }, pg.el("span", { class: "pg-button-text", text: pg.say("training.start") })));
   if (focused) document.getElementById(focused)?.focus();
 }
 if (!drawn) { drawn = "yes"; $(".tr-fields").addEventListener("submit", start); }
 pg.redrawOnSwitch(element, draw);
-watch("value", draw);
+// What comes when another set is shown is split by the first choices, and not by those that stand here.
+watch("value", () => { draw(); if (props.value?.allowed && JSON.stringify(props.value.split) !== JSON.stringify(sent())) replan(); });

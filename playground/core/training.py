@@ -36,6 +36,7 @@ RECIPES: Mapping[Preset, Recipe] = MappingProxyType(
     {"quick": Recipe(2, 5e-5, 128, 4), "careful": Recipe(4, 5e-5, 256, 8)}
 )
 MOST_EPOCHS = 20
+MOST_SEED = 2**31 - 1
 # From so many parameters on, "auto" trains adapters: weights, gradients and AdamW's two moments in fp32 are 16 bytes
 # for each parameter that learns.
 ADAPTERS_FROM = 150_000_000

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from playground.core.errors import NoRoom, OutOfMemory, PlaygroundError
 from playground.core.protocols import Embedder, Scorer
@@ -39,9 +39,6 @@ from playground.models.devices import devices
 from playground.models.memory import memory_mib
 from playground.models.named import refuse_folder
 from playground.remote.address import refuse_remote
-
-if TYPE_CHECKING:
-    pass
 
 # The rest is for activations, the page, the system and whatever else runs here.
 SHARE_OF_MEMORY = 0.5

@@ -18,7 +18,7 @@ import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from playground.core.errors import InvalidInput
-from playground.training import bi_encoder, cross_encoder
+from playground.training import bi_encoder, cross_encoder, loop
 from playground.training.settings import TrainingSettings
 from tests.checkpoints import ENGLISH
 
@@ -155,3 +155,17 @@ def test_a_bi_encoder_learns_and_sentence_transformers_agrees_with_it(
     ours = bi_encoder.embed(*bi_encoder.load(str(folder), None), list(ENGLISH), 64)
     theirs = SentenceTransformer(str(folder), device="cpu", model_kwargs={"dtype": torch.float32}).encode(list(ENGLISH))
     assert abs(ours @ ours.T - theirs @ theirs.T).max() < 1e-5
+
+
+def test_batches_are_made_in_other_processes_only_for_many_rows_on_a_gpu_where_fork_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["fork", "spawn"])
+    assert [loop.n_workers(n, device) for n, device in ((20_001, "cuda"), (20_000, "cuda"), (20_001, "cpu"))] == [
+        6,
+        0,
+        0,
+    ]
+    monkeypatch.setattr("multiprocessing.get_all_start_methods", lambda: ["spawn"])
+    assert loop.n_workers(20_001, "cuda") == 0

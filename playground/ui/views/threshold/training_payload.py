@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from playground.core.errors import PlaygroundError
-from playground.core.training import ADAPTERS_FROM, DEV_SHARES, MOST_EPOCHS, RECIPES, TrainingData
+from playground.core.training import ADAPTERS_FROM, DEV_SHARES, MOST_EPOCHS, MOST_SEED, RECIPES, TrainingData
 from playground.engine.trainable import FAMILIES
 from playground.engine.trained import Trained
 from playground.models import bm25, catalog
@@ -19,18 +20,29 @@ from playground.ui.texts import Phrase, phrase
 from playground.ui.training_jobs import TrainingJob
 from playground.ui.views.threshold.scoring_progress import left
 
+# As the form begins, in the order in which it sends them.
+FIRST = {"share": DEV_SHARES[1], "seed": 0, "negatives": "set"}
 
-def payload(services: Services, owner: str, plan: TrainingData | PlaygroundError) -> dict[str, object]:
-    """The form."""
+
+def payload(
+    services: Services, owner: str, plan: TrainingData | PlaygroundError, split: Mapping[str, object]
+) -> dict[str, object]:
+    """The form.
+
+    Args:
+        split: by which choices the plan was made.
+    """
     names = [each.ask.name for each in services.trained.list(owner)]
     return {
         "allowed": services.settings.train,
         "plan": _plan(plan),
+        "split": {name: split.get(name, first) for name, first in FIRST.items()},
         "bases": bases(services),
         "name": next(name for n in range(1, len(names) + 2) if (name := f"My reranker {n}") not in names),
         "shares": list(DEV_SHARES),
         "presets": {name: asdict(recipe) for name, recipe in RECIPES.items()},
         "most_epochs": MOST_EPOCHS,
+        "most_seed": MOST_SEED,
         "large": ADAPTERS_FROM // 1_000_000,
     }
 
@@ -48,7 +60,6 @@ def bases(services: Services) -> list[dict[str, str]]:
 def jobs_payload(jobs: tuple[TrainingJob, ...]) -> dict[str, object]:
     """The trainings that are under way, or were cut off."""
     return {
-        "active": any(job.state == "running" for job in jobs),
         "lines": [_job(job) for job in jobs if job.state != "done"],
     }
 
@@ -105,11 +116,9 @@ def _trained(each: Trained) -> dict[str, Any]:
     return {
         "id": ask.id,
         "name": ask.name,
-        "model": str(each.path),
         "base": model_name(ask.base),
         "set": ask.set_name,
         "made": ask.made,
-        "preset": ask.preset,
         "epochs": ask.epochs,
         "adapters": ask.adapters == "yes",
         "n_train": ask.n_train,

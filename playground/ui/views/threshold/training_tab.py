@@ -14,7 +14,16 @@ import gradio as gr
 
 from playground.core.errors import InvalidInput, PlaygroundError
 from playground.core.labels import LabelledSet
-from playground.core.training import DEV_SHARES, MOST_EPOCHS, RECIPES, Negatives, Preset, TrainingAsk, TrainingData
+from playground.core.training import (
+    DEV_SHARES,
+    MOST_EPOCHS,
+    MOST_SEED,
+    RECIPES,
+    Negatives,
+    Preset,
+    TrainingAsk,
+    TrainingData,
+)
 from playground.engine import trainable
 from playground.engine.trained import checked_name, new_id
 from playground.models.named import parse_choice, refuse_folder
@@ -30,7 +39,6 @@ from playground.ui.wiring import Caller, listen
 from playground.ui.workspace.choices import model_choices
 
 TICK_SECONDS = 1.0
-MOST_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ def show(
     services: Services, caller: Caller, selection: Selection, in_view: SetInView, parameters: Parameters
 ) -> tuple[Any, ...]:
     """The set as it would be split, and the visitor's trainings."""
-    form = payload(services, caller.owner, plan(in_view.labelled, selection, {}))
+    form = payload(services, caller.owner, plan(in_view.labelled, selection, {}), {})
     jobs = services.trainings.of(caller.owner)
     timer = gr.update(active=True) if any(job.state == "running" for job in jobs) else gr.skip()
     return (form, jobs_payload(jobs), models_payload(services, caller.owner), timer, figures.loaded())
@@ -105,13 +113,13 @@ def plan(labelled: LabelledSet, selection: Selection, event: Any) -> TrainingDat
     # Here, and not at the top: numpy is not needed to open the page.
     from playground.analysis.training_rows import rows_of
 
-    share, seed = event.get("share"), event.get("seed")
+    share = event.get("share")
     negatives: Negatives = "mined" if event.get("negatives") == "mined" else "set"
     try:
         return rows_of(
             labelled,
             share if share in DEV_SHARES else DEV_SHARES[1],
-            seed if isinstance(seed, int) and 0 <= seed <= MOST_SEED else 0,
+            _whole(event.get("seed"), 0, MOST_SEED, 0),
             negatives,
             selection.relevant_from,
         )
@@ -119,11 +127,14 @@ def plan(labelled: LabelledSet, selection: Selection, event: Any) -> TrainingDat
         return error
 
 
+def _whole(value: object, least: int, most: int, otherwise: int) -> int:
+    return min(max(value, least), most) if isinstance(value, int) else otherwise
+
+
 def on_plan(services: Services, caller: Caller, selection: Selection) -> Any:
     """The form with the split that it asks for."""
-    return payload(
-        services, caller.owner, plan(open_set(services, caller, selection).labelled, selection, caller.event)
-    )
+    planned = plan(open_set(services, caller, selection).labelled, selection, caller.event)
+    return payload(services, caller.owner, planned, caller.event)
 
 
 def on_train(services: Services, caller: Caller, selection: Selection, device: str) -> Asking:
@@ -179,8 +190,7 @@ def _asked(
     trainable.refuse(model_id)
     refuse_folder(model_id, services.settings.folders)
     preset: Preset = "careful" if event.get("preset") == "careful" else "quick"
-    epochs, seed, adapters = event.get("epochs"), event.get("seed"), event.get("adapters")
-    own = RECIPES[preset].epochs
+    adapters = event.get("adapters")
     return TrainingAsk(
         id=new_id(),
         owner=caller.owner,
@@ -188,8 +198,8 @@ def _asked(
         set_name=labelled.name or selection.set_id,
         base=base,
         preset=preset,
-        epochs=epochs if isinstance(epochs, int) and 1 <= epochs <= MOST_EPOCHS else own,
-        seed=seed if isinstance(seed, int) and 0 <= seed <= MOST_SEED else 0,
+        epochs=_whole(event.get("epochs"), 1, MOST_EPOCHS, RECIPES[preset].epochs),
+        seed=_whole(event.get("seed"), 0, MOST_SEED, 0),
         negatives="mined" if event.get("negatives") == "mined" else "set",
         adapters=adapters if adapters in ("yes", "no") else "auto",
         n_train=len(data.train),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from playground.core.errors import Busy, InvalidInput, PlaygroundError
+from playground.core.training import MOST_EPOCHS
 from playground.settings import Settings
 from playground.ui.components.model_choices import reranker_choices
 from playground.ui.services import Services
@@ -28,6 +29,8 @@ def asking(caller: Caller, **event: object) -> Caller:
 def test_the_form_says_how_the_set_is_split_and_what_is_to_be_feared(services: Services, caller: Caller) -> None:
     form = training_tab.on_plan(services, asking(caller, share=0.5), Selection())
     assert (form["plan"]["n_train"], form["plan"]["n_dev"]) == (8, 8)
+    # By these the page sees whether the plan is of its own choices.
+    assert form["split"] == {"share": 0.5, "seed": 0, "negatives": "set"}
     assert form["plan"]["warnings"][0]["en"].startswith("16 queries are few")
     assert form["plan"]["warnings"][0]["zh"].startswith("16 个查询太少")
     assert form["name"] == "My reranker 1"
@@ -45,6 +48,8 @@ def test_what_was_asked_for_is_what_is_begun(
     begun: list[Any] = []
     monkeypatch.setattr(services.trainings, "start", lambda ask, data: begun.append((ask, data)))
     training_tab.on_train(services, asking(caller, **FORM, epochs=7, adapters="yes"), Selection(), "cpu")
+    training_tab.on_train(services, asking(caller, **FORM, epochs=500), Selection(), "cpu")
+    assert begun.pop()[0].epochs == MOST_EPOCHS
     ((ask, data),) = begun
     assert (ask.base, ask.name, ask.preset, ask.epochs, ask.seed) == ("built-in/mini-reranker", "Mine", "careful", 7, 3)
     assert (ask.owner, ask.adapters, ask.device) == (caller.owner, "yes", "cpu")
