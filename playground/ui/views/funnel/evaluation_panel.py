@@ -101,7 +101,13 @@ def build(services: Services, localized: Localized) -> Widgets:
                 info="evaluation.task_info_public" if public else "evaluation.task_info",
             )
             files = localized(
-                gr.File(file_count="multiple", file_types=list(SUFFIXES), height=130, elem_id="evaluation-files"),
+                gr.File(
+                    file_count="multiple",
+                    file_types=list(SUFFIXES),
+                    height=150,
+                    min_width=280,
+                    elem_id="evaluation-files",
+                ),
                 label="evaluation.files",
             )
         models = localized(
