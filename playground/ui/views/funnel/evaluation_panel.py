@@ -101,7 +101,13 @@ def build(services: Services, localized: Localized) -> Widgets:
                 info="evaluation.task_info_public" if public else "evaluation.task_info",
             )
             files = localized(
-                gr.File(file_count="multiple", file_types=list(SUFFIXES), height=110, elem_id="evaluation-files"),
+                gr.File(
+                    file_count="multiple",
+                    file_types=list(SUFFIXES),
+                    height=150,
+                    min_width=280,
+                    elem_id="evaluation-files",
+                ),
                 label="evaluation.files",
             )
         models = localized(
@@ -137,7 +143,7 @@ def build(services: Services, localized: Localized) -> Widgets:
                 label="evaluation.queries",
                 info="evaluation.queries_info",
             )
-        with gr.Row(elem_classes="pg-actions"):
+        with gr.Row(elem_classes="pg-actions", elem_id="evaluation-actions"):
             run = localized(
                 gr.Button(variant="primary", elem_id="evaluation-run", scale=0, min_width=150), value="evaluation.run"
             )
@@ -147,7 +153,7 @@ def build(services: Services, localized: Localized) -> Widgets:
             )
         status = phrases(elem_id="evaluation-status")
         table = gr.Dataframe(visible=False, interactive=False, elem_id="evaluation-table")
-        with gr.Row(elem_classes="pg-actions"):
+        with gr.Row(elem_classes="pg-actions", elem_id="evaluation-saved"):
             saved = (_saving(localized, "json"), _saving(localized, "trec"))
     form = (task, files, models, retriever, depth, queries)
     return Widgets(*form, run, stop, status, table, *saved, download_part("evaluation-download"), gr.State(None))

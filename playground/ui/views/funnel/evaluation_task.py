@@ -58,13 +58,13 @@ def opening(
     worker = ThreadPoolExecutor(1, "evaluation task")
     try:
         job = worker.submit(opened, services, form, on_progress)
-        while not wait([job], POLL_SECONDS).done:
-            if stop.is_set():
-                return None
+        while not stop.is_set():
+            if wait([job], POLL_SECONDS).done:
+                return job.result()
             if now != shown:
                 shown = now
                 yield line(now)
-        return job.result()
+        return None
     except _StoppedError:
         return None
     finally:
