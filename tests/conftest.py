@@ -37,6 +37,7 @@ MAY_SKIP: dict[str, str] = {
 INTERPRETERS = {
     "tests/engine/test_snippet_families.py",
     "tests/engine/test_snippets.py",
+    "tests/evaluate/test_evaluate.py",
     "tests/inputs/test_labelled_sets_written.py",
     *(f"tests/models/test_{name}.py" for name in ("causal_lm", "colbert", "layerwise", "m3", "seq2seq")),
 }

@@ -7,17 +7,20 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import anyio
 import pytest
 
 from playground import start
 
 ROOT = Path(__file__).resolve().parents[1]
+T = TypeVar("T")
 INHERITED = re.compile(r"PLAYGROUND_|GRADIO_|SPACE_|SYSTEM$|.*_proxy$", re.IGNORECASE)
 
 
@@ -93,3 +96,9 @@ def running(
         if "was taken in the meantime" not in log.read_text():
             break
     raise AssertionError(f"no page came up:\n{log.read_text()}")
+
+
+def awaited(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """What comes of it, from a loop in a thread of its own: browser tests keep one in this."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(anyio.run, work).result()

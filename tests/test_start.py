@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import signal
@@ -19,6 +18,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from playground import start
 from playground.settings import Settings
+from tests.running import awaited
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -70,7 +70,8 @@ def test_visitors_of_a_space_are_told_apart_by_the_address_that_its_proxy_saw(mo
     # The visitor wrote the first address; the last that is no proxy's is what the proxy saw.
     header = (b"x-forwarded-for", b"1.2.3.4, 203.0.113.7, 10.16.4.9")
     scope: Any = {"type": "http", "scheme": "http", "client": ("10.1.2.3", 1), "headers": [header]}
-    asyncio.run(ProxyHeadersMiddleware(page, here["FORWARDED_ALLOW_IPS"])(scope, None, None))  # type: ignore[arg-type]
+    proxied = ProxyHeadersMiddleware(page, here["FORWARDED_ALLOW_IPS"])  # type: ignore[arg-type]
+    awaited(lambda: proxied(scope, None, None))  # type: ignore[arg-type]
     assert seen == ["203.0.113.7"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 
 from playground import __version__
 from playground.analysis.retrieval import measure
+from playground.bench.environments import Interpreter, python_with
 from playground.core.evaluation import EvaluationTask
 from playground.core.limits import LOCAL
 from playground.core.types import ModelChoice
@@ -206,19 +207,35 @@ def drawn() -> EvaluationTask:
     )
 
 
-def test_mteb_counts_the_same_on_the_same_scores() -> None:
-    from mteb._evaluators.retrieval_metrics import calculate_retrieval_scores
+MTEB = """
+import json
+from pathlib import Path
+from mteb._evaluators.retrieval_metrics import calculate_retrieval_scores
+found = calculate_retrieval_scores(*json.loads(Path(argv[0]).read_text()), [1, 10, 1000])
+answer = dict(found.map) | dict(found.ndcg) | dict(found.recall) | dict(found.mrr)
+"""
 
+
+@pytest.fixture
+def beside_mteb() -> Iterator[Interpreter]:
+    """It brings datasets, with which other environments over ours cannot live."""
+    interpreter = Interpreter(python_with(["mteb>=2.20"]))
+    yield interpreter
+    interpreter.close()
+
+
+def test_mteb_counts_the_same_on_the_same_scores(beside_mteb: Interpreter, tmp_path: Path) -> None:
     rng, task = random.Random(8), drawn()
     run = {id: {passage: rng.randint(-9, 9) / 4 for passage in row} for id, row in task.qrels.items()}
     ours = results.row(task, "scores", run)
-    theirs = calculate_retrieval_scores(run, {id: dict(row) for id, row in task.qrels.items()}, [1, 10, 1000])
+    (tmp_path / "scores.json").write_text(json.dumps([run, {id: dict(row) for id, row in task.qrels.items()}]))
+    theirs = beside_mteb.run(MTEB, "answer", tmp_path / "scores.json")
     # They round to five digits.
     assert ours.found.n_decided_by_ties > 30
-    assert ours.found.mean("map@1000") == pytest.approx(theirs.map["MAP@1000"], abs=6e-6)
-    assert ours.found.mean("ndcg@10") == pytest.approx(theirs.ndcg["NDCG@10"], abs=6e-6)
-    assert ours.found.mean("r@10") == pytest.approx(theirs.recall["Recall@10"], abs=6e-6)
-    assert ours.found.mean("mrr@10") == pytest.approx(theirs.mrr["MRR@10"], abs=6e-6)
+    assert ours.found.mean("map@1000") == pytest.approx(theirs["MAP@1000"], abs=6e-6)
+    assert ours.found.mean("ndcg@10") == pytest.approx(theirs["NDCG@10"], abs=6e-6)
+    assert ours.found.mean("r@10") == pytest.approx(theirs["Recall@10"], abs=6e-6)
+    assert ours.found.mean("mrr@10") == pytest.approx(theirs["MRR@10"], abs=6e-6)
     # Ids of the task and those that MTEB makes of an older one let ties fall in the same way.
     other = measure(task.qrels, run, "mteb-v2")
     assert other.mean("map@1000") == pytest.approx(ours.found.mean("map@1000"))

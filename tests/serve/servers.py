@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import anyio
 import uvicorn
 
 from playground.engine.engine import Engine
@@ -18,8 +16,6 @@ from playground.history.store import HistoryStore
 from playground.serve import rest
 from playground.serve.served import Served
 from playground.settings import Settings
-
-T = TypeVar("T")
 
 QUERY = "what is panda?"
 DOCUMENTS = ["hi", "The giant panda is a bear.", "pandas eat bamboo"]
@@ -31,12 +27,6 @@ def served(folder: Path, engine: Engine, **settings: Any) -> Served:
     """What `serving` serves, with a history in `folder`."""
     chosen = Settings(db=folder / "history.db", api=True, **settings)
     return Served(chosen, engine, HistoryStore(chosen.db, public=chosen.public))
-
-
-def awaited(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """What comes of it, from a loop in a thread of its own: browser tests keep one in this."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(anyio.run, work).result()
 
 
 @contextmanager

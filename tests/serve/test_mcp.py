@@ -9,7 +9,8 @@ from mcp import Client
 from playground.core.types import RerankResult
 from playground.serve.served import Served
 from tests.engine.saved_thresholds import in_widest_gap, on
-from tests.serve.servers import DOCUMENTS, EMBEDDER, QUERY, RERANKER, awaited
+from tests.running import awaited
+from tests.serve.servers import DOCUMENTS, EMBEDDER, QUERY, RERANKER
 
 ASK = {"query": QUERY, "passages": DOCUMENTS}
 

@@ -16,8 +16,8 @@ import pytest
 from mcp import Client
 
 from playground.core.types import RerankResult
-from tests.running import ROOT, Page, environment, running
-from tests.serve.servers import DOCUMENTS, QUERY, RERANKER, awaited
+from tests.running import ROOT, Page, awaited, environment, running
+from tests.serve.servers import DOCUMENTS, QUERY, RERANKER
 
 README = ROOT / "README.md"
 ADDRESS = "http://127.0.0.1:7860"

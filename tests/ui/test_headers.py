@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from playground.ui.headers import LOGINS_PER_MINUTE, SPACE_FRAMES, Door, SafeHeaders, inline_scripts, policy
+from tests.running import awaited
 
 PAGE = """<script src="/a.js"></script><script>const a = "<b>";</script>
 <script type="module">
@@ -124,8 +125,7 @@ def test_a_body_beyond_the_limit_is_refused_whether_it_says_its_length_or_not() 
     assert client().post("/gradio_api/upload", content=b"x" * 1001).text == "1001"
 
 
-@pytest.mark.anyio
-async def test_a_body_in_pieces_is_counted() -> None:
+def test_a_body_in_pieces_is_counted() -> None:
     sent: list[object] = []
 
     async def receive() -> dict[str, object]:
@@ -139,7 +139,7 @@ async def test_a_body_in_pieces_is_counted() -> None:
             await receive()  # type: ignore[operator]
 
     scope = {"type": "http", "method": "POST", "path": "/gradio_api/queue/join", "headers": [], "client": None}
-    await Door(reads, 1000)(scope, receive, send)  # type: ignore[arg-type]
+    awaited(lambda: Door(reads, 1000)(scope, receive, send))  # type: ignore[arg-type]
     assert [message["status"] for message in sent if "status" in message] == [413]  # type: ignore[operator,index,call-overload]
 
 
