@@ -101,6 +101,20 @@ def _young_heap() -> None:
     gc.freeze()
 
 
+OFFLINE = {name: os.environ.get(name) for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")}
+
+
+@pytest.fixture(autouse=True)
+def _offline_ends_with_its_test() -> Iterator[None]:
+    """A command that runs in this process with --offline sets these for good."""
+    yield
+    for name, value in OFFLINE.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
 @pytest.fixture(scope="session", autouse=True)
 def measured_here(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What the tests measure and make on this machine stays out of the user's cache."""

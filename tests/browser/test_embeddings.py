@@ -246,7 +246,8 @@ def test_a_phone_shows_the_pair_by_touch(visit: Callable[..., Any]) -> None:
     write(page, "red panda", ("blue whale", "a red panda eats bamboo", "x" * 300))
     embed(page)
     visitor.settle()
-    page.locator(f"{QUERY_MAP} .main-svg").first.scroll_into_view_if_needed()
+    # By score: the second passage is on top, once that has been drawn.
+    page.wait_for_function(f"() => document.querySelector('{QUERY_MAP} .pg-plot')?.layout?.meta?.rows?.[0] === 1")
     page.touchscreen.tap(*cell(page, QUERY_MAP, 0, 0))
     page.locator(".pg-pair-card h3").wait_for()
     assert page.locator(".pg-pair-card h3").text_content() == "Query ↔ Passage 2"

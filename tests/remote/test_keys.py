@@ -9,6 +9,7 @@ import pytest
 
 from playground.core.errors import BackendError, InvalidInput, PlaygroundError
 from playground.core.types import ModelChoice
+from playground.engine import python_api
 from playground.engine.engine import Engine
 from playground.engine.exports import to_csv, to_json, to_snippet
 from playground.remote.cohere import Cohere
@@ -104,7 +105,9 @@ def test_a_key_stands_in_nothing_that_is_kept_or_exported() -> None:
     assert json.loads(kept[0])["scored"][0]["n_tokens"] is None
 
 
-def test_the_python_of_a_run_asks_the_same_server() -> None:
+def test_the_python_of_a_run_asks_the_same_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Another test of this process may have made the one engine offline.
+    monkeypatch.setattr(python_api, "_engine", None)
     with serving(servers.tei) as server:
         choice = ModelChoice(f"tei://{server.host}")
         code = to_snippet(ranked(choice.model_id), choice)
