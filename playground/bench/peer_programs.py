@@ -203,8 +203,9 @@ def sentence_transformers_openvino(folder: str, precision: str, threads: int) ->
 def flag_embedding(folder: str, precision: str, threads: int, device: str = "cpu") -> Score:
     from FlagEmbedding import FlagReranker
 
-    half = precision == "fp16"
-    model = FlagReranker(folder, use_fp16=half, devices=[device], max_length=MAX_TOKENS, normalize=False)
+    if precision not in {"fp32", "fp16"}:
+        raise ValueError("FlagReranker runs in fp32 or fp16")
+    model = FlagReranker(folder, use_fp16=precision == "fp16", devices=[device], max_length=MAX_TOKENS, normalize=False)
     if model.model.config.model_type == "xlm-roberta":
         # It asks the class, not the file, what goes around a pair; a plain class would give token types of BERT.
         from transformers import XLMRobertaTokenizerFast  # type: ignore[attr-defined]
