@@ -58,6 +58,9 @@ def cross_encoder_command(
     seed: int = DEFAULT.seed,
     precision: Prec = DEFAULT.precision,
     device: Device = DEFAULT.device,
+    compiled: Annotated[
+        bool, typer.Option("--compiled", help="Through torch.compile: half as fast again, after a minute or two.")
+    ] = DEFAULT.compiled,
 ) -> None:
     """Fine-tune a reranker."""
     settings = _settings(**locals())
@@ -200,12 +203,13 @@ def score_command(
     data: Data,
     teacher: Teachers = [str(BUILT_IN_MODELS / "mini-embedder")],  # noqa: B006
     made: Annotated[int, typer.Option(help="Rows to add with queries made of the passages.")] = 0,
+    rows: Annotated[int, typer.Option(help="Rows to draw of each file; 0 scores all, which takes a CPU hours.")] = 0,
     device: Device = DEFAULT.device,
 ) -> None:
     """Let embedders score `gather`'s rows for training: cosine and matched words, weighed on the labelled rows."""
     from playground.training import scoring
 
-    scoring.score_data(data, teacher, made, typer.echo, device)
+    scoring.score_data(data, teacher, made, typer.echo, device, rows)
 
 
 @app.command("recipe")

@@ -67,25 +67,35 @@ def with_nearest(rows: Sequence[Row], made: Sequence[Made], readers: Readers, rn
 
 
 def score_data(
-    data: Path, folders: Sequence[str], n_made: int, say: Callable[[str], None] = print, device: str = "auto"
+    data: Path,
+    folders: Sequence[str],
+    n_made: int,
+    say: Callable[[str], None] = print,
+    device: str = "auto",
+    rows_of_each: int = 0,
 ) -> Fit:
     """Writes `scored_*.jsonl.gz` and `teacher.json` beside the rows of `gather`; what these teachers wrote stays.
 
     Args:
         n_made: rows to add whose queries are made here (see `with_nearest`).
+        rows_of_each: rows drawn of each file; 0 takes all (hours on a CPU).
     Raises:
         InvalidInput: rows or teachers that cannot be read.
     """
     device = settle_device(device)
     teachers = [Teacher(folder, MAX_LENGTH, device) for folder in folders]
-    marks = [*(teacher.fingerprint for teacher in teachers), str(n_made)]
+    marks = [*(teacher.fingerprint for teacher in teachers), str(n_made), str(rows_of_each)]
     record = data / TEACHERS
     held = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
     if held.get("made_by") == marks and all(path_of(data, name).is_file() for name in (*LABELLED, TAUGHT)):
         return Fit(tuple(held["weights"]), held["offset"])
     record.unlink(missing_ok=True)
-    kinds = {name: read_rows([data / f"{name}.jsonl.gz"]) for name in LABELLED}
-    taught = read_rows([data / f"{TAUGHT}.jsonl.gz"])
+    drawn = {name: read_rows([data / f"{name}.jsonl.gz"]) for name in (*LABELLED, TAUGHT)}
+    if rows_of_each:
+        rng = random.Random(0)
+        drawn = {name: rng.sample(rows, min(rows_of_each, len(rows))) for name, rows in drawn.items()}
+    taught = drawn.pop(TAUGHT)
+    kinds = drawn
     made = made_of(taught, n_made, random.Random(0))
     dev = dev_sets(data, FITTED_ON)
     every = [row for rows in (*kinds.values(), *dev.values(), taught) for row in rows]
