@@ -8,6 +8,7 @@ products, of 6 layers 14 %. No result changes by it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
@@ -19,6 +20,22 @@ from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttenti
 BUILDS = frozenset({"bert", "camembert", "electra", "ernie", "roberta", "xlm-roberta"})
 _TOLERANCE = {torch.float32: 1e-4}
 _HALF_TOLERANCE = 2e-2
+
+
+class Lengths:
+    """Tokens of each text of a batch.
+
+    Attributes:
+        ends: (texts + 1,), where each text begins among all tokens, and where the last one ends. Made once for all
+            layers, for a GPU waits where a list becomes a tensor.
+    """
+
+    def __init__(self, each: list[int], device: torch.device) -> None:
+        self.each, self._device = each, device
+
+    @cached_property
+    def ends(self) -> torch.Tensor:
+        return torch.tensor([0, *self.each], device=self._device).cumsum(0, dtype=torch.int32)
 
 
 class Layer(nn.Module):
@@ -36,15 +53,15 @@ class Layer(nn.Module):
         self.joined = joined([own.key, own.value] if first else [own.query, own.key, own.value])
         self.attended, self.intermediate, self.output = layer.attention.output, layer.intermediate, layer.output
 
-    def forward(self, hidden: torch.Tensor, lengths: Sequence[int]) -> torch.Tensor:
+    def forward(self, hidden: torch.Tensor, lengths: Lengths) -> torch.Tensor:
         """(tokens, dim), or (texts, dim) where the first tokens are all."""
         made = self.joined(hidden).view(len(hidden), -1, self.heads, self.size)
-        rows: Sequence[int] = lengths
+        rows = lengths
         if self.query is None:
             query, key, value = made.unbind(1)
         else:
             key, value = made.unbind(1)
-            hidden, rows = hidden[starts(lengths, hidden.device)], [1] * len(lengths)
+            hidden, rows = hidden[lengths.ends[:-1]], Lengths([1] * len(lengths.each), hidden.device)
             query = self.query(hidden).view(-1, self.heads, self.size)
         attended = self.attended(attend(query, key, value, rows, lengths).flatten(1), hidden)
         done: torch.Tensor = self.output(self.intermediate(attended), attended)
@@ -73,8 +90,9 @@ class Unpadded(nn.Module):
             lengths, places = read.sum(dim=1).tolist(), read.flatten().nonzero()[:, 0]
         tokens = hidden.reshape(-1, dim)
         rows = tokens if places is None else tokens[places]
+        of_each = Lengths(lengths, hidden.device)
         for layer in self.layer:
-            rows = layer(rows, lengths)
+            rows = layer(rows, of_each)
         if self.first:
             whole = rows.view(batch, 1, dim)
         else:
@@ -90,29 +108,23 @@ def joined(parts: Sequence[nn.Linear]) -> nn.Linear:
     return whole
 
 
-def starts(lengths: Sequence[int], device: torch.device) -> torch.Tensor:
-    """Where each text begins among the tokens."""
-    sizes = torch.tensor(lengths, device=device)
-    return sizes.cumsum(0) - sizes
-
-
 def attend(
-    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, rows: Sequence[int], lengths: Sequence[int]
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, rows: Lengths, lengths: Lengths
 ) -> torch.Tensor:
     """Each text's queries over its own tokens.
 
     Args:
-        query: (sum of rows, heads, size).
-        key, value: (sum of lengths, heads, size).
+        query: (all rows, heads, size).
+        key, value: (all tokens, heads, size).
     Returns:
         As `query`.
     """
     if query.is_cuda:
         varlen: Any = import_module("torch.nn.attention.varlen")
-        ends = [torch.tensor([0, *each], device=query.device).cumsum(0, dtype=torch.int32) for each in (rows, lengths)]
-        result: torch.Tensor = varlen.varlen_attn(query, key, value, *ends, max(rows), max(lengths))
+        longest = max(rows.each), max(lengths.each)
+        result: torch.Tensor = varlen.varlen_attn(query, key, value, rows.ends, lengths.ends, *longest)
         return result
-    parts: Any = (query.split(list(rows)), key.split(list(lengths)), value.split(list(lengths)))  # type: ignore[no-untyped-call]
+    parts: Any = (query.split(rows.each), key.split(lengths.each), value.split(lengths.each))  # type: ignore[no-untyped-call]
     read = [
         nn.functional.scaled_dot_product_attention(*(each.transpose(0, 1)[None] for each in text))[0].transpose(0, 1)
         for text in zip(*parts, strict=True)

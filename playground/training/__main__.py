@@ -203,13 +203,13 @@ def score_command(
     data: Data,
     teacher: Teachers = [str(BUILT_IN_MODELS / "mini-embedder")],  # noqa: B006
     made: Annotated[int, typer.Option(help="Rows to add with queries made of the passages.")] = 0,
-    rows: Annotated[int, typer.Option(help="Rows to draw of each file; 0 scores all, which takes a CPU hours.")] = 0,
+    take: Take = [],  # noqa: B006
     device: Device = DEFAULT.device,
 ) -> None:
     """Let embedders score `gather`'s rows for training: cosine and matched words, weighed on the labelled rows."""
     from playground.training import scoring
 
-    scoring.score_data(data, teacher, made, typer.echo, device, rows)
+    scoring.score_data(data, teacher, made, typer.echo, device, take)
 
 
 @app.command("recipe")

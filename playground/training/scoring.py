@@ -19,6 +19,7 @@ from playground.training.teacher import Fit, Readers, Teacher, fit, texts_of
 
 LABELLED, TAUGHT = ("squad", "nq", "pairs"), "taught"
 FITTED_ON = 400  # rows of each labelled file
+WATCHED = 20  # dev rows of each kind that are read where few rows are scored
 NEAREST, DRAWN = 30, 4  # of the passages nearest to a made query, how many join its row
 MAX_LENGTH = 224
 
@@ -72,32 +73,31 @@ def score_data(
     n_made: int,
     say: Callable[[str], None] = print,
     device: str = "auto",
-    rows_of_each: int = 0,
+    take: Sequence[int] = (),
 ) -> Fit:
     """Writes `scored_*.jsonl.gz` and `teacher.json` beside the rows of `gather`; what these teachers wrote stays.
 
     Args:
         n_made: rows to add whose queries are made here (see `with_nearest`).
-        rows_of_each: rows drawn of each file; 0 takes all (hours on a CPU).
+        take: rows drawn of each file, in the order of `LABELLED` and then `TAUGHT`; empty takes all (a day on a CPU).
     Raises:
         InvalidInput: rows or teachers that cannot be read.
     """
     device = settle_device(device)
     teachers = [Teacher(folder, MAX_LENGTH, device) for folder in folders]
-    marks = [*(teacher.fingerprint for teacher in teachers), str(n_made), str(rows_of_each)]
+    marks = [*(teacher.fingerprint for teacher in teachers), str(n_made), *map(str, take)]
     record = data / TEACHERS
     held = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
     if held.get("made_by") == marks and all(path_of(data, name).is_file() for name in (*LABELLED, TAUGHT)):
         return Fit(tuple(held["weights"]), held["offset"])
     record.unlink(missing_ok=True)
-    drawn = {name: read_rows([data / f"{name}.jsonl.gz"]) for name in (*LABELLED, TAUGHT)}
-    if rows_of_each:
-        rng = random.Random(0)
-        drawn = {name: rng.sample(rows, min(rows_of_each, len(rows))) for name, rows in drawn.items()}
-    taught = drawn.pop(TAUGHT)
-    kinds = drawn
+    kinds = {
+        name: read_rows([data / f"{name}.jsonl.gz"], take[place : place + 1])
+        for place, name in enumerate((*LABELLED, TAUGHT))
+    }
+    taught = kinds.pop(TAUGHT)
     made = made_of(taught, n_made, random.Random(0))
-    dev = dev_sets(data, FITTED_ON)
+    dev = dev_sets(data, WATCHED if take else FITTED_ON)
     every = [row for rows in (*kinds.values(), *dev.values(), taught) for row in rows]
     texts = [*texts_of(every), *(text for each in made for text in (each.query, each.own))]
     readers = Readers(teachers, texts)

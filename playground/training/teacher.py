@@ -75,7 +75,8 @@ class Read:
         self.place = {text: at for at, text in enumerate(dict.fromkeys(texts))}
         tokens = teacher.tokenizer([*self.place], truncation=True, max_length=teacher.max_length, padding=False)
         ids: list[list[int]] = tokens["input_ids"]
-        device, dtype, dim = teacher.model.device, teacher.model.dtype, teacher.model.config.hidden_size
+        device, dim = teacher.model.device, teacher.model.config.hidden_size
+        dtype = teacher.model.dtype if device.type == "cuda" else torch.float32
         # A text without any word piece keeps its special tokens.
         cut = [1 if len(each) > 2 else 0 for each in ids]
         lengths = torch.tensor([len(each) - 2 * edge for each, edge in zip(ids, cut, strict=True)])
@@ -87,7 +88,7 @@ class Read:
         with torch.inference_mode():
             for part, inputs in batches(teacher.model, teacher.tokenizer, [{"input_ids": each} for each in ids]):
                 places = torch.tensor(part, device=device)
-                hidden = teacher.model(**inputs).last_hidden_state
+                hidden = teacher.model(**inputs).last_hidden_state.to(dtype)
                 mask = inputs["attention_mask"]
                 mean = (hidden * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
                 self.pooled[places] = F.normalize(mean, dim=1)

@@ -123,6 +123,10 @@ def test_scored_rows_stay_until_another_teacher_or_number_is_asked_for(data: Pat
     assert said == []
     score_data(data, [str(tiny_bert)], 0, said.append, "cpu")
     assert len(read_rows([path_of(data, "taught")])) == len(ROWS)
+    score_data(data, [str(tiny_bert)], 1, said.append, "cpu", [4, 3, 4, 2])
+    drawn = {name: read_rows([path_of(data, name)]) for name in ("squad", "nq", "pairs", "taught")}
+    assert {name: len(rows) for name, rows in drawn.items()} == {"squad": 4, "nq": 3, "pairs": 4, "taught": 3}
+    assert {row.query for row in drawn["nq"]} < {row.query for row in ROWS}
 
 
 def test_rows_to_be_taught_need_scores_and_a_run_records_whose_they_are(data: Path, tiny_bert: Path) -> None:
