@@ -58,9 +58,6 @@ def cross_encoder_command(
     seed: int = DEFAULT.seed,
     precision: Prec = DEFAULT.precision,
     device: Device = DEFAULT.device,
-    compiled: Annotated[
-        bool, typer.Option("--compiled", help="Through torch.compile: half as fast again, after a minute or two.")
-    ] = DEFAULT.compiled,
 ) -> None:
     """Fine-tune a reranker."""
     settings = _settings(**locals())

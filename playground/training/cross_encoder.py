@@ -174,8 +174,6 @@ def run(settings: TrainingSettings, say: Callable[[str], None] = print) -> Path:
     torch.manual_seed(settings.seed)
     model, tokenizer = load(settings.base, settings.layers)
     model.to(torch.device(device))  # type: ignore[arg-type]  # transformers' wrapper hides the overload
-    # Only what is trained: another graph for the evaluations would take its minutes, too.
-    trained = torch.compile(model, dynamic=True) if settings.compiled else model
     unlabelled = sum(not row.labelled for row in rows)
     say(f"{len(rows)} rows ({unlabelled} of them taught alone), {len(dev)} dev rows, on {device}")
     state = train(
@@ -184,7 +182,7 @@ def run(settings: TrainingSettings, say: Callable[[str], None] = print) -> Path:
         settings,
         n_layers=model.config.num_hidden_layers,
         collate=collator(tokenizer, rows, settings),
-        loss_of=lambda batch: pair_loss(trained, batch, settings),
+        loss_of=lambda batch: pair_loss(model, batch, settings),
         evaluate=lambda: figures_of(dev, score_rows(model, tokenizer, dev, settings.max_length)),
         say=say,
     )

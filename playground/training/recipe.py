@@ -22,11 +22,9 @@ DEV_ROWS = 80
 
 def settings_of(stage: dict[str, Any], data: Path, out: Path) -> TrainingSettings:
     """The settings of one stage of `recipe.toml`."""
-    named = ("name", "base", "labelled", "train", "taught", "take")
-    given = {key: value for key, value in stage.items() if key not in named}
-    plain = (data / f"{name}.jsonl.gz" for name in stage.get("labelled", ()))
+    given = {key: value for key, value in stage.items() if key not in ("name", "base", "train", "taught", "take")}
     return TrainingSettings(
-        train=(*plain, *(path_of(data, name) for name in stage["train"])),
+        train=tuple(path_of(data, name) for name in stage["train"]),
         taught=tuple(path_of(data, name) for name in stage["taught"]),
         take=tuple(stage["take"]),
         dev=data / "dev.jsonl.gz",
@@ -86,7 +84,7 @@ def run(
             base=base,
             release=release,
         )
-    score_data(data, teachers, described.get("made", 0), say, take=described.get("scored", ()))
+    score_data(data, teachers, described.get("made", 0), say)
     for stage in stages:
         settings = settings_of(stage, data, out)
         if (settings.out / WEIGHTS).exists():

@@ -31,7 +31,6 @@ class TrainingSettings:
         evaluate_every: steps between evaluations on dev; 0 evaluates at the end of each epoch.
         patience: evaluations without a better dev NDCG@10 before the run stops; 0 never stops early.
         checkpoint_every: steps between checkpoints.
-        compiled: through torch.compile, whose first step takes a minute or two (cross-encoder; needs a C++ compiler).
     """
 
     train: tuple[Path, ...]
@@ -60,4 +59,3 @@ class TrainingSettings:
     seed: int = 0
     precision: Precision = "auto"
     device: str = "auto"
-    compiled: bool = False
