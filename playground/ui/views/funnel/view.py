@@ -76,7 +76,7 @@ class Widgets:
     @property
     def refilled(self) -> list[Any]:
         """The components of a `stages_form.Refilled`."""
-        return [self.corpus.embedder, *self.form.refilled]
+        return [self.corpus.chosen, self.corpus.embedder, *self.form.refilled]
 
 
 class Shown(NamedTuple):
@@ -204,12 +204,17 @@ def reopened(services: Services, caller: Caller, run_id: str, kept: Mapping[str,
         InvalidInput: the record is damaged or newer than this program.
     """
     result = record.from_manifest(kept)
-    return show(services, caller, Visit(result, run_id), None)._replace(query=result.request.query)
+    asked, gone = result.request, list[Phrase]()
+    if _still_there(services, caller, asked.corpus_id) is None:
+        gone.append(phrase("funnel.corpus_gone", "warn", name=asked.corpus_name))
+    if asked.threshold and not stages_form.on_thresholds(services, caller, asked.threshold.id)["value"]:
+        gone.append(phrase("funnel.threshold_gone", "warn", name=asked.threshold.name))
+    return show(services, caller, Visit(result, run_id), None, warnings=gone)._replace(query=asked.query)
 
 
-def refilled(shown: Shown) -> Refilled:
-    """The stages of a run that was opened."""
-    return stages_form.refilled(shown.visit.result)
+def refilled(services: Services, caller: Caller, shown: Shown) -> Refilled:
+    """The corpus and the stages of a run that was opened."""
+    return stages_form.refilled(services, caller, shown.visit.result)
 
 
 def show(
