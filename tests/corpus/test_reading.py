@@ -10,7 +10,7 @@ import pytest
 
 from playground.core.errors import InvalidInput
 from playground.core.limits import MAX_CORPUS_PASSAGES, Limits
-from playground.corpus.reading import of_html, of_markdown, read
+from playground.corpus.reading import of_html, of_markdown, of_pdf, read
 from playground.inputs.tables import csv_table
 
 PAGE = """<html><head><title>Pandas</title><style>p {}</style></head><body><nav>Home</nav>
@@ -68,6 +68,20 @@ def test_a_pdf_without_a_title_is_called_by_its_file(tmp_path: Path) -> None:
     (tmp_path / "bamboo.pdf").write_bytes(pdf("Bamboo grows fast", title=None))
 
     assert [each.title for each in read([tmp_path]).documents] == ["bamboo"]
+
+
+def test_the_beginning_of_a_pdf_is_its_first_pages(tmp_path: Path) -> None:
+    from pypdf import PdfReader, PdfWriter
+
+    writer = PdfWriter()
+    for number in range(12):
+        writer.append(PdfReader(io.BytesIO(pdf(f"page {number} " + "bamboo " * 10))))
+    writer.write(tmp_path / "a.pdf")
+    whole = read([tmp_path / "a.pdf"]).documents[0].text.split("\n\n")
+    assert [page.split()[1] for page in whole] == [str(number) for number in range(12)]
+    with (tmp_path / "a.pdf").open("rb") as file:
+        assert of_pdf(file, "a.pdf", 150).text.split("\n\n") == whole[:2]
+    assert read([tmp_path / "a.pdf"], beginning=True).documents[0].text.split("\n\n") == whole
 
 
 def test_a_page_in_a_form_keeps_its_text_and_a_header_its_title() -> None:
