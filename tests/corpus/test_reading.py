@@ -183,3 +183,34 @@ def test_a_pdf_that_unpacks_without_end_is_refused(tmp_path: Path) -> None:
 def test_nothing_to_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="There is no file to read"):
         read([tmp_path])
+
+
+def test_files_in_several_encodings_are_read_each_in_its_own(tmp_path: Path) -> None:
+    texts = {
+        "utf-8": "Grüße aus dem Bambuswald, 熊猫。",
+        "cp1252": "Grüße aus Köln und Düsseldorf, schöne Grüße.",
+        "gb18030": "大熊猫吃竹子，生活在中国的山区。它们每天要吃很多竹子。",
+        "utf-16": "Панда ест бамбук.",
+    }
+    for encoding, text in texts.items():
+        (tmp_path / f"{encoding}.txt").write_bytes(text.encode(encoding))
+
+    found = read([tmp_path])
+
+    assert {document.id: document.text for document in found.documents} == {f"{key}.txt": texts[key] for key in texts}
+    assert sorted(note.split(".")[0] for note in found.notes) == ["Read as cp1252", "Read as gb18030"]
+
+
+def test_documents_that_repeat_another_are_kept_and_counted(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.txt").write_text("The same." if name != "c" else "Another.", encoding="utf-8")
+    (tmp_path / "d.csv").write_text("id,text\n1,The same.\n1,Other.\n", encoding="utf-8")
+    (tmp_path / "e.csv").write_text("id,text\n1,The same.\n2,The same.\n", encoding="utf-8")
+
+    found = read([tmp_path])
+
+    assert [document.id for document in found.documents] == ["a.txt", "b.txt", "c.txt", "1", "2"]
+    assert found.notes[-1] == "Documents that repeat another word for word, kept: 3."
+    assert [str(problem) for problem in found.problems] == [
+        "d.csv: Two passages have the id '1'. Give each passage its own id."
+    ]

@@ -29,7 +29,7 @@ from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
 from playground.ui.views.funnel.hard_negatives import mined
 from playground.ui.views.funnel.many_payload import payload
-from playground.ui.views.funnel.searching import Searcher, counted, opened
+from playground.ui.views.funnel.searching import Searcher, counted, opened, with_labels
 from playground.ui.views.funnel.stages_form import Form
 from playground.ui.wiring import MAX_RUNS, Caller, listen
 
@@ -145,7 +145,7 @@ def on_many(
     n_form = len(Form._fields)
     form, asked = Form(*values[:n_form]), Asked(*values[n_form:])
     corpus = opened(services, caller, form.corpus_id)
-    queries = query_files.paste(text) if (text or "").strip() else asked_set
+    queries = with_labels(query_files.paste(text), asked_set) if (text or "").strip() else asked_set
     if queries is None:
         raise InvalidInput("There is no query here. Write one a line, or choose a file with queries.")
     form = form._replace(k=k, query=queries.queries[0].text, threshold_id="")

@@ -300,12 +300,20 @@ def test_the_ready_queries_fit_at_the_depth_that_the_box_begins_with(
 def test_pasted_queries_go_before_the_set_and_need_no_labels(
     services: Services, caller: Caller, corpus_id: str
 ) -> None:
-    shown = ran_many(services, caller, form(corpus_id), LABELLED, "red light\nblue sky").results
-    assert [row["text"] for row in json.loads(shown["queries"])] == ["red light", "blue sky"]
+    shown = ran_many(services, caller, form(corpus_id), LABELLED, "red light\nred sky").results
+    assert [row["text"] for row in json.loads(shown["queries"])] == ["red light", "red sky"]
     assert (shown["labelled"], shown["figures"]) == (False, None)
     assert json.loads(shown["figure"]["en"])["layout"]["meta"]["key"] == "overlap"
     with pytest.raises(InvalidInput, match="There is no query here"):
         ran_many(services, caller, form(corpus_id), None)
+
+
+def test_a_pasted_query_has_the_labels_of_the_same_query_in_the_set(
+    services: Services, caller: Caller, corpus_id: str
+) -> None:
+    ran = ran_many(services, caller, form(corpus_id), LABELLED, "blue sky\nowls")
+    assert [(query.text, query.grades) for query in ran.ran.asked.queries] == [("blue sky", {"sky": 1}), ("owls", None)]
+    assert ran.results["labelled"]
 
 
 def test_a_click_on_a_query_puts_it_into_the_box(services: Services, caller: Caller, corpus_id: str) -> None:
