@@ -8,7 +8,6 @@ from typing import Any
 import gradio as gr
 
 from playground.ui.components.localized import Localized
-from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
 from playground.ui.wiring import Caller, listen
@@ -37,7 +36,8 @@ def on_stop(services: Services, caller: Caller) -> list[Phrase]:
     return [phrase("run.stopping", "muted")]
 
 
-def wire_stop(page: Page, stop: gr.Button, status: gr.HTML, queue: str = "stop") -> None:
+def wire_stop(services: Services, me: gr.BrowserState, stop: gr.Button, status: gr.HTML, queue: str = "stop") -> None:
     """Stop is heard while everything else waits, and the line says so."""
-    handler = partial(on_stop, page.services)
-    listen(stop.click, handler, me=page.me, outputs=[status], concurrency_limit=None, concurrency_id=queue)
+    listen(
+        stop.click, partial(on_stop, services), me=me, outputs=[status], concurrency_limit=None, concurrency_id=queue
+    )

@@ -289,7 +289,7 @@ def wire(page: Page) -> None:
         concurrency_limit=4,
         trigger_mode="once",
     )
-    wire_stop(page, w.stop, w.status, "stop-embed")
+    wire_stop(services, me, w.stop, w.status, "stop-embed")
     listen(w.shown.plotless, partial(on_plotless, services), me=me, outputs=[w.loader])
     arranged: dict[str, Any] = {"me": me, "inputs": [w.visit], "outputs": [w.shown, w.visit]}
     listen(w.shown.arranged, partial(on_arrange, services), **arranged)

@@ -314,7 +314,7 @@ def wire(page: Page, w: Widgets) -> None:
         concurrency_id="rerank",
         concurrency_limit=MAX_RUNS,
     )
-    wire_stop(page, w.stop, w.status)
+    wire_stop(services, me, w.stop, w.status)
     for button, handler in ((w.json, on_json), (w.trec, on_trec)):
         listen(button.click, partial(_saved, handler), me=me, inputs=[w.found], outputs=[w.download])
 

@@ -254,7 +254,7 @@ def wire(
         concurrency_id="rerank",
         concurrency_limit=MAX_RUNS,
     )
-    wire_stop(page, w.stop, w.status)
+    wire_stop(services, me, w.stop, w.status)
     read: dict[str, Any] = {"inputs": [w.upload], "outputs": [asked, w.said, w.box], "on_error": refused}
     listen(w.upload.upload, partial(on_upload, services), me=me, **read)
     listen(w.results.exported, partial(on_export, services), me=me, inputs=[w.ran], outputs=[w.download])

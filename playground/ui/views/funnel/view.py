@@ -304,7 +304,7 @@ def wire(page: Page) -> None:
     asked = [w.visit, w.asked, *w.values, *page.workspace.asked]
     ran: dict[str, Any] = {"outputs": [*w.shown, w.status, w.run, w.stop], "on_error": failed, **model}
     runs = [listen(w.run.click, partial(on_run, services), inputs=asked, **ran)]
-    wire_stop(page, w.stop, w.status)
+    wire_stop(services, me, w.stop, w.status)
     ran_many, picked = many.wire(page, w.many, w.asked, w.values, form.query, w.loader)
     runs += [ran_many, listen(picked.success, partial(on_run, services), inputs=asked, **ran)]
     for event in runs:

@@ -337,7 +337,7 @@ def wire(page: Page) -> None:
     chosen: dict[str, Any] = {"me": me, "outputs": [*panel.filled, panel.example]}
     page.run(listen(w.results.examplechosen, partial(on_example, services), **chosen).then)
     page.replays.append(lambda event: listen(event, partial(on_again, services), **runs, **options))
-    wire_stop(page, panel.stop, panel.status)
+    wire_stop(services, me, panel.stop, panel.status)
     listen(w.results.unitchosen, partial(on_unit, services), me=me, inputs=[w.visit], outputs=w.shown)
     given: dict[str, Any] = {"me": me, "inputs": [w.visit], "outputs": [w.labels], "concurrency_id": "labels"}
     given |= {"on_error": labels.refused, "trigger_mode": "multiple", "concurrency_limit": 8}
