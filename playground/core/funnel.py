@@ -58,6 +58,7 @@ class FunnelRequest:
         rerankers: in their order; none leaves the retriever's own order.
         keep: for each reranker how many of its best go on; those of the last are the answer.
         threshold: of the last reranker: an answer is at or over it.
+        weights: of words and vectors where both are searched; None counts them the same.
     """
 
     query: str
@@ -69,6 +70,7 @@ class FunnelRequest:
     keep: tuple[int, ...]
     instruction: str | None = None
     threshold: Threshold | None = None
+    weights: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,15 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from playground.core.corpora import Document, Heading
 from playground.core.errors import InvalidInput
 from playground.core.limits import LOCAL, Limits
 from playground.inputs.encodings import decode
+from playground.inputs.heads import HEAD_BYTES, head
 from playground.inputs.keyed_items import Note, is_blank, mend
-from playground.inputs.passage_files import MOST, Most, read_bytes, read_file
+from playground.inputs.passage_files import MOST, Most, cannot_open, read_bytes, read_file, size_of
 from playground.inputs.passage_files import SUFFIXES as TABLES
 
 TEXTS = (".txt", ".text", ".md", ".markdown", ".html", ".htm", ".xhtml", ".pdf")
@@ -23,6 +24,8 @@ SUFFIXES = (*TEXTS, *ROWS)
 TITLE_KEYS = ("title", "heading", "name")
 LONGEST_TITLE = 300
 MOST_PAGES = 5_000
+# Of what only the beginning is read: files, and characters of a PDF's first pages.
+HEAD_FILES, HEAD_CHARS = 30, 200_000
 BETWEEN = "\n\n"
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 # What a page shows around its text, or does not show at all. Not forms: pages of ASP.NET lie in one as a whole.
@@ -49,20 +52,25 @@ class Read:
     Attributes:
         problems: of files that could not be read, each with the file's name; the others were.
         notes: what was noticed on the way.
+        more: whether there are more documents, since only the beginning was read.
     """
 
     documents: tuple[Document, ...]
     problems: tuple[InvalidInput, ...] = ()
     notes: tuple[Note, ...] = ()
+    more: bool = False
 
 
-def read(paths: Sequence[str | Path], limits: Limits = LOCAL, column: str | None = None) -> Read:
+def read(
+    paths: Sequence[str | Path], limits: Limits = LOCAL, column: str | None = None, *, beginning: bool = False
+) -> Read:
     """The documents of these files, and of the files in these folders.
 
     Ids are those that rows name, else a file's name; where two would be the same, the file's name goes before.
 
     Args:
         column: of tables, the one that holds the text; None finds it.
+        beginning: read no more than the first files, rows, lines and pages.
 
     Raises:
         InvalidInput: nothing could be read; where it was one file, the sentence says why.
@@ -70,10 +78,11 @@ def read(paths: Sequence[str | Path], limits: Limits = LOCAL, column: str | None
     documents: dict[str, Document] = {}
     problems, notes = list[InvalidInput](), list[Note]()
     files = list(_files(paths))
-    n_bytes = 0
-    for name, path in files:
+    n_bytes, more = 0, beginning and len(files) > HEAD_FILES
+    for name, path in files[: HEAD_FILES if beginning else None]:
         try:
-            found, said = read_one(path, name, limits, column)
+            found, said = read_one(path, name, limits, column, beginning=beginning)
+            more = more or (beginning and path.suffix.lower() in ROWS and path.stat().st_size > HEAD_BYTES)
         except InvalidInput as problem:
             problems.append(InvalidInput("{file}: {problem}", file=name, problem=problem))
             continue
@@ -94,24 +103,25 @@ def read(paths: Sequence[str | Path], limits: Limits = LOCAL, column: str | None
     repeats = len(documents) - len({document.text for document in documents.values()})
     if repeats:
         notes.append(Note("Documents that repeat another word for word, kept: {n}.", n=repeats))
-    return Read(tuple(documents.values()), tuple(problems), tuple(notes))
+    return Read(tuple(documents.values()), tuple(problems), tuple(notes), more)
 
 
 def read_one(
-    path: Path, name: str, limits: Limits = LOCAL, column: str | None = None
+    path: Path, name: str, limits: Limits = LOCAL, column: str | None = None, *, beginning: bool = False
 ) -> tuple[list[Document], tuple[Note, ...]]:
     """The documents of one file; the ending of its name says what it is.
 
     Args:
         name: what it is called in ids and titles.
+        beginning: as `read`.
 
     Raises:
         InvalidInput: the file is of another type, too big, empty, damaged, or holds no text.
     """
-    suffix = path.suffix.lower()
+    suffix, take = path.suffix.lower(), head if beginning else read_bytes
     if suffix in ROWS:
         most = Most(limits.corpus_passages, max(MOST.n_bytes, limits.corpus_bytes))
-        parsed = read_file(path, column=column, most_bytes=limits.corpus_file_bytes, most=most)
+        parsed = read_file(path, column=column, most_bytes=limits.corpus_file_bytes, most=most, take=take)
         rows = [_of_row(passage.id, passage.text, passage.meta) for passage in parsed.passages]
         return rows, tuple(note for note in parsed.notes if isinstance(note, Note))
     if suffix not in TEXTS:
@@ -120,11 +130,18 @@ def read_one(
             suffix=suffix or path.name,
             suffixes=", ".join(SUFFIXES),
         )
-    data, notes = read_bytes(path, limits.corpus_file_bytes), tuple[Note, ...]()
-    if suffix == ".pdf":
-        document = of_pdf(data, name)
+    notes = tuple[Note, ...]()
+    if suffix == ".pdf" and beginning:
+        size_of(path, limits.corpus_file_bytes)
+        try:
+            with path.open("rb") as file:
+                document = of_pdf(file, name, HEAD_CHARS)
+        except OSError as error:
+            raise cannot_open(path, error) from error
+    elif suffix == ".pdf":
+        document = of_pdf(io.BytesIO(read_bytes(path, limits.corpus_file_bytes)), name)
     else:
-        text, notes = decode(data)
+        text, notes = decode(take(path, limits.corpus_file_bytes))
         text, _ = mend(text)
         if suffix.startswith((".htm", ".xhtm")):
             document = of_html(text, name)
@@ -179,8 +196,11 @@ def of_html(markup: str, id: str) -> Document:
     return Document(id, title or Path(id).stem, BETWEEN.join(parts), tuple(headings))
 
 
-def of_pdf(data: bytes, id: str) -> Document:
+def of_pdf(file: IO[bytes], id: str, most_chars: int | None = None) -> Document:
     """The text of a PDF, page after page.
+
+    Args:
+        most_chars: the page that reaches it is the last that is read.
 
     Raises:
         InvalidInput: it is damaged, locked with a password, too long, or holds pictures of text only.
@@ -188,14 +208,19 @@ def of_pdf(data: bytes, id: str) -> Document:
     from pypdf import PdfReader
 
     try:
-        reader = PdfReader(io.BytesIO(data))
+        reader = PdfReader(file)
         if reader.is_encrypted and not reader.decrypt(""):
             raise InvalidInput("This PDF is locked with a password. Save it without one first.")
         if len(reader.pages) > MOST_PAGES:
             raise InvalidInput(
                 "This PDF has {n:,} pages; at most {limit:,} can be read.", n=len(reader.pages), limit=MOST_PAGES
             )
-        pages = [mend(page.extract_text())[0].strip() for page in reader.pages]
+        pages, n_chars = list[str](), 0
+        for page in reader.pages:
+            pages.append(mend(page.extract_text())[0].strip())
+            n_chars += len(pages[-1])
+            if most_chars is not None and n_chars >= most_chars:
+                break
         title = " ".join(str((reader.metadata and reader.metadata.title) or "").split())
     except InvalidInput:
         raise

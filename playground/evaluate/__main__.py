@@ -26,6 +26,7 @@ from playground.core.limits import LOCAL
 from playground.core.types import ModelChoice, Phase
 from playground.engine.engine import Engine
 from playground.evaluate import results, stages, table, tasks
+from playground.history.sets import SetStore
 from playground.inputs.labelled_sets.trec import read_run
 from playground.inputs.labelled_sets.writing import run_text
 from playground.models import bm25
@@ -110,21 +111,10 @@ def evaluate(
         shown_depth = None if first is None else depth
         for path in beside or ():
             found.append(results.row(task, path.name, _run(task, path), depth=shown_depth, relevant_from=relevant_from))
-        with start.stop_signals() as stop:
-            for name in names:
-                scored = None
-                choice = _choice(asked, name, settings, engine)
-                for now in stages.rerank(
-                    task, candidates, engine, choice, instruction=instruction, store=store, stop=stop
-                ):
-                    scored = now.scored
-                    progress.say(name, now.step.phase, now.step.done, now.step.total, now.step.seconds_left)
-                progress.end()
-                if scored is None:
-                    raise KeyboardInterrupt
-                for warning in scored.warnings:
-                    terminal.note(f"{name}: {warning}")
-                found.append(results.row(task, name, scored.run, scored, shown_depth, relevant_from))
+        for name in names:
+            choice = asked.choice(name, engine.kind_of(*parse_choice(name)), settings)
+            scored = _scored(name, choice, task, candidates, engine, store, progress, instruction)
+            found.append(results.row(task, name, scored.run, scored, shown_depth, relevant_from))
         whole = results.evaluation(task, found, first is not None, shown_depth)
         if out is not None:
             _write(whole, folder)
@@ -171,8 +161,27 @@ def _run(task: EvaluationTask, path: Path, depth: int | None = None) -> Run:
     return run
 
 
-def _choice(asked: Asked, name: str, settings: Settings, engine: Engine) -> ModelChoice:
-    return asked.choice(name, engine.kind_of(*parse_choice(name)), settings)
+def _scored(
+    name: str,
+    choice: ModelChoice,
+    task: EvaluationTask,
+    candidates: stages.Candidates,
+    engine: Engine,
+    store: SetStore,
+    progress: _Progress,
+    instruction: str | None,
+) -> stages.Scored:
+    scored = None
+    with start.stop_signals() as stop:
+        for now in stages.rerank(task, candidates, engine, choice, instruction=instruction, store=store, stop=stop):
+            scored = now.scored
+            progress.say(name, now.step.phase, now.step.done, now.step.total, now.step.seconds_left)
+    progress.end()
+    if scored is None:
+        raise KeyboardInterrupt
+    for warning in scored.warnings:
+        terminal.note(f"{name}: {warning}")
+    return scored
 
 
 @contextmanager

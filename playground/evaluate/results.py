@@ -28,7 +28,8 @@ class Row:
         scored: how the model ran; None where no model did.
         found: ties by id descending, as trec_eval and MTEB 2 count.
         old: of a reranking task, as C-MTEB counted when the cards of bge-reranker were written (`mteb-v1`).
-        published: of this model on this task; nothing where the task was cut to its first queries.
+        published: of this model on this task; nothing where that is not what they count: of the
+            first queries only, or with another grade to be relevant from.
     """
 
     name: str
@@ -97,7 +98,8 @@ def row(
             map_at=MAP_AT if reranking and counting == "trec_eval" else None,
         )
 
-    published = find(name, task.name) if scored is not None and task.first_of is None else ()
+    comparable = scored is not None and task.first_of is None and relevant_from == 1
+    published = find(name, task.name) if comparable else ()
     return Row(name, run, scored, counted("trec_eval"), counted("mteb-v1") if reranking else None, published)
 
 

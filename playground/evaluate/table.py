@@ -54,6 +54,8 @@ def _about(found: results.Evaluation) -> Iterator[str]:
     if task.first_of is not None:
         first = f"The first {len(task.queries):,} of {task.first_of:,} queries only"
         yield f"{first}: published figures are of all, and are not shown beside."
+    if (grade := found.definitions[0].relevant_from) > 1:
+        yield f"Relevant from grade {grade} on: published figures count from grade 1 on, and are not shown beside."
     yield "Figures times 100; ties by id, as in trec_eval and MTEB 2."
     for place in range(len(found.rows)):
         if estimate := found.estimate(place, found.shown[0]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -31,15 +31,22 @@ class Most(NamedTuple):
 
 
 MOST: Final = Most()
+Take = Callable[[Path, int], bytes]
 
 
 def read_file(
-    path: str | Path, *, column: str | None = None, most_bytes: int = MAX_FILE_BYTES, most: Most = MOST
+    path: str | Path,
+    *,
+    column: str | None = None,
+    most_bytes: int = MAX_FILE_BYTES,
+    most: Most = MOST,
+    take: Take | None = None,
 ) -> Parsed:
     """Passages of a TXT, CSV, TSV, JSON, JSONL or Parquet file; the ending of its name says which.
 
     Args:
         column: the column (or JSON key) that holds the text; None finds it.
+        take: what is read of the file, at most `most_bytes`; None takes all.
     Raises:
         InvalidInput: the file is of another type, too big, empty, damaged, or has no such column.
     """
@@ -51,7 +58,7 @@ def read_file(
             suffix=suffix or path.name,
             suffixes=", ".join(SUFFIXES),
         )
-    data = read_bytes(path, most_bytes)
+    data = (take or read_bytes)(path, most_bytes)
     if suffix == ".parquet":
         return _from_table(parquet_table(data, most), column)
     text, notes = decode(data)
@@ -160,22 +167,36 @@ def read_bytes(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
     Raises:
         InvalidInput: it is too big, empty, or cannot be opened.
     """
+    size_of(path, most)
     try:
-        size = path.stat().st_size
-        if size > most:
-            raise InvalidInput(
-                "This file has {size} MiB; at most {limit} MiB can be read.",
-                size=-(-size // 2**20),
-                limit=most // 2**20,
-            )
         data = path.read_bytes()
     except OSError as error:
-        raise InvalidInput(
-            "The file {name!r} cannot be opened: {reason}.", name=path.name, reason=error.strerror
-        ) from error
+        raise cannot_open(path, error) from error
     if not data.strip(b"\0 \t\r\n" + codecs.BOM_UTF8):
         raise InvalidInput("This file is empty.")
     return data
+
+
+def size_of(path: Path, most: int) -> int:
+    """The bytes of a file, counted without reading it.
+
+    Raises:
+        InvalidInput: they are more than `most`, or it cannot be opened.
+    """
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise cannot_open(path, error) from error
+    if size > most:
+        raise InvalidInput(
+            "This file has {size} MiB; at most {limit} MiB can be read.", size=-(-size // 2**20), limit=most // 2**20
+        )
+    return size
+
+
+def cannot_open(path: Path, error: OSError) -> InvalidInput:
+    """The system lets nobody read it."""
+    return InvalidInput("The file {name!r} cannot be opened: {reason}.", name=path.name, reason=error.strerror)
 
 
 def _from_json(text: str, suffix: str, column: str | None) -> Parsed:

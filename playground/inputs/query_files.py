@@ -20,6 +20,7 @@ from playground.inputs.labelled_sets.sources import Source
 from playground.inputs.tables import csv_table
 
 PASTED = "pasted"
+JSON = (".json", ".jsonl", ".ndjson")
 TEXT = ("text", "query", "question")
 ID = ("_id", "id", *json_rows.QUERY_ID)
 POSITIVE = ("pos", "positive", "positives", "relevant")
@@ -99,7 +100,7 @@ def _gathered(name: str, found: Sequence[Source], qrels: Sequence[Source] = ()) 
 
 def _rows(source: Source) -> Iterator[Row]:
     """Rows by lower-case names of their columns; of plain lines each is a query."""
-    if source.is_json:
+    if _is_json(source):
         for place, row in json_rows.entries(source):
             if isinstance(row, InvalidInput):
                 raise row
@@ -118,8 +119,15 @@ def _rows(source: Source) -> Iterator[Row]:
             yield Place(source.name, number), {ID[0]: id.strip(), TEXT[0]: text}
 
 
+def _is_json(source: Source) -> bool:
+    """Whether its name says so, or some of it is: a query may begin with "[1]"."""
+    if not source.is_json or source.name.lower().removesuffix(".gz").endswith(JSON):
+        return source.is_json
+    return any(not isinstance(row, InvalidInput) for _, row in json_rows.entries(source))
+
+
 def _may_be_qrels(source: Source) -> bool:
-    return not source.is_json and not trec.heading_of(source) and trec.part_of(source) == "qrels"
+    return not _is_json(source) and not trec.heading_of(source) and trec.part_of(source) == "qrels"
 
 
 def _names_queries(source: Source, known: Collection[str]) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -35,6 +36,13 @@ from playground.models.weights import DENSE, INDEX, SINGLE, shard_names
 log = logging.getLogger(__name__)
 
 OnProgress = Callable[[Phase, int, int], None]
+
+NO_MODEL_ID = "{model} is no model id. A Hub id looks like BAAI/bge-reranker-base."
+NO_MODEL = "There is no public model {model} on the Hub. Check the spelling; a private one needs `hf auth login`."
+NO_SET_ID = "{model} is neither here nor the id of a data set. An id looks like mteb/T2Reranking."
+NO_SET = (
+    "{model} is neither here nor a public data set of the Hub. Check the spelling; a private one needs `hf auth login`."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +76,34 @@ def small_files(model_id: str, revision: str | None, *, offline: bool, on_progre
     if offline:
         return _cached(model_id, revision, offline=True)
     try:
-        return _fetch_small(model_id, revision or "main")
-    except (HFValidationError, ValueError) as error:
-        raise ModelNotFound(
-            "{model} is no model id. A Hub id looks like BAAI/bge-reranker-base.", model=model_id
-        ) from error
-    except GatedRepoError as error:
-        raise ModelNotFound(
-            "{model} is gated: accept its terms on huggingface.co, then log in with `hf auth login`.", model=model_id
-        ) from error
-    except RevisionNotFoundError as error:
-        raise ModelNotFound(
-            "{model} has no revision {revision}. Leave it out to take the newest.", model=model_id, revision=revision
-        ) from error
-    except RepositoryNotFoundError as error:
-        raise ModelNotFound(
-            "There is no public model {model} on the Hub. Check the spelling; a private one needs `hf auth login`.",
-            model=model_id,
-        ) from error
+        with _hub_errors(model_id, revision, NO_MODEL_ID, NO_MODEL):
+            return _fetch_small(model_id, revision or "main")
     except (HubConnectionError, OSError):
         return _cached(model_id, revision, offline=False)
+
+
+@contextmanager
+def _hub_errors(model: str, revision: str | None, no_id: str, unknown: str) -> Iterator[None]:
+    """What the Hub answers of an id, as a sentence; that it cannot be reached is left to whoever asks.
+
+    Args:
+        no_id, unknown: of a text that is no id, and of an id that the Hub does not have.
+    Raises:
+        ModelNotFound: the Hub does not give it.
+    """
+    gated = "{model} is gated: accept its terms on huggingface.co, then log in with `hf auth login`."
+    try:
+        yield
+    except (HFValidationError, ValueError) as error:
+        raise ModelNotFound(no_id, model=model) from error
+    except GatedRepoError as error:
+        raise ModelNotFound(gated, model=model) from error
+    except RevisionNotFoundError as error:
+        raise ModelNotFound(
+            "{model} has no revision {revision}. Leave it out to take the newest.", model=model, revision=revision
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ModelNotFound(unknown, model=model) from error
 
 
 def missing_bytes(snapshot: Snapshot, heads: tuple[str, ...] = ()) -> tuple[int, int]:
@@ -123,34 +139,17 @@ def data_set(
     if on_progress:
         on_progress("resolve", 0, 0)
     try:
-        if offline:
-            return _data_here(name, revision or "main", choose)
-        info = HfApi(endpoint=_endpoint()).dataset_info(name, revision=revision, files_metadata=True)
-        sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
-        wanted = list(choose(sizes))
-        _check_sizes(name, {each: sizes[each] for each in wanted}, info.sha, most_bytes)
-        counter = _byte_counter(sum(sizes[each] for each in wanted), on_progress)
-        folder = _download(name, revision or "main", wanted, counter, "dataset")
-        _remember(name, {revision or "main", folder.name}, folder.name, list(sizes))
-        return folder
-    except (HFValidationError, ValueError) as error:
-        raise ModelNotFound(
-            "{name} is neither here nor the id of a data set. An id looks like mteb/T2Reranking.", name=name
-        ) from error
-    except GatedRepoError as error:
-        raise ModelNotFound(
-            "{model} is gated: accept its terms on huggingface.co, then log in with `hf auth login`.", model=name
-        ) from error
-    except RevisionNotFoundError as error:
-        raise ModelNotFound(
-            "{model} has no revision {revision}. Leave it out to take the newest.", model=name, revision=revision
-        ) from error
-    except RepositoryNotFoundError as error:
-        raise ModelNotFound(
-            "{name} is neither here nor a public data set of the Hub. Check the spelling; a private one needs "
-            "`hf auth login`.",
-            name=name,
-        ) from error
+        with _hub_errors(name, revision, NO_SET_ID, NO_SET):
+            if offline:
+                return _data_here(name, revision or "main", choose)
+            info = HfApi(endpoint=_endpoint()).dataset_info(name, revision=revision, files_metadata=True)
+            sizes = {file.rfilename: file.size or 0 for file in info.siblings or ()}
+            wanted = list(choose(sizes))
+            _check_sizes(name, {each: sizes[each] for each in wanted}, info.sha, most_bytes)
+            counter = _byte_counter(sum(sizes[each] for each in wanted), on_progress)
+            folder = _download(name, revision or "main", wanted, counter, "dataset")
+            _remember(name, {revision or "main", folder.name}, folder.name, list(sizes))
+            return folder
     except (HubConnectionError, OSError) as error:
         if not offline:
             return data_set(name, revision, choose, offline=True, on_progress=None)
@@ -268,9 +267,7 @@ def _cached(model_id: str, revision: str | None, *, offline: bool) -> Snapshot:
     try:
         folder = _snapshot_here(model_id, revision)
     except (HFValidationError, ValueError) as error:
-        raise ModelNotFound(
-            "{model} is no model id. A Hub id looks like BAAI/bge-reranker-base.", model=model_id
-        ) from error
+        raise ModelNotFound(NO_MODEL_ID, model=model_id) from error
     names = [path for path in folder.rglob("*") if path.is_file()] if folder else []
     # Config without weights is a download that stopped after the small files.
     if folder is None or not any(path.suffix in {".safetensors", ".bin"} for path in names):

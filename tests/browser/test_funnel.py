@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,6 +54,31 @@ def test_the_first_click_answers_and_the_run_comes_back_in_another_language(visi
     assert page.locator("#funnel-k input").input_value() == "12"
     again = page.locator(".fn-answer").evaluate_all("nodes => nodes.map((node) => node.dataset.id)")
     assert again == answers
+
+
+def test_a_run_from_the_history_searches_its_own_corpus_again(visit: Callable[..., Any], tmp_path: Path) -> None:
+    visitor = visit()
+    page = opened(visitor)
+    (tmp_path / "owls.txt").write_text("An owl hunts mice at night.", encoding="utf-8")
+    page.locator("#corpus-add button").first.click()
+    page.locator("#corpus-files input[type=file]").set_input_files(tmp_path / "owls.txt")
+    page.locator("#corpus-files", has_text="owls").wait_for()
+    page.locator("#corpus-create button, button#corpus-create").click()
+    page.locator("#corpus-state", has_text="1 passage").wait_for()
+    page.locator("#funnel-query textarea").fill("what does an owl hunt?")
+    page.locator("#funnel-run").click()
+    page.locator(".fn-answer").wait_for()
+    page.wait_for_function(OVER, arg="")
+    visitor.reload()
+    opened(visitor)
+    assert "owls" not in page.locator("#corpus-chosen input").input_value()
+    page.get_by_role("tab", name="History").click()
+    page.locator(".pg-run-query", has_text="what does an owl hunt?").click()
+    page.locator("#corpus-state", has_text="1 passage").wait_for()
+    visitor.settle()
+    assert page.locator("#corpus-chosen input").input_value() == "owls · 1"
+    page.locator("#funnel-run").click()
+    page.locator("#funnel-status", has_text="Done: 1 answer").wait_for()
 
 
 def test_many_queries_are_measured_exported_and_one_is_opened(visit: Callable[..., Any], tmp_path: Any) -> None:

@@ -236,3 +236,39 @@ def test_a_damaged_index_is_said_in_one_sentence(corpora: Corpora) -> None:
         corpus.retriever("bm25")
     with pytest.raises(PlaygroundError, match="is damaged"):
         corpus.retriever("vectors", HashedEmbedder()).search("x", 1)
+
+
+def test_passages_that_repeat_another_are_all_found_with_the_same_score(corpora: Corpora) -> None:
+    documents = [Document(id, "", text) for id, text in (("a", "red panda"), ("b", "blue sky"), ("c", "red panda"))]
+    corpus = corpora.open(corpora.create("Twice", documents, WHOLE, "ann").id, "ann")
+    list(corpus.build_bm25())
+    list(corpus.build_vectors(HashedEmbedder()))
+
+    for retriever in (corpus.retriever("bm25"), corpus.retriever("vectors", HashedEmbedder())):
+        first, second = retriever.search("red panda", 2)
+        assert (first.passage_id, second.passage_id) == ("a", "c")
+        assert first.score == second.score
+
+
+def test_two_visitors_index_corpora_of_their_own_at_once(corpora: Corpora) -> None:
+    mine, other = many(corpora, 60), many(corpora, 48, "bob")
+    both, done = threading.Barrier(2, timeout=30), dict[str, list[int]]()
+
+    def index(corpus: Corpus) -> None:
+        list(corpus.build_bm25())
+        done[corpus.visitor] = []
+        for step in corpus.build_vectors(HashedEmbedder()):
+            # Each makes its next block only once the other has made one.
+            if step.phase == "embed" and 0 < step.done < 48:
+                both.wait()
+            done[corpus.visitor].append(step.done)
+
+    threads = [threading.Thread(target=index, args=(corpus,)) for corpus in (mine, other)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {visitor: steps[-1] for visitor, steps in done.items()} == {"ann": 60, "bob": 48}
+    for corpus in (mine, other):
+        np.testing.assert_array_equal(vectors_of(corpus), expected(corpus))
+        assert corpus.retriever("both", HashedEmbedder()).search("number 3", 1)[0].passage_id == "d3"

@@ -10,7 +10,7 @@ import pytest
 
 from playground.core.errors import InvalidInput
 from playground.core.limits import MAX_CORPUS_PASSAGES, Limits
-from playground.corpus.reading import of_html, of_markdown, read
+from playground.corpus.reading import of_html, of_markdown, of_pdf, read
 from playground.inputs.tables import csv_table
 
 PAGE = """<html><head><title>Pandas</title><style>p {}</style></head><body><nav>Home</nav>
@@ -68,6 +68,20 @@ def test_a_pdf_without_a_title_is_called_by_its_file(tmp_path: Path) -> None:
     (tmp_path / "bamboo.pdf").write_bytes(pdf("Bamboo grows fast", title=None))
 
     assert [each.title for each in read([tmp_path]).documents] == ["bamboo"]
+
+
+def test_the_beginning_of_a_pdf_is_its_first_pages(tmp_path: Path) -> None:
+    from pypdf import PdfReader, PdfWriter
+
+    writer = PdfWriter()
+    for number in range(12):
+        writer.append(PdfReader(io.BytesIO(pdf(f"page {number} " + "bamboo " * 10))))
+    writer.write(tmp_path / "a.pdf")
+    whole = read([tmp_path / "a.pdf"]).documents[0].text.split("\n\n")
+    assert [page.split()[1] for page in whole] == [str(number) for number in range(12)]
+    with (tmp_path / "a.pdf").open("rb") as file:
+        assert of_pdf(file, "a.pdf", 150).text.split("\n\n") == whole[:2]
+    assert read([tmp_path / "a.pdf"], beginning=True).documents[0].text.split("\n\n") == whole
 
 
 def test_a_page_in_a_form_keeps_its_text_and_a_header_its_title() -> None:
@@ -169,3 +183,34 @@ def test_a_pdf_that_unpacks_without_end_is_refused(tmp_path: Path) -> None:
 def test_nothing_to_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="There is no file to read"):
         read([tmp_path])
+
+
+def test_files_in_several_encodings_are_read_each_in_its_own(tmp_path: Path) -> None:
+    texts = {
+        "utf-8": "Grüße aus dem Bambuswald, 熊猫。",
+        "cp1252": "Grüße aus Köln und Düsseldorf, schöne Grüße.",
+        "gb18030": "大熊猫吃竹子，生活在中国的山区。它们每天要吃很多竹子。",
+        "utf-16": "Панда ест бамбук.",
+    }
+    for encoding, text in texts.items():
+        (tmp_path / f"{encoding}.txt").write_bytes(text.encode(encoding))
+
+    found = read([tmp_path])
+
+    assert {document.id: document.text for document in found.documents} == {f"{key}.txt": texts[key] for key in texts}
+    assert sorted(note.split(".")[0] for note in found.notes) == ["Read as cp1252", "Read as gb18030"]
+
+
+def test_documents_that_repeat_another_are_kept_and_counted(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / f"{name}.txt").write_text("The same." if name != "c" else "Another.", encoding="utf-8")
+    (tmp_path / "d.csv").write_text("id,text\n1,The same.\n1,Other.\n", encoding="utf-8")
+    (tmp_path / "e.csv").write_text("id,text\n1,The same.\n2,The same.\n", encoding="utf-8")
+
+    found = read([tmp_path])
+
+    assert [document.id for document in found.documents] == ["a.txt", "b.txt", "c.txt", "1", "2"]
+    assert found.notes[-1] == "Documents that repeat another word for word, kept: 3."
+    assert [str(problem) for problem in found.problems] == [
+        "d.csv: Two passages have the id '1'. Give each passage its own id."
+    ]

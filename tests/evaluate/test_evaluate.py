@@ -6,6 +6,7 @@ import json
 import random
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -174,23 +175,27 @@ def test_published_figures_stand_beside_whatever_the_task_is_called() -> None:
     assert sum(bge) / 6 == pytest.approx(65.42, abs=0.005)
 
 
-def test_no_published_figure_stands_beside_those_of_the_first_queries_only(
+def test_no_published_figure_stands_beside_those_of_other_queries_or_grades(
     reranking: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     task = tasks.open_task([str(reranking)])
 
-    def row(task: EvaluationTask) -> results.Row:
+    def row(task: EvaluationTask, relevant_from: int = 1) -> results.Row:
         assert task.candidates is not None
         *_, last = stages.rerank(task, task.candidates, Engine(offline=True), ModelChoice("bm25"))
         assert last.scored is not None
-        return results.row(task, "BAAI/bge-reranker-base", last.scored.run, last.scored)
+        return results.row(task, "BAAI/bge-reranker-base", last.scored.run, last.scored, None, relevant_from)
 
+    graded = replace(task, qrels={id: {p: 2 * grade for p, grade in own.items()} for id, own in task.qrels.items()})
+    assert [row(graded, grade).published for grade in (2, 3)] == [(), ()]
     assert [one.value for one in row(tasks.first_queries(task, 6)).published] == [67.28]
     cut = tasks.first_queries(tasks.first_queries(task, 3), 2)
     assert (len(cut.queries), cut.first_of, row(cut).published) == (2, 6, ())
     assert main([str(reranking), "--queries", "2", "--model", "bm25", "--offline"]) == 0
     assert "The first 2 of 6 queries only: published figures are of all" in capsys.readouterr().out
     assert ran(capsys, reranking, "--queries", 2, "--model", "bm25")["task"]["first_of"] == 6
+    assert main(["traps", "--relevant-from", "2", "--model", "bm25", "--offline"]) == 0
+    assert "Relevant from grade 2 on: published figures count from grade 1 on" in capsys.readouterr().out
 
 
 def drawn() -> EvaluationTask:

@@ -74,6 +74,24 @@ def test_a_table_or_json_lines_may_list_what_is_relevant() -> None:
     assert paste('{"query": "red", "pos": ["d1", "d2"]}').queries == (FunnelQuery("1", "red", {"d1": 1, "d2": 1}),)
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["[1] Some text", "[urgent] what now?", '{"panda"} is a set', '["panda"] is a list', "{{ name }}", "[", "[1, 2]"],
+)
+def test_only_what_is_json_is_read_as_json(tmp_path: Path, line: str) -> None:
+    expected = [line, "red panda"]
+    for found in (paste("\n".join(expected)), read(written(tmp_path, queries_txt="\n".join(expected)))):
+        assert [query.text for query in found.queries] == expected
+    assert [query.text for query in paste(line).queries] == [line]
+
+
+def test_json_with_a_broken_line_is_said_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="pasted, line 2: not valid JSON"):
+        paste('{"query": "red"}\n{"query": ')
+    with pytest.raises(InvalidInput, match=r"queries\.jsonl, line 1"):
+        read(written(tmp_path, queries_jsonl='{"query": \n'))
+
+
 def test_judged_passages_that_the_corpus_lacks_are_counted() -> None:
     asked = FunnelSet("s", (FunnelQuery("q", "red", {"d1": 1, "gone": 1, "never": 0}),))
     assert known_in(asked, ["d1"]).unknown == 1

@@ -22,6 +22,7 @@ from playground.ui.components.html_parts import asset, html_part, phrases
 from playground.ui.components.localized import Localized
 from playground.ui.components.model_choices import embedder_choices, model_name
 from playground.ui.components.progress_line import step
+from playground.ui.components.run_buttons import busy, idle, run_and_stop, wire_stop
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Language, Phrase, phrase
@@ -115,13 +116,7 @@ def build(services: Services, localized: Localized) -> Widgets:
         )
         slots = tuple(build_slot(place, first, localized) for place in range(MOST_MODELS))
         with gr.Row(elem_classes="pg-actions", elem_id="embeddings-actions"):
-            run = localized(
-                gr.Button(variant="primary", elem_id="embeddings-run", scale=0, min_width=150), value="embeddings.run"
-            )
-            stop = localized(
-                gr.Button(variant="stop", elem_id="embeddings-stop", interactive=False, scale=0, min_width=90),
-                value="run.stop",
-            )
+            run, stop = run_and_stop(localized, "embeddings", "embeddings.run")
             status = phrases(elem_id="embeddings-status")
     scripts = [f"embeddings/{name}" for name in ("heatmap", "pair", "table", "modes", "results")]
     shown = html_part(scripts, asset("embeddings/results.html"), elem_id="embeddings-result")
@@ -144,8 +139,7 @@ def on_embed(services: Services, caller: Caller, visit: Visit, *values: Any) -> 
         InvalidInput: no query, no passages, no model, or too many. What is on the page stays.
     """
     with services.run(caller) as stop:
-        busy = {"run": gr.update(interactive=False), "stop": gr.update(interactive=True)}
-        yield _said([step("run.start")], **busy)._replace(loader=on_plotless(services, caller))
+        yield _said([step("run.start")], **busy())._replace(loader=on_plotless(services, caller))
         n_chosen = len(values) - len(Asked._fields)
         chosen, asked = Chosen.of(*values[:n_chosen]).checked(), Asked(*values[n_chosen:])
         query, parsed = asked.read()
@@ -179,12 +173,6 @@ def on_embed(services: Services, caller: Caller, visit: Visit, *values: Any) -> 
 def on_plotless(services: Services, caller: Caller) -> dict[str, Any]:
     """The hidden plot with which plotly comes."""
     return figures.loaded()
-
-
-def on_stop(services: Services, caller: Caller) -> list[Phrase]:
-    """Ask the run to end after the batch that is being computed."""
-    services.stops.stop(caller.session)
-    return [phrase("run.stopping", "muted")]
 
 
 def on_arrange(services: Services, caller: Caller, visit: Visit) -> Shown:
@@ -226,7 +214,7 @@ def on_export(services: Services, caller: Caller, visit: Visit) -> Any:
 
 def failed(said: Phrase) -> Ran:
     """The page after an error: the sentence stays beside the button, the results stay where they are."""
-    return _said([said], run=gr.update(interactive=True), stop=gr.update(interactive=False))
+    return _said([said], **idle())
 
 
 def _redrawn(visit: Visit, language: Language) -> Shown:
@@ -246,7 +234,7 @@ def _ended(now: Visit, caller: Caller, *, stopped: bool) -> Ran:
     n_failed = sum(column.error is not None for column in now.columns)
     if n_done == 0 and n_failed == 0:
         said = _said([phrase("embeddings.stopped_early", "muted")])
-        return said._replace(run=gr.update(interactive=True), stop=gr.update(interactive=False))
+        return said._replace(**idle())
     if stopped:
         status = phrase("embeddings.stopped", "muted", n=n_done, total=len(now.columns))
     elif n_failed:
@@ -254,13 +242,7 @@ def _ended(now: Visit, caller: Caller, *, stopped: bool) -> Ran:
     else:
         ready = next(column.result for column in now.columns if column.result is not None)
         status = phrase("embeddings.done", "good", n=len(ready.request.passages))
-    return Ran(
-        shown=_payload(now, caller.language),
-        visit=now,
-        status=[status],
-        run=gr.update(interactive=True),
-        stop=gr.update(interactive=False),
-    )
+    return Ran(shown=_payload(now, caller.language), visit=now, status=[status], **idle())
 
 
 def _said(status: list[Phrase], run: Any = None, stop: Any = None) -> Ran:
@@ -307,14 +289,7 @@ def wire(page: Page) -> None:
         concurrency_limit=4,
         trigger_mode="once",
     )
-    listen(
-        w.stop.click,
-        partial(on_stop, services),
-        me=me,
-        outputs=[w.status],
-        concurrency_limit=None,
-        concurrency_id="stop-embed",
-    )
+    wire_stop(services, me, w.stop, w.status, "stop-embed")
     listen(w.shown.plotless, partial(on_plotless, services), me=me, outputs=[w.loader])
     arranged: dict[str, Any] = {"me": me, "inputs": [w.visit], "outputs": [w.shown, w.visit]}
     listen(w.shown.arranged, partial(on_arrange, services), **arranged)

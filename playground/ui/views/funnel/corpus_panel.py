@@ -223,10 +223,11 @@ def on_preview(services: Services, caller: Caller, *values: Any) -> Made:
         InvalidInput: nothing can be read, or numbers that make no passages.
     """
     sources = Sources(*values)
-    read = sources.read(services)
+    read = sources.read(services, beginning=True)
     shown = chunking.preview(read.documents, sources.chunking, PREVIEWED)
     rows = [{"title": each.title, "text": each.text, "n": len(chunking.WORD.findall(each.text))} for each in shown]
-    said = phrase("corpus.previewed", "muted", n=len(read.documents), shown=len(rows))
+    key = "corpus.previewed_part" if read.more else "corpus.previewed"
+    said = phrase(key, "muted", n=len(read.documents), shown=len(rows))
     return Made(Listed(notice=about_files(read)), {"rows": rows, "said": said})
 
 

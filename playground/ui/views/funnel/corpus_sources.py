@@ -21,7 +21,7 @@ class Sources(NamedTuple):
     overlap: float
     headings: bool
 
-    def read(self, services: Services) -> reading.Read:
+    def read(self, services: Services, *, beginning: bool = False) -> reading.Read:
         """Raises InvalidInput: nothing can be read."""
         paths = [Path(path) for path in self.files or []]
         if self.folder and self.folder.strip():
@@ -31,7 +31,7 @@ class Sources(NamedTuple):
             paths.append(_folder(self.folder.strip()))
         if not paths:
             raise InvalidInput("Choose files first.")
-        return reading.read(paths, services.engine.limits)
+        return reading.read(paths, services.engine.limits, beginning=beginning)
 
     @property
     def chunking(self) -> Chunking:

@@ -29,6 +29,7 @@ from playground.ui.components.localized import Localized
 from playground.ui.components.model_choices import any_choices, embedder_choices, model_name
 from playground.ui.components.model_rows import choice_of
 from playground.ui.components.progress_line import step, step_of
+from playground.ui.components.run_buttons import busy, idle, run_and_stop, wire_stop
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Language, Phrase, phrase
@@ -144,13 +145,7 @@ def build(services: Services, localized: Localized) -> Widgets:
                 info="evaluation.queries_info",
             )
         with gr.Row(elem_classes="pg-actions", elem_id="evaluation-actions"):
-            run = localized(
-                gr.Button(variant="primary", elem_id="evaluation-run", scale=0, min_width=150), value="evaluation.run"
-            )
-            stop = localized(
-                gr.Button(variant="stop", elem_id="evaluation-stop", interactive=False, scale=0, min_width=90),
-                value="run.stop",
-            )
+            run, stop = run_and_stop(localized, "evaluation", "evaluation.run")
         status = phrases(elem_id="evaluation-status")
         table = gr.Dataframe(visible=False, interactive=False, elem_id="evaluation-table")
         with gr.Row(elem_classes="pg-actions", elem_id="evaluation-saved"):
@@ -171,7 +166,7 @@ def on_run(services: Services, caller: Caller, *values: Any) -> Iterator[Ran]:
         PlaygroundError: no model or too many, the task cannot be read, or a model cannot be run.
     """
     form, asked = Form(*values[: len(Form._fields)]), Asked(*values[len(Form._fields) :])
-    yield Ran([step("evaluation.reading")], run=gr.update(interactive=False), stop=gr.update(interactive=True))
+    yield Ran([step("evaluation.reading")], **busy())
     names = [name for name in dict.fromkeys(form.models or ()) if name.strip()]
     choices = [choice_of(services, asked._replace(model=name), "auto") for name in names]
     comparison_run.check(choices, services.engine.limits)
@@ -213,7 +208,7 @@ def on_run(services: Services, caller: Caller, *values: Any) -> Iterator[Ran]:
                 return
             rows.append(results.row(task, name, scored.run, scored, depth))
             yield _so_far(task, rows, depth, caller)
-    yield Ran(sentences(_of(task, rows, depth)), run=gr.update(interactive=True), stop=gr.update(interactive=False))
+    yield Ran(sentences(_of(task, rows, depth)), **idle())
 
 
 def drawn(found: Evaluation, language: Language) -> Any:
@@ -251,12 +246,6 @@ def sentences(found: Evaluation) -> list[Phrase]:
     return said
 
 
-def on_stop(services: Services, caller: Caller) -> list[Phrase]:
-    """Ask the evaluation to end after the batch that is being computed."""
-    services.stops.stop(caller.session)
-    return [phrase("run.stopping", "muted")]
-
-
 def on_json(found: Evaluation | None) -> Any:
     """All figures as a file."""
     if found is None:
@@ -274,7 +263,7 @@ def on_trec(found: Evaluation | None) -> Any:
 
 def failed(said: Phrase) -> Ran:
     """The panel after an error."""
-    return Ran([said], run=gr.update(interactive=True), stop=gr.update(interactive=False))
+    return Ran([said], **idle())
 
 
 def _of(task: EvaluationTask, rows: Sequence[results.Row], depth: int | None) -> Evaluation:
@@ -325,8 +314,7 @@ def wire(page: Page, w: Widgets) -> None:
         concurrency_id="rerank",
         concurrency_limit=MAX_RUNS,
     )
-    stop: dict[str, Any] = {"me": me, "concurrency_limit": None, "concurrency_id": "stop"}
-    listen(w.stop.click, partial(on_stop, services), outputs=[w.status], **stop)
+    wire_stop(services, me, w.stop, w.status)
     for button, handler in ((w.json, on_json), (w.trec, on_trec)):
         listen(button.click, partial(_saved, handler), me=me, inputs=[w.found], outputs=[w.download])
 

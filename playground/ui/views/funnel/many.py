@@ -23,12 +23,13 @@ from playground.ui.components.downloads import download_part, file
 from playground.ui.components.html_parts import asset, html_part, phrases
 from playground.ui.components.localized import Localized
 from playground.ui.components.progress_line import step, step_of
+from playground.ui.components.run_buttons import busy, idle, run_and_stop, wire_stop
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
 from playground.ui.views.funnel.hard_negatives import mined
 from playground.ui.views.funnel.many_payload import payload
-from playground.ui.views.funnel.searching import Searcher, counted, opened
+from playground.ui.views.funnel.searching import Searcher, counted, opened, with_labels
 from playground.ui.views.funnel.stages_form import Form
 from playground.ui.wiring import MAX_RUNS, Caller, listen
 
@@ -111,13 +112,7 @@ def build(services: Services, localized: Localized) -> Widgets:
                 label="funnel.many_upload",
             )
     with gr.Row(elem_classes="pg-actions", elem_id="funnel-many-actions"):
-        run = localized(
-            gr.Button(variant="primary", elem_id="funnel-many-run", scale=0, min_width=150), value="funnel.many_run"
-        )
-        stop = localized(
-            gr.Button(variant="stop", elem_id="funnel-many-stop", interactive=False, scale=0, min_width=90),
-            value="run.stop",
-        )
+        run, stop = run_and_stop(localized, "funnel-many", "funnel.many_run")
         status = phrases(elem_id="funnel-many-status")
     results = html_part(["funnel/parts", "funnel/many"], asset("funnel/many.html"), elem_id="funnel-many")
     parts = (said, box, upload, k, run, stop, status, results, download_part("funnel-download"))
@@ -146,11 +141,11 @@ def on_many(
         PlaygroundError: the input cannot be used, or a stage failed. What is on the page stays.
     """
     skip = gr.skip()
-    yield Ran(skip, skip, [step("run.start")], *busy())
+    yield Ran(skip, skip, [step("run.start")], **busy())
     n_form = len(Form._fields)
     form, asked = Form(*values[:n_form]), Asked(*values[n_form:])
     corpus = opened(services, caller, form.corpus_id)
-    queries = query_files.paste(text) if (text or "").strip() else asked_set
+    queries = with_labels(query_files.paste(text), asked_set) if (text or "").strip() else asked_set
     if queries is None:
         raise InvalidInput("There is no query here. Write one a line, or choose a file with queries.")
     form = form._replace(k=k, query=queries.queries[0].text, threshold_id="")
@@ -162,7 +157,7 @@ def on_many(
         for said in searcher.prepare(stop):
             yield Ran(skip, skip, [said])
         if stop.is_set():
-            yield Ran(skip, skip, [phrase("run.stopped_early", "muted")], *idle())
+            yield Ran(skip, skip, [phrase("run.stopped_early", "muted")], **idle())
             return
         rank = partial(services.engine.rerank, keys=asked.keys)
         depths = depths_up_to(request.k)
@@ -185,12 +180,6 @@ def on_many(
                 yield Ran(skip, skip, _where(last, len(queries.queries)))
         assert last is not None
         yield _ended(queries, last)
-
-
-def on_stop(services: Services, caller: Caller) -> list[Phrase]:
-    """Ask the run to end after the batch that is being computed."""
-    services.stops.stop(caller.session)
-    return [phrase("run.stopping", "muted")]
 
 
 def on_pick(services: Services, caller: Caller, ran: Ranked) -> str:
@@ -221,7 +210,7 @@ def on_export(services: Services, caller: Caller, ran: Ranked) -> dict[str, str]
 
 def failed(said: Phrase) -> Ran:
     """After an error the sentence stays beside the button, and the results until then."""
-    return Ran(gr.skip(), gr.skip(), [said], *idle())
+    return Ran(gr.skip(), gr.skip(), [said], **idle())
 
 
 def refused(said: Phrase) -> Read:
@@ -229,25 +218,15 @@ def refused(said: Phrase) -> Read:
     return Read(gr.skip(), [said], gr.skip())
 
 
-def busy() -> tuple[Any, Any]:
-    """Run and Stop while something runs."""
-    return gr.update(interactive=False), gr.update(interactive=True)
-
-
-def idle() -> tuple[Any, Any]:
-    """Run and Stop while nothing runs."""
-    return gr.update(interactive=True), gr.update(interactive=False)
-
-
 def _ended(queries: FunnelSet, last: ManyProgress) -> Ran:
     n_done, total = last.step.done, last.step.total
     if not n_done:
-        return Ran(gr.skip(), gr.skip(), [phrase("run.stopped_early", "muted")], *idle())
+        return Ran(gr.skip(), gr.skip(), [phrase("run.stopped_early", "muted")], **idle())
     status = phrase("funnel.many_done", "good", n=n_done)
     if last.step.phase == "stopped":
         status = phrase("funnel.many_stopped", "muted", n=n_done, total=total)
     now = Ranked(queries, last.results)
-    return Ran(payload(queries, last.results), now, [status], *idle(), figures.loaded())
+    return Ran(payload(queries, last.results), now, [status], loader=figures.loaded(), **idle())
 
 
 def _where(last: ManyProgress, total: int) -> list[Phrase]:
@@ -275,8 +254,7 @@ def wire(
         concurrency_id="rerank",
         concurrency_limit=MAX_RUNS,
     )
-    stop: dict[str, Any] = {"me": me, "concurrency_limit": None, "concurrency_id": "stop"}
-    listen(w.stop.click, partial(on_stop, services), outputs=[w.status], **stop)
+    wire_stop(services, me, w.stop, w.status)
     read: dict[str, Any] = {"inputs": [w.upload], "outputs": [asked, w.said, w.box], "on_error": refused}
     listen(w.upload.upload, partial(on_upload, services), me=me, **read)
     listen(w.results.exported, partial(on_export, services), me=me, inputs=[w.ran], outputs=[w.download])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from playground.core.corpora import CorpusInfo, CorpusPassage
 from playground.core.errors import InvalidInput, PlaygroundError
@@ -116,6 +117,13 @@ def around(corpus: Corpus | None, passage: Passage) -> tuple[str, str]:
 def judged(asked: FunnelSet | None, query: str) -> FunnelQuery | None:
     """The labelled query with this text, if there is one."""
     return next((each for each in asked.queries if each.text == query.strip() and each.grades), None) if asked else None
+
+
+def with_labels(asked: FunnelSet, known: FunnelSet | None) -> FunnelSet:
+    """The queries; those without labels have them of the same query among known ones."""
+    found = ((query, None if query.grades else judged(known, query.text)) for query in asked.queries)
+    queries = (query if known is None else replace(query, grades=known.grades) for query, known in found)
+    return replace(asked, queries=tuple(queries))
 
 
 def _passage(found: CorpusPassage) -> Passage:

@@ -74,12 +74,14 @@ class Form(NamedTuple):
             rerankers=tuple(choice_of(services, asked._replace(model=str(model)), "auto") for model, _ in named),
             keep=tuple(int(keep or 0) for _, keep in named),
             threshold=threshold,
+            weights=self.weights if self.kind == "both" else None,
         )
 
 
 class Refilled(NamedTuple):
-    """The embedder and the stages of a run that was opened; in the order of `Widgets.refilled`."""
+    """The corpus, its embedder and the stages of a run that was opened; in the order of the view's `refilled`."""
 
+    corpus: Any = gr.skip()
     embedder: Any = gr.skip()
     kind: Any = gr.skip()
     share: Any = gr.skip()
@@ -88,6 +90,7 @@ class Refilled(NamedTuple):
     first_keep: Any = gr.skip()
     second: Any = gr.skip()
     second_keep: Any = gr.skip()
+    threshold: Any = gr.skip()
 
 
 @dataclass(frozen=True)
@@ -112,8 +115,8 @@ class Widgets:
 
     @property
     def refilled(self) -> list[Any]:
-        """The components of a `Refilled` behind the embedder."""
-        return [self.kind, self.share, self.k, self.first, self.first_keep, self.second, self.second_keep]
+        """The components of a `Refilled` behind the corpus and its embedder."""
+        return self.values[1:]
 
 
 def build(services: Services, localized: Localized) -> Widgets:
@@ -162,20 +165,28 @@ def build(services: Services, localized: Localized) -> Widgets:
     return Widgets(query, kind, share, k, first, first_keep, second, second_keep, threshold)
 
 
-def refilled(result: FunnelResult) -> Refilled:
-    """The form that gives this run again. How much words count for is not in its record and stays."""
+def refilled(services: Services, caller: Caller, result: FunnelResult) -> Refilled:
+    """The form that gives this run again; a corpus that is gone leaves the one that is chosen.
+
+    Raises:
+        HistoryError: the file cannot be read.
+    """
     asked, first = result.request, result.retrieved
     models = [typed(choice) for choice in asked.rerankers] + ["", ""]
     keep = [*asked.keep, *FIRST_KEEP[len(asked.keep) :]]
+    share = asked.weights[0] if asked.weights else EVEN
+    corpus = corpus_panel.on_enter(services, caller, asked.corpus_id).chosen
     return Refilled(
+        corpus if corpus["value"] == asked.corpus_id else gr.skip(),
         first.embedder if first is not None and first.embedder else gr.skip(),
         asked.kind,
-        gr.update(visible=asked.kind == "both"),
+        gr.update(value=share, visible=asked.kind == "both"),
         asked.k,
         models[0],
         keep[0],
         models[1],
         gr.update(value=keep[1], visible=bool(models[1])),
+        on_thresholds(services, caller, asked.threshold.id if asked.threshold else ""),
     )
 
 

@@ -19,6 +19,7 @@ from playground.ui.components.asked import Asked
 from playground.ui.components.html_parts import asset, html_part, phrases
 from playground.ui.components.localized import Localized
 from playground.ui.components.progress_line import step, step_of
+from playground.ui.components.run_buttons import busy, idle, run_and_stop, wire_stop
 from playground.ui.components.saving import save
 from playground.ui.page import Page
 from playground.ui.services import Services
@@ -76,7 +77,7 @@ class Widgets:
     @property
     def refilled(self) -> list[Any]:
         """The components of a `stages_form.Refilled`."""
-        return [self.corpus.embedder, *self.form.refilled]
+        return [self.corpus.chosen, self.corpus.embedder, *self.form.refilled]
 
 
 class Shown(NamedTuple):
@@ -114,10 +115,7 @@ def build(services: Services, localized: Localized) -> Widgets:
     corpus = corpus_panel.build(services, localized)
     form = stages_form.build(services, localized)
     with gr.Row(elem_classes="pg-actions", elem_id="funnel-actions"):
-        run = localized(gr.Button(variant="primary", elem_id="funnel-run", scale=0, min_width=150), value="funnel.run")
-        stop = localized(
-            gr.Button(variant="stop", elem_id="funnel-stop", interactive=False, scale=0, min_width=90), value="run.stop"
-        )
+        run, stop = run_and_stop(localized, "funnel", "funnel.run")
         status = phrases(elem_id="funnel-status")
     results = html_part(["funnel/parts", "funnel/results"], asset("funnel/results.html"), elem_id="funnel-results")
     loader = figures.loader("funnel-loader")
@@ -150,7 +148,7 @@ def on_run(
     Raises:
         PlaygroundError: the input cannot be used, or the retriever failed. What is on the page stays.
     """
-    yield Ran(NOTHING_NEW, [step("run.start")], *busy())
+    yield Ran(NOTHING_NEW, [step("run.start")], **busy())
     form, asked = Form(*values[:N_FORM]), Asked(*values[N_FORM:])
     corpus = opened(services, caller, form.corpus_id)
     request = form.request(services, caller, asked, corpus.info.name)
@@ -160,7 +158,7 @@ def on_run(
         for said in searcher.prepare(stop):
             yield Ran(NOTHING_NEW, [said])
         if stop.is_set():
-            yield Ran(NOTHING_NEW, [phrase("run.stopped_early", "muted")], *idle())
+            yield Ran(NOTHING_NEW, [phrase("run.stopped_early", "muted")], **idle())
             return
         rank = partial(services.engine.rerank, keys=asked.keys)
         shown_at, last = 0.0, None
@@ -186,15 +184,9 @@ def on_ran(services: Services, caller: Caller, corpus_id: str | None) -> list[Ph
     return state(services.corpora.open(corpus_id, caller.owner) if corpus_id else None)
 
 
-def on_stop(services: Services, caller: Caller) -> list[Phrase]:
-    """Ask the run to end after the batch that is being computed."""
-    services.stops.stop(caller.session)
-    return [phrase("run.stopping", "muted")]
-
-
 def failed(said: Phrase) -> Ran:
     """The page after an error: the sentence stays beside the button, the results stay where they are."""
-    return Ran(NOTHING_NEW, [said], *idle())
+    return Ran(NOTHING_NEW, [said], **idle())
 
 
 def reopened(services: Services, caller: Caller, run_id: str, kept: Mapping[str, object]) -> Shown:
@@ -204,12 +196,17 @@ def reopened(services: Services, caller: Caller, run_id: str, kept: Mapping[str,
         InvalidInput: the record is damaged or newer than this program.
     """
     result = record.from_manifest(kept)
-    return show(services, caller, Visit(result, run_id), None)._replace(query=result.request.query)
+    asked, gone = result.request, list[Phrase]()
+    if _still_there(services, caller, asked.corpus_id) is None:
+        gone.append(phrase("funnel.corpus_gone", "warn", name=asked.corpus_name))
+    if asked.threshold and not stages_form.on_thresholds(services, caller, asked.threshold.id)["value"]:
+        gone.append(phrase("funnel.threshold_gone", "warn", name=asked.threshold.name))
+    return show(services, caller, Visit(result, run_id), None, warnings=gone)._replace(query=asked.query)
 
 
-def refilled(shown: Shown) -> Refilled:
-    """The stages of a run that was opened."""
-    return stages_form.refilled(shown.visit.result)
+def refilled(services: Services, caller: Caller, shown: Shown) -> Refilled:
+    """The corpus and the stages of a run that was opened."""
+    return stages_form.refilled(services, caller, shown.visit.result)
 
 
 def show(
@@ -236,22 +233,12 @@ def show(
     return Shown(drawn, visit, figures.loaded())
 
 
-def busy() -> tuple[Any, Any]:
-    """Run and Stop while something runs."""
-    return gr.update(interactive=False), gr.update(interactive=True)
-
-
-def idle() -> tuple[Any, Any]:
-    """Run and Stop while nothing runs."""
-    return gr.update(interactive=True), gr.update(interactive=False)
-
-
 def _ended(
     services: Services, caller: Caller, visit: Visit, asked: FunnelSet | None, corpus: Corpus, last: FunnelProgress
 ) -> Ran:
     result = last.result
     if not result.found and last.step.phase == "stopped":
-        return Ran(NOTHING_NEW, [phrase("run.stopped_early", "muted")], *idle())
+        return Ran(NOTHING_NEW, [phrase("run.stopped_early", "muted")], **idle())
     run_id, unsaved = save(services.history, caller.owner, record.manifest(result)) if result.found else (None, [])
     n_failed = sum(run.error is not None for run in result.stages)
     status = phrase("funnel.done", "good", n=len(result.answer))
@@ -262,7 +249,7 @@ def _ended(
     elif not result.found:
         status = phrase("funnel.nothing_found", "warn")
     now = replace(visit, result=result, run_id=run_id)
-    return Ran(show(services, caller, now, asked, warnings=unsaved), [status, *unsaved], *idle())
+    return Ran(show(services, caller, now, asked, warnings=unsaved), [status, *unsaved], **idle())
 
 
 def _where(last: FunnelProgress) -> list[Phrase]:
@@ -317,8 +304,7 @@ def wire(page: Page) -> None:
     asked = [w.visit, w.asked, *w.values, *page.workspace.asked]
     ran: dict[str, Any] = {"outputs": [*w.shown, w.status, w.run, w.stop], "on_error": failed, **model}
     runs = [listen(w.run.click, partial(on_run, services), inputs=asked, **ran)]
-    stop: dict[str, Any] = {"me": me, "concurrency_limit": None, "concurrency_id": "stop"}
-    listen(w.stop.click, partial(on_stop, services), outputs=[w.status], **stop)
+    wire_stop(services, me, w.stop, w.status)
     ran_many, picked = many.wire(page, w.many, w.asked, w.values, form.query, w.loader)
     runs += [ran_many, listen(picked.success, partial(on_run, services), inputs=asked, **ran)]
     for event in runs:

@@ -270,7 +270,7 @@ def opened(services: Services, caller: Caller, visit: ranking.Visit, run: Run, *
             funnelled=funnelled,
             status=status,
             tabs=gr.update(selected="funnel"),
-            stages=funnel.refilled(funnelled),
+            stages=funnel.refilled(services, caller, funnelled),
         )
     result, choice = from_manifest(run.manifest)
     now = ranking.Visit(result, choice, run.id, ranking.unit_of(visit, result))

@@ -27,6 +27,7 @@ from playground.ui.components.html_parts import asset, html_part, phrases
 from playground.ui.components.localized import Localized
 from playground.ui.components.progress_line import step, step_of
 from playground.ui.components.replay_changes import changes
+from playground.ui.components.run_buttons import busy, idle, wire_stop
 from playground.ui.components.saving import save
 from playground.ui.page import Page
 from playground.ui.services import Services
@@ -140,7 +141,7 @@ def on_rerank(services: Services, caller: Caller, visit: Visit, *values: Any) ->
         PlaygroundError: input, model or device cannot be used. What is on the page stays.
     """
     with services.run(caller) as stop:
-        yield Ran(NOTHING_NEW, [step("run.start")], gr.update(interactive=False), gr.update(interactive=True))
+        yield Ran(NOTHING_NEW, [step("run.start")], **busy())
         asked = Asked(*values)
         query, parsed = asked.read()
         request = RerankRequest(query, parsed.passages, (asked.instruction or "").strip() or None)
@@ -170,12 +171,6 @@ def on_again(services: Services, caller: Caller, visit: Visit, *values: Any) -> 
     """Run again what the history asked to replay; nothing where it opened something else."""
     if visit.replaying is not None:
         yield from on_rerank(services, caller, visit, *values)
-
-
-def on_stop(services: Services, caller: Caller) -> list[Phrase]:
-    """Ask the run to end after the batch that is being computed."""
-    services.stops.stop(caller.session)
-    return [phrase("run.stopping", "muted")]
 
 
 def on_unit(services: Services, caller: Caller, visit: Visit) -> Shown:
@@ -264,7 +259,7 @@ def replaying(visit: Visit, record: Mapping[str, object]) -> Visit:
 
 def failed(said: Phrase) -> Ran:
     """The page after an error: the sentence stays under the button, the results stay where they are."""
-    return Ran(NOTHING_NEW, [said], gr.update(interactive=True), gr.update(interactive=False))
+    return Ran(NOTHING_NEW, [said], **idle())
 
 
 def _cards() -> dict[str, object]:
@@ -288,11 +283,10 @@ def _running(visit: Visit, progress: Progress, stored: list[Label | None]) -> Ra
 def _ended(
     services: Services, caller: Caller, visit: Visit, choice: ModelChoice, last: Progress, warnings: list[Phrase]
 ) -> Ran:
-    free = {"run": gr.update(interactive=True), "stop": gr.update(interactive=False)}
     result = last.result
     if result is None or not result.scored:
         cleared = NOTHING_NEW._replace(visit=replace(visit, replaying=None))
-        return Ran(cleared, [phrase("run.stopped_early", "muted")], **free)
+        return Ran(cleared, [phrase("run.stopped_early", "muted")], **idle())
     run_id, unsaved = save(services.history, caller.owner, manifest(result, choice))
     replay = _replayed(visit, result, choice)
     made = replace(visit, result=result, choice=choice, run_id=run_id, request=result.request)
@@ -302,7 +296,7 @@ def _ended(
         if last.phase == "done"
         else phrase("run.stopped", "muted", n=len(result.scored), total=len(result.request.passages))
     )
-    return Ran(show(services, caller, now, warnings=[*warnings, *unsaved], replay=replay), [status, *unsaved], **free)
+    return Ran(show(services, caller, now, warnings=[*warnings, *unsaved], replay=replay), [status, *unsaved], **idle())
 
 
 def _listed(visit: Visit) -> RerankRequest | None:
@@ -343,14 +337,7 @@ def wire(page: Page) -> None:
     chosen: dict[str, Any] = {"me": me, "outputs": [*panel.filled, panel.example]}
     page.run(listen(w.results.examplechosen, partial(on_example, services), **chosen).then)
     page.replays.append(lambda event: listen(event, partial(on_again, services), **runs, **options))
-    listen(
-        panel.stop.click,
-        partial(on_stop, services),
-        me=me,
-        outputs=[panel.status],
-        concurrency_limit=None,
-        concurrency_id="stop",
-    )
+    wire_stop(services, me, panel.stop, panel.status)
     listen(w.results.unitchosen, partial(on_unit, services), me=me, inputs=[w.visit], outputs=w.shown)
     given: dict[str, Any] = {"me": me, "inputs": [w.visit], "outputs": [w.labels], "concurrency_id": "labels"}
     given |= {"on_error": labels.refused, "trigger_mode": "multiple", "concurrency_limit": 8}

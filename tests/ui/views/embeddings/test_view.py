@@ -18,6 +18,7 @@ from playground.engine.engine import Engine
 from playground.history.store import HistoryStore
 from playground.settings import Settings
 from playground.ui.components.asked import Asked
+from playground.ui.components.run_buttons import on_stop
 from playground.ui.services import Services
 from playground.ui.views.embeddings import view as embeddings
 from playground.ui.views.embeddings.payload import Arrangement, payload, ranks, to_csv
@@ -297,7 +298,7 @@ def test_stop_keeps_what_is_done(services: Services, caller: Caller) -> None:
     for step in steps:
         kept.append(step)
         if isinstance(step.shown, dict) and "columns" in step.shown:
-            assert embeddings.on_stop(services, caller)[0]["key"] == "run.stopping"
+            assert on_stop(services, caller)[0]["key"] == "run.stopping"
     assert kept[-1].status == [{"key": "embeddings.stopped", "values": {"n": 1, "total": 2}, "tone": "muted"}]
     assert [column["ready"] for column in kept[-1].shown["columns"]] == [True, False]
 
@@ -305,7 +306,7 @@ def test_stop_keeps_what_is_done(services: Services, caller: Caller) -> None:
 def test_stop_before_the_first_model_says_so_and_shows_nothing_new(services: Services, caller: Caller) -> None:
     steps = embeddings.on_embed(services, caller, Visit(), *boxes("counts"), *ASKED)
     next(steps)
-    embeddings.on_stop(services, caller)
+    on_stop(services, caller)
     last = list(steps)[-1]
     assert last.status[0]["key"] == "embeddings.stopped_early"
     assert "columns" not in last.shown

@@ -65,6 +65,23 @@ def test_a_preview_keeps_nothing_and_names_what_cannot_be_read(
     assert [info.owner for info in services.corpora.list(caller.owner)] == [""]
 
 
+def test_a_preview_reads_the_beginning_of_large_files_and_says_so(
+    services: Services, caller: Caller, tmp_path: Path
+) -> None:
+    (tmp_path / "large.jsonl").write_text('{"text": "a panda eats bamboo"}\n' * 200_000, encoding="utf-8")
+    (tmp_path / "large.md").write_text("# Panda\n\n" + "Eats bamboo.\n\n" * 200_000, encoding="utf-8")
+    for name, key, n in (("large.jsonl", "corpus.previewed_part", None), ("large.md", "corpus.previewed", 1)):
+        made = panel.on_preview(services, caller, [str(tmp_path / name)], "", "", 20, 0, True)
+        assert len(made.drawn["rows"]) == 30
+        assert made.drawn["said"]["key"] == key
+        assert n is None or made.drawn["said"]["values"] == {"n": n, "shown": 30}
+    paths = [tmp_path / f"{n}.txt" for n in range(40)]
+    for path in paths:
+        path.write_text(path.name)
+    made = panel.on_preview(services, caller, [str(path) for path in paths], "", "", 20, 0, True)
+    assert (len(made.drawn["rows"]), made.drawn["said"]["key"]) == (30, "corpus.previewed_part")
+
+
 def test_files_become_a_corpus_that_is_indexed_exported_and_deleted(
     services: Services, caller: Caller, files: list[str]
 ) -> None:

@@ -12,8 +12,9 @@ from playground.core.errors import InvalidInput, ModelNotFound
 from playground.evaluate.results import Evaluation
 from playground.settings import Settings
 from playground.ui.components.asked import Asked
+from playground.ui.components.run_buttons import on_stop
 from playground.ui.services import Services
-from playground.ui.views.funnel.evaluation_panel import Ran, on_json, on_run, on_stop, on_trec
+from playground.ui.views.funnel.evaluation_panel import Ran, on_json, on_run, on_trec
 from playground.ui.views.funnel.evaluation_task import Form, opened, opening
 from playground.ui.wiring import Caller
 from tests.remote import servers

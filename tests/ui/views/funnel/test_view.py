@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 
 from playground.core.corpora import WHOLE, Document
@@ -16,12 +17,14 @@ from playground.core.errors import HistoryError, InvalidInput, ModelNotFound
 from playground.core.funnel import FunnelQuery, FunnelSet
 from playground.core.limits import LOCAL, PUBLIC, Limits
 from playground.core.thresholds import Threshold
+from playground.core.types import RerankResult
 from playground.engine.engine import Engine
 from playground.engine.funnel import stages
 from playground.history.store import HistoryStore
 from playground.settings import Settings
 from playground.ui.components.asked import Asked
 from playground.ui.services import Services
+from playground.ui.texts import phrase
 from playground.ui.views.funnel import many
 from playground.ui.views.funnel import view as funnel
 from playground.ui.views.funnel.many import Ranked
@@ -190,8 +193,7 @@ def test_a_threshold_of_another_model_is_refused_and_the_answers_stay(
     services: Services, caller: Caller, corpus_id: str
 ) -> None:
     result = run(services, caller, form(corpus_id)).shown.visit.result.scored[0]
-    when, nothing = datetime(2026, 1, 2, tzinfo=UTC), ("by-hand", None, "set", 1, 1, 1, None, None, None)
-    fits = Threshold("", "fits", when, 3.0, result.scale, result.spec, "", *nothing)
+    fits = _fitting(result)
     ids = [services.history.thresholds.save(caller.owner, each) for each in (fits, _of_other(fits))]
     offered = on_thresholds(services, caller, "")["choices"]
     assert sorted(name.split(" (")[0] for name, _ in offered) == ["fits", "other", "–"]
@@ -200,6 +202,11 @@ def test_a_threshold_of_another_model_is_refused_and_the_answers_stay(
     other = run(services, caller, form(corpus_id, threshold_id=ids[1])).shown.results
     assert len([row for row in rows(other) if row["answer"]]) == 2
     assert "other" in other["warnings"][0]["en"]
+
+
+def _fitting(result: RerankResult) -> Threshold:
+    when, nothing = datetime(2026, 1, 2, tzinfo=UTC), ("by-hand", None, "set", 1, 1, 1, None, None, None)
+    return Threshold("", "fits", when, 3.0, result.scale, result.spec, "", *nothing)
 
 
 def _of_other(threshold: Threshold) -> Threshold:
@@ -222,8 +229,31 @@ def test_a_saved_run_comes_back_from_the_history_even_without_its_corpus(
         (row["id"], row["at"], row["answer"]) for row in rows(shown)
     ]
     assert rows(again)[0]["around"] == ["", ""]
+    assert page.funnelled.results["warnings"] == [phrase("funnel.corpus_gone", "warn", name="Animals")]
+    assert page.stages.corpus == gr.skip()
     with pytest.raises(HistoryError):
         services.history.get(shown["run_id"], "somebody else")
+
+
+def test_a_run_that_is_replayed_has_its_corpus_its_weights_and_its_threshold_again(
+    services: Services, caller: Caller, corpus_id: str
+) -> None:
+    services.corpora.create("Newer", DOCUMENTS[:1], WHOLE, caller.owner)
+    result = run(services, caller, form(corpus_id)).shown.visit.result.scored[0]
+    saved = services.history.thresholds.save(caller.owner, _fitting(result))
+    asked = form(corpus_id, kind="both", share=0.8, threshold_id=saved)
+    ran = run(services, caller, asked)
+    opening = replace(caller, event={"id": ran.shown.results["run_id"]})
+    page = history.on_replay(services, opening, ranking.Visit())
+    again = page.stages
+    assert (again.corpus["value"], again.share["value"], again.threshold["value"]) == (corpus_id, 0.8, saved)
+    assert (again.share["visible"], page.funnelled.visit.result) == (True, ran.shown.visit.result)
+    values = [each["value"] if isinstance(each, dict) else each for each in again]
+    assert Form(*values[:2], page.funnelled.query, *values[2:]) == asked
+    services.history.thresholds.delete(caller.owner, saved)
+    page = history.on_replay(services, opening, ranking.Visit())
+    assert page.funnelled.results["warnings"][0] == phrase("funnel.threshold_gone", "warn", name="fits")
+    assert page.stages.threshold["value"] == ""
 
 
 # ---- many queries ----------------------------------------------------------------------------------------------------
@@ -270,12 +300,20 @@ def test_the_ready_queries_fit_at_the_depth_that_the_box_begins_with(
 def test_pasted_queries_go_before_the_set_and_need_no_labels(
     services: Services, caller: Caller, corpus_id: str
 ) -> None:
-    shown = ran_many(services, caller, form(corpus_id), LABELLED, "red light\nblue sky").results
-    assert [row["text"] for row in json.loads(shown["queries"])] == ["red light", "blue sky"]
+    shown = ran_many(services, caller, form(corpus_id), LABELLED, "red light\nred sky").results
+    assert [row["text"] for row in json.loads(shown["queries"])] == ["red light", "red sky"]
     assert (shown["labelled"], shown["figures"]) == (False, None)
     assert json.loads(shown["figure"]["en"])["layout"]["meta"]["key"] == "overlap"
     with pytest.raises(InvalidInput, match="There is no query here"):
         ran_many(services, caller, form(corpus_id), None)
+
+
+def test_a_pasted_query_has_the_labels_of_the_same_query_in_the_set(
+    services: Services, caller: Caller, corpus_id: str
+) -> None:
+    ran = ran_many(services, caller, form(corpus_id), LABELLED, "blue sky\nowls")
+    assert [(query.text, query.grades) for query in ran.ran.asked.queries] == [("blue sky", {"sky": 1}), ("owls", None)]
+    assert ran.results["labelled"]
 
 
 def test_a_click_on_a_query_puts_it_into_the_box(services: Services, caller: Caller, corpus_id: str) -> None:

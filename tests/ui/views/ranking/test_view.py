@@ -15,6 +15,7 @@ from playground.core.types import Passage
 from playground.engine import snippets
 from playground.engine.engine import Engine
 from playground.ui.components.asked import Asked
+from playground.ui.components.run_buttons import on_stop
 from playground.ui.services import Services
 from playground.ui.views.history import view as history
 from playground.ui.views.ranking import saved_thresholds
@@ -76,7 +77,7 @@ def test_labels_of_an_example_stay_with_the_lines_that_were_not_edited(services:
 def test_stop_before_the_first_batch_says_so_and_shows_nothing_new(services: Services, caller: Caller) -> None:
     steps = ranking.on_rerank(services, caller, Visit(), *ASKED)
     next(steps)
-    assert ranking.on_stop(services, caller)[0]["key"] == "run.stopping"
+    assert on_stop(services, caller)[0]["key"] == "run.stopping"
     last = list(steps)[-1]
     assert last.status[0]["key"] == "run.stopped_early"
     assert services.history.search(caller.owner) == []
@@ -85,7 +86,7 @@ def test_stop_before_the_first_batch_says_so_and_shows_nothing_new(services: Ser
 def test_one_visitors_stop_leaves_the_others_run_alone(services: Services, caller: Caller) -> None:
     steps = ranking.on_rerank(services, caller, Visit(), *ASKED)
     next(steps)
-    ranking.on_stop(services, Caller(session="another page", owner="visitor-two"))
+    on_stop(services, Caller(session="another page", owner="visitor-two"))
     assert list(steps)[-1].status[0]["key"] == "run.done"
 
 
