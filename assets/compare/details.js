@@ -56,7 +56,7 @@ function speedOf(pair) {
     said.push(pg.el("p", {}, pg.el("strong", { text: pg.say("compare.faster", { fast: faster ? second : first, slow: faster ? first : second, ratio: pg.number(ratio, 2) }) })),
       pg.el("p", { class: "pg-muted", text: pg.say("compare.speed_how", { rounds: speed.n_rounds, passages: speed.n_passages, device: speed.device.toUpperCase(), least: pg.number(ends[0], 2), most: pg.number(ends[1], 2) }) }));
   }
-  said.push(button({ class: "pg-button pg-time", title: pg.say("compare.time_title"), on: { click: () => trigger("timed", { pair: pair.pair }) } }, pg.say(speed ? "compare.time_again" : "compare.time")));
+  if (pair.can_time) said.push(button({ class: "pg-button pg-time", title: pg.say("compare.time_title"), on: { click: () => trigger("timed", { pair: pair.pair }) } }, pg.say(speed ? "compare.time_again" : "compare.time")));
   return said;
 }
 
@@ -102,7 +102,7 @@ function drawCosts() {
     ["models.parameters", (model) => (model.keyword ? pg.say("compare.none_needed") : model.parameters ? millions(model.parameters) : unknown())],
     ["compare.longest", (model) => (model.max_length === 0 ? pg.say("compare.no_limit") : model.max_length === null ? unknown() : pg.number(model.max_length))],
     ["compare.tokens", (model) => (model.n_tokens === null ? "–" : `${pg.number(model.n_tokens)}${model.n_cut ? ` · ${pg.say("compare.n_cut", { n: model.n_cut })}` : ""}`)],
-    ...(data.models.some((model) => model.reading) ? [["windows.reading", (model) => model.reading ? pg.phrase(model.reading) : (model.keyword ? "–" : pg.say("windows.cut"))]] : []),
+    ...(data.models.some((model) => model.reading) ? [["windows.reading", (model) => model.reading ? pg.phrase(model.reading) : (model.keyword ? "–" : model.device === "remote" ? unknown() : pg.say("windows.cut"))]] : []),
     ["models.licence", (model) => (model.keyword ? pg.say("compare.no_licence") : model.licence || unknown())],
     ...(data.models.some((model) => model.instruction) ? [["compare.before_query", (model) => model.instruction || "–"]] : []),
     ...(data.models.some((model) => model.passage_instruction) ? [["compare.before_passages", (model) => model.passage_instruction || "–"]] : []),

@@ -170,7 +170,8 @@ def test_a_model_whose_files_changed_is_not_taken_for_the_one_before_nor_loaded_
     while not process.gone:
         time.sleep(0.01)
 
-    refused = pytest.raises(ModelChanged, match=r"^The files of .* changed since it was loaded, and its process ended\.")
+    said = r"^The files of .* changed since it was loaded, and its process ended\."
+    refused = pytest.raises(ModelChanged, match=said)
     with refused:
         run(apart, request_of("red", "bamboo"), choice)
     # Nobody looks for them again.
