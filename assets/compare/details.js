@@ -56,7 +56,7 @@ function speedOf(pair) {
     said.push(pg.el("p", {}, pg.el("strong", { text: pg.say("compare.faster", { fast: faster ? second : first, slow: faster ? first : second, ratio: pg.number(ratio, 2) }) })),
       pg.el("p", { class: "pg-muted", text: pg.say("compare.speed_how", { rounds: speed.n_rounds, passages: speed.n_passages, device: speed.device.toUpperCase(), least: pg.number(ends[0], 2), most: pg.number(ends[1], 2) }) }));
   }
-  if (pair.can_time) said.push(button({ class: "pg-button pg-time", title: pg.say("compare.time_title"), on: { click: () => trigger("timed", { pair: pair.pair }) } }, pg.say(speed ? "compare.time_again" : "compare.time")));
+  said.push(button({ class: "pg-button pg-time", title: pg.say("compare.time_title"), on: { click: () => trigger("timed", { pair: pair.pair }) } }, pg.say(speed ? "compare.time_again" : "compare.time")));
   return said;
 }
 
@@ -72,7 +72,8 @@ function drawPrecision(pair) {
   ];
   return pg.el("div", { class: "pg-precision-card" }, pg.el("h3", { text: pair.names.join(" ↔ ") }),
     pg.el("dl", {}, ...facts.flatMap(([name, value]) => [pg.el("dt", { text: name }), pg.el("dd", { text: value })])),
-    pg.el("div", { class: "pg-speed" }, ...speedOf(pair)));
+    pair.can_time ? pg.el("div", { class: "pg-speed" }, ...speedOf(pair))
+      : pg.el("p", { class: "pg-muted", text: pair.pair.map((place) => pg.ranOn(data.models[place].device, data.models[place].precision)).join(" ↔ ") }));
 }
 
 function drawPrecisions() {
