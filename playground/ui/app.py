@@ -194,6 +194,8 @@ def launch_options(settings: Settings) -> dict[str, Any]:
         "mcp_server": False,
         "footer_links": [],
         "auth": None if users is None else users.check,
+        # On gradio's own page, which is in the language of the browser and takes no styles of ours.
+        "auth_message": asset("shared/sign_in.html").replace("{logo}", asset("shared/logo.svg")),
         "allowed_paths": None,
         "max_file_size": PUBLIC_MAX_FILE_SIZE if settings.public else MAX_FILE_SIZE,
         "app_kwargs": {

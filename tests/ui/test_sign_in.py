@@ -55,6 +55,12 @@ def signed_in(page: Page, name: str) -> str:
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in answer.cookies.jar)
 
 
+def test_the_page_that_asks_for_the_password_says_of_what(closed: Page) -> None:
+    asks = httpx.get(closed.url, trust_env=False).text
+    assert "pg-sign-in" in asks
+    assert "workspace-query" not in asks
+
+
 def test_without_the_password_there_is_no_page(closed: Page) -> None:
     wrong = httpx.post(f"{closed.url}/login", data={"username": "ann", "password": "b long password"}, trust_env=False)
     assert wrong.status_code == 400
