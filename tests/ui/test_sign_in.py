@@ -34,8 +34,7 @@ SPACE = {
 
 
 def asking(page: Page, cookie: str = "") -> Asking:
-    address = httpx.URL(page.url)
-    return Asking(address.host, address.port or 80, {"Cookie": cookie} if cookie else {})
+    return Asking.at(page.url, {"Cookie": cookie} if cookie else {})
 
 
 @pytest.fixture(scope="module")
