@@ -118,7 +118,7 @@ def wire(page: Page, app: gr.Blocks) -> None:
 
 def on_arrive(services: Services, localized: Localized, caller: Caller) -> tuple[Any, ...]:
     """Who came: an id for a new browser, and the page in its language."""
-    language = caller.language if caller.owner else texts.language_of(caller.accepted)
+    language = caller.language
     me = {"id": caller.owner or secrets.token_urlsafe(16), "lang": language}
     # The page is English as it is served.
     updates = [gr.skip() for _ in localized.components] if language == "en" else localized.updates(language)

@@ -8,7 +8,9 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import gradio as gr
 import httpx
 import pytest
 from itsdangerous import TimestampSigner
@@ -17,6 +19,7 @@ from playground import users
 from playground.bench.load import Asked
 from playground.bench.load import Page as Asking
 from playground.history.store import HistoryStore
+from playground.ui.wiring import caller_of
 from tests.running import Page, running
 
 SPACE = {
@@ -103,15 +106,20 @@ def test_on_a_space_runs_wait_for_the_sign_in_and_are_counted(tmp_path: Path) ->
 
 
 def test_nobody_becomes_a_user_by_saying_so(tmp_path: Path) -> None:
-    from types import SimpleNamespace
-
-    import gradio as gr
-
-    from playground.ui.wiring import caller_of
-
     request = gr.Request(headers={}, query_params={}, client=SimpleNamespace(host="203.0.113.7"), session_hash="page")
     caller = caller_of({"id": "user:ann"}, request)
     assert (caller.owner, caller.user, caller.address) == ("", "", "203.0.113.7")
     assert caller_of({"id": "its own"}, request).owner == "its own"
     named = gr.Request(headers={}, query_params={}, client=None, session_hash="page", username="ann")
     assert caller_of({"id": "user:bob"}, named).owner == "user:ann"
+
+
+def test_whoever_comes_first_time_is_answered_in_the_language_of_the_browser() -> None:
+    for name in ("ann", None):
+        asks = {"headers": {"accept-language": "fr,zh-CN;q=0.8,en;q=0.5"}, "query_params": {}, "client": None}
+        request = gr.Request(**asks, username=name, session_hash="page")
+        assert [caller_of(kept, request).language for kept in ({}, {"lang": "en"}, {"lang": "fr"})] == [
+            "zh",
+            "en",
+            "zh",
+        ]
