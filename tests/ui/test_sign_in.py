@@ -114,7 +114,7 @@ def test_nobody_becomes_a_user_by_saying_so(tmp_path: Path) -> None:
     assert caller_of({"id": "user:bob"}, named).owner == "user:ann"
 
 
-def test_whoever_comes_first_time_is_answered_in_the_language_of_the_browser() -> None:
+def test_whoever_comes_for_the_first_time_is_answered_in_the_language_of_the_browser() -> None:
     for name in ("ann", None):
         asks = {"headers": {"accept-language": "fr,zh-CN;q=0.8,en;q=0.5"}, "query_params": {}, "client": None}
         request = gr.Request(**asks, username=name, session_hash="page")
