@@ -40,17 +40,9 @@ COUNT_AGAIN_SECONDS = 1.5
 
 
 @dataclass(frozen=True)
-class Widgets:
-    """The components of the workspace. `known` is what passages came from a file or an example, with their labels;
-    `runs` holds what a server decides for itself."""
+class ModelWidgets:
+    """The components around the model box. `runs` holds what a server decides for itself."""
 
-    query: gr.Textbox
-    passages: gr.Textbox
-    example: gr.Dropdown
-    hint: gr.HTML
-    upload: gr.UploadButton
-    split: gr.Dropdown
-    live: gr.HTML
     model: gr.Dropdown
     model_line: gr.HTML
     key: gr.Textbox
@@ -63,6 +55,19 @@ class Widgets:
     batch_tokens: gr.Number
     instruction: gr.Textbox
     place: gr.Column
+
+
+@dataclass(frozen=True)
+class Widgets(ModelWidgets):
+    """The components of the workspace. `known` is what passages came from a file or an example, with their labels."""
+
+    query: gr.Textbox
+    passages: gr.Textbox
+    example: gr.Dropdown
+    hint: gr.HTML
+    upload: gr.UploadButton
+    split: gr.Dropdown
+    live: gr.HTML
     run: gr.Button
     stop: gr.Button
     status: gr.HTML
@@ -154,7 +159,7 @@ def build(services: Services, localized: Localized) -> Widgets:
         )
         live = phrases(elem_id="workspace-live")
         boxes = windows.build(localized)
-        model_widgets = _build_model(services, localized)
+        around_model = _build_model(services, localized)
     with gr.Column(elem_id="workspace-foot"):
         with gr.Row(elem_classes="pg-actions"):
             run = localized(gr.Button(variant="primary", elem_id="workspace-run", scale=3), value="run.run_keys")
@@ -164,9 +169,8 @@ def build(services: Services, localized: Localized) -> Widgets:
             )
         status = phrases(elem_id="workspace-status")
     known, timer = gr.State(()), gr.Timer(COUNT_AGAIN_SECONDS, active=False)
-    return Widgets(
-        query, passages, example, hint, upload, split, live, *model_widgets, run, stop, status, known, timer, boxes
-    )
+    own = (query, passages, example, hint, upload, split, live, run, stop, status, known, timer, boxes)
+    return Widgets(*around_model, *own)
 
 
 def _dropdown(
@@ -178,22 +182,8 @@ def _dropdown(
     return localized(box, label=label, choices=choices)
 
 
-class _Model(NamedTuple):
-    model: gr.Dropdown
-    model_line: gr.HTML
-    key: gr.Textbox
-    controls: model_settings.Controls
-    runs: gr.Row
-    device: gr.Dropdown
-    precision: gr.Dropdown
-    max_length: gr.Number
-    truncation: gr.Radio
-    batch_tokens: gr.Number
-    instruction: gr.Textbox
-    place: gr.Column
-
-
-def _build_model(services: Services, localized: Localized) -> _Model:
+def _build_model(services: Services, localized: Localized) -> tuple[Any, ...]:
+    """The components of a `ModelWidgets`, in its order."""
     asked = (services.settings.device, services.settings.precision)
     away = is_remote(services.first_model)
     model = localized(
@@ -245,7 +235,7 @@ def _build_model(services: Services, localized: Localized) -> _Model:
         )
         cast("Any", controls.backend).render()
     lengths = (max_length, truncation, batch_tokens)
-    return _Model(model, line, key, controls, runs, device, precision, *lengths, instruction, place)
+    return (model, line, key, controls, runs, device, precision, *lengths, instruction, place)
 
 
 def on_count(services: Services, caller: Caller, *values: Any) -> Counted:
