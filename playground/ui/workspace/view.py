@@ -169,7 +169,7 @@ def build(services: Services, localized: Localized) -> Widgets:
             )
         status = phrases(elem_id="workspace-status")
     known, timer = gr.State(()), gr.Timer(COUNT_AGAIN_SECONDS, active=False)
-    own = (query, passages, example, hint, upload, split, live, run, stop, status, known, timer, boxes)
+    own: tuple[Any, ...] = (query, passages, example, hint, upload, split, live, run, stop, status, known, timer, boxes)
     return Widgets(*around_model, *own)
 
 
