@@ -45,7 +45,7 @@ def _lines(labelled: LabelledSet, scores: SetScores, method: Method, parameter: 
     from playground.analysis.judged import judged
 
     spec = scores.spec
-    how = f"{spec.device} {spec.precision} · {scores.scale.name}"
+    how = f"{spec.runs} · {scores.scale.name}"
     yield f"{spec.model_id} · {how} · fingerprint {spec.fingerprint[:12]}"
     found = quality.measure(labelled, scores, k=DEPTH)
     means = [(one.key.upper(), found.mean(one.key)) for one in found.definitions]

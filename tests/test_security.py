@@ -32,11 +32,6 @@ def web(page: Page) -> Iterator[httpx.Client]:
         yield client
 
 
-def asking(page: Page) -> Asking:
-    address = httpx.URL(page.url)
-    return Asking(address.host, address.port or 80)
-
-
 def events(web: httpx.Client, component: str, data: list[Any]) -> str:
     """All that gradio says of an event of this component."""
     config = web.get("/config").json()
@@ -69,7 +64,7 @@ def test_no_file_of_the_machine_is_served(web: httpx.Client, route: str, path: s
 
 
 def test_the_history_file_is_not_served(page: Page, web: httpx.Client) -> None:
-    asking(page).answer(Asked(1, "red panda", ("a", "b")))
+    Asking.at(page.url).answer(Asked(1, "red panda", ("a", "b")))
     db = page.log.parent / "history.db"
     assert db.exists()
     assert web.get(f"/gradio_api/file={db}").status_code == 403
@@ -119,9 +114,9 @@ def test_an_event_longer_than_any_request_may_be_is_refused(web: httpx.Client) -
 
 
 def test_no_text_of_a_visitor_is_in_the_log(page: Page) -> None:
-    answer = asking(page).answer(Asked(2, SECRET, (f"{SECRET} one", f"{SECRET} two")))
+    answer = Asking.at(page.url).answer(Asked(2, SECRET, (f"{SECRET} one", f"{SECRET} two")))
     assert len(answer.found) == 2
-    broken = asking(page).answer(Asked(3, SECRET, ('{"a": 1}', "{" + SECRET)))
+    broken = Asking.at(page.url).answer(Asked(3, SECRET, ('{"a": 1}', "{" + SECRET)))
     assert broken.error
     assert SECRET not in page.log.read_text()
 

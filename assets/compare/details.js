@@ -72,7 +72,8 @@ function drawPrecision(pair) {
   ];
   return pg.el("div", { class: "pg-precision-card" }, pg.el("h3", { text: pair.names.join(" ↔ ") }),
     pg.el("dl", {}, ...facts.flatMap(([name, value]) => [pg.el("dt", { text: name }), pg.el("dd", { text: value })])),
-    pg.el("div", { class: "pg-speed" }, ...speedOf(pair)));
+    pair.can_time ? pg.el("div", { class: "pg-speed" }, ...speedOf(pair))
+      : pg.el("p", { class: "pg-muted", text: pair.pair.map((place) => pg.ranOn(data.models[place].device, data.models[place].precision)).join(" ↔ ") }));
 }
 
 function drawPrecisions() {
@@ -102,7 +103,7 @@ function drawCosts() {
     ["models.parameters", (model) => (model.keyword ? pg.say("compare.none_needed") : model.parameters ? millions(model.parameters) : unknown())],
     ["compare.longest", (model) => (model.max_length === 0 ? pg.say("compare.no_limit") : model.max_length === null ? unknown() : pg.number(model.max_length))],
     ["compare.tokens", (model) => (model.n_tokens === null ? "–" : `${pg.number(model.n_tokens)}${model.n_cut ? ` · ${pg.say("compare.n_cut", { n: model.n_cut })}` : ""}`)],
-    ...(data.models.some((model) => model.reading) ? [["windows.reading", (model) => model.reading ? pg.phrase(model.reading) : (model.keyword ? "–" : pg.say("windows.cut"))]] : []),
+    ...(data.models.some((model) => model.reading) ? [["windows.reading", (model) => model.reading ? pg.phrase(model.reading) : (model.keyword ? "–" : model.device === "remote" ? unknown() : pg.say("windows.cut"))]] : []),
     ["models.licence", (model) => (model.keyword ? pg.say("compare.no_licence") : model.licence || unknown())],
     ...(data.models.some((model) => model.instruction) ? [["compare.before_query", (model) => model.instruction || "–"]] : []),
     ...(data.models.some((model) => model.passage_instruction) ? [["compare.before_passages", (model) => model.passage_instruction || "–"]] : []),

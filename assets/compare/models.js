@@ -75,8 +75,11 @@ function typedModel(row, name) {
     type: "text", class: "pg-typed", placeholder: pg.say("compare.typed_hint"), "aria-label": pg.say("compare.typed_of", { n: name }), dir: "auto", spellcheck: "false",
   });
   box.value = row.model;
-  box.addEventListener("input", () => { row.model = box.value; });
-  const kind = pg.el("select", { class: "pg-kind", "aria-label": pg.say("compare.kind_of", { n: name }), title: pg.say("compare.kind_title") },
+  box.addEventListener("input", () => {
+    row.model = box.value;
+    for (const each of box.parentElement.querySelectorAll("select:not(.pg-model)")) each.hidden = runsAlone(row.model);
+  });
+  const kind = pg.el("select", { class: "pg-kind", hidden: runsAlone(row.model), "aria-label": pg.say("compare.kind_of", { n: name }), title: pg.say("compare.kind_title") },
     ...[["auto", "compare.kind_auto"], ["reranker", "compare.kind_reranker"], ["embedder", "compare.kind_embedder"]].map(([kindName, key]) => pg.el("option", { value: kindName, text: pg.say(key) })));
   kind.value = row.kind;
   kind.addEventListener("change", () => { row.kind = kind.value; });
@@ -84,7 +87,7 @@ function typedModel(row, name) {
 }
 
 function precisionSelect(row, name) {
-  const select = pg.el("select", { class: "pg-precision", "aria-label": pg.say("compare.precision_of", { n: name }) },
+  const select = pg.el("select", { class: "pg-precision", hidden: runsAlone(row.model), "aria-label": pg.say("compare.precision_of", { n: name }) },
     ...value().precisions.map((each) => pg.el("option", { value: each, text: precisionName(each) })));
   select.value = row.precision;
   select.addEventListener("change", () => { row.precision = select.value; });
@@ -93,7 +96,7 @@ function precisionSelect(row, name) {
 
 // Of long passages; empty: as the workspace has it.
 function readingSelect(row, name) {
-  const select = pg.el("select", { class: "pg-reading", "aria-label": pg.say("compare.reading_of", { n: name }), title: pg.say("windows.reading") },
+  const select = pg.el("select", { class: "pg-reading", hidden: runsAlone(row.model), "aria-label": pg.say("compare.reading_of", { n: name }), title: pg.say("windows.reading") },
     ...[["", "compare.reading_same"], ["cut", "compare.reading_cut"], ["windows", "compare.reading_windows"]].map(([each, key]) => pg.el("option", { value: each, text: pg.say(key) })));
   select.value = row.reading;
   select.addEventListener("change", () => { [row.reading, row.windows] = [select.value, null]; });
@@ -106,7 +109,7 @@ function drawRow(row, at) {
     pg.el("span", { class: "pg-place", "aria-hidden": "true", text: name }),
     pg.el("div", { class: "pg-asked" }, modelSelect(row, name), ...(row.typed ? typedModel(row, name) : []),
       isKeywords(row) ? pg.el("span", { class: "pg-muted pg-noprecision", text: pg.say("compare.no_weights") }) : null,
-      ...(runsAlone(row.model) ? [] : [precisionSelect(row, name), readingSelect(row, name)])),
+      precisionSelect(row, name), readingSelect(row, name)),
     button({ class: "pg-button pg-icon-only", "aria-label": pg.say("compare.remove", { n: name }), title: pg.say("compare.remove", { n: name }), on: { click: () => remove(row) } }, null, REMOVE));
 }
 

@@ -207,13 +207,14 @@ def corpus_command(
 def ui_command(
     shape: Annotated[str, typer.Option(help="Model whose shape is taken, with random weights.")] = "",
     rounds: Annotated[int, typer.Option(help="Cold starts.", min=1)] = 3,
+    space: Annotated[bool, typer.Option("--space", help="Only the start, as a Hugging Face Space does it.")] = False,
     json: Json = None,
 ) -> None:
     """A Markdown table: what a visitor of the page waits for, in a real Chromium. Takes two minutes or so."""
     from playground.bench import tables, ui
 
     model = ui.shaped(shape) if shape else None
-    found = ui.measured(model, rounds=rounds, repeats=3, say=lambda said: typer.echo(said, err=True))
+    found = ui.measured(model, rounds=rounds, repeats=None if space else 3, say=_say)
     if json is not None:
         json.write_text(ui.as_json(found), encoding="utf-8")
     typer.echo(tables.markdown(found, ui.COLUMNS))

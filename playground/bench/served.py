@@ -75,11 +75,12 @@ class Served(NamedTuple):
 
 
 @contextmanager
-def page(folder: Path, *options: str) -> Iterator[Served]:
+def page(folder: Path, *options: str, **variables: str) -> Iterator[Served]:
     """A page that was started now, over the history in `folder` and without a network; ended afterwards.
 
     Args:
-        options: flags of `launch.py`. Variables of the caller change nothing.
+        options: flags of `launch.py`.
+        variables: of its environment. Those of the caller change nothing.
 
     Raises:
         InvalidInput: there is no `launch.py`, or it ended with an error.
@@ -92,7 +93,7 @@ def page(folder: Path, *options: str) -> Iterator[Served]:
         process = subprocess.Popen(  # noqa: S603 - our own program
             command,
             cwd=LAUNCH.parent,
-            env=plain | _variables(folder),
+            env=plain | _variables(folder) | variables,
             stdout=subprocess.PIPE,
             stderr=log,
             stdin=subprocess.DEVNULL,

@@ -62,6 +62,8 @@ RUN = """(n) => new Promise((done) => {
   document.querySelector('#workspace-run').click();
   requestAnimationFrame(look);
 })"""
+# As Hugging Face starts an app, with the name that this machine reaches it by.
+SPACE: Final = {"SPACE_ID": "owner/space", "SPACE_HOST": "127.0.0.1", "SYSTEM": "spaces"}
 MOVE = """(share) => new Promise((done) => {
   const slider = document.querySelector('#ranking-threshold');
   const kept = () => document.querySelector('.pg-keeps').innerText;
@@ -129,13 +131,13 @@ class Figures:
         return [Figure(what, unit, tuple(values)) for (what, unit), values in self._values.items()]
 
 
-def measured(model: str | None, *, rounds: int, repeats: int, say: Callable[[str], None]) -> list[Figure]:
+def measured(model: str | None, *, rounds: int, repeats: int | None, say: Callable[[str], None]) -> list[Figure]:
     """Each round starts the program anew, over an empty history, and is a new visitor's first page.
 
     Args:
         model: folder that the page opens with; None takes the built-in reranker.
         rounds: cold starts.
-        repeats: of what is done several times on one page.
+        repeats: of what is done several times on one page; None starts it as a Space does, and measures that only.
         say: told after every round.
 
     Raises:
@@ -166,10 +168,11 @@ def shaped(name: str) -> str:
 
 
 def _round(
-    figures: Figures, browser: Browser, folder: Path, model: str | None, repeats: int, chance: random.Random
+    figures: Figures, browser: Browser, folder: Path, model: str | None, repeats: int | None, chance: random.Random
 ) -> None:
     begun = time.perf_counter()
-    with served.page(folder, *(["--model", model] if model else [])) as (url, _):
+    flags = ["--model", model] if model else []
+    with served.page(folder, *flags, **(SPACE if repeats is None else {})) as (url, _):
         figures.add("process start: page is served", "ms", (time.perf_counter() - begun) * 1000)
         context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-US")
         context.set_default_timeout(TIMEOUT_MS)
@@ -183,7 +186,8 @@ def _round(
         for name in _load(figures, page, tab):
             value = page.evaluate(LOADED)[name]
             figures.add(f"process start: {_LOADS[name]}", "ms", opened + value)
-        _lists(figures, page, repeats, chance)
+        if repeats is not None:
+            _lists(figures, page, repeats, chance)
         context.close()
 
 

@@ -196,4 +196,4 @@ def _print(table: Table) -> None:
 
 def _told(spec: ModelSpec) -> str:
     revision = "" if spec.revision is None else f"@{spec.revision[:8]}"
-    return f"{spec.model_id}{revision} ({spec.fingerprint[:8]}), {spec.device} {spec.precision}"
+    return f"{spec.model_id}{revision} ({spec.fingerprint[:8]}), {spec.runs}"

@@ -115,6 +115,12 @@ class ModelSpec:
     passage_instruction: str = ""
     windows: Windows | None = None
 
+    @property
+    def runs(self) -> str:
+        """Device and precision, of a server as far as it says: "cpu fp32", "a server"."""
+        device = "a server" if self.device == "remote" else self.device
+        return device if self.precision == "unknown" else f"{device} {self.precision}"
+
 
 @dataclass(frozen=True, slots=True)
 class EncodedPair:

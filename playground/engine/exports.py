@@ -74,7 +74,7 @@ for scored in result:
 
 differences = [abs(scored.logit - shown[scored.index]) for scored in result if shown[scored.index] is not None]
 print(f"largest difference from the page: {{max(differences, default=0.0):.2g}}")
-# {spec.precision} rounds differently in another batch or on another machine.
+# {"A server" if remote else spec.precision} rounds differently in another batch or on another machine.
 assert max(differences, default=0.0) <= {tolerance!r}, "these are not the page's numbers"
 """
 

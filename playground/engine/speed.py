@@ -16,6 +16,7 @@ from playground.engine.lease import Lease
 from playground.engine.logits import finite
 from playground.engine.pool import ModelPool
 from playground.models import bm25
+from playground.remote.address import is_remote
 
 ROUNDS = 5
 LEAST_ROUNDS, MOST_ROUNDS = 3, 50
@@ -29,10 +30,16 @@ def check(choices: Sequence[ModelChoice], rounds: int) -> None:
     """Whether these can be timed.
 
     Raises:
-        InvalidInput: BM25, or a number of rounds that makes no median or takes too long.
+        InvalidInput: BM25, a model on another machine, or a number of rounds that makes no median or takes too long.
     """
     if bm25.MODEL_ID in {choice.model_id for choice in choices}:
         raise InvalidInput("BM25 has no forward pass to time. Choose two models.")
+    for choice in choices:
+        if is_remote(choice.model_id):
+            raise InvalidInput(
+                "{model} runs on another machine, where others may be at work. Only models of this one are timed.",
+                model=choice.model_id,
+            )
     if not LEAST_ROUNDS <= rounds <= MOST_ROUNDS:
         raise InvalidInput("{n} rounds cannot be timed. Use 3 to {most}.", n=rounds, most=MOST_ROUNDS)
 

@@ -245,6 +245,7 @@ class RemoteModel:
         self._held = held
         self._lock = threading.Lock()
         self._base = base
+        self._changed = False
         self._offline = offline
         # What `auto` came to stays what it is.
         device, precision = cast("DeviceName", found.spec.device), cast("PrecisionName", found.spec.precision)
@@ -295,25 +296,28 @@ class RemoteModel:
             ModelChanged: its files are not those of before.
         """
         with self._lock:
-            if self._held.worker.gone:
-                if self._base is not None:
-                    base = self._base._here()
-                    found = base.worker.call("view", base.number, (self._choice,)).value
-                    self._held = _Held(base.worker, found.number)
-                else:
-                    worker = self._workers.current()
-                    options = {"offline": self._offline, "run_checks": False}
-                    sent = (self.spec.kind, self._choice, None, options)
-                    found = worker.call("load", None, sent).value
-                    again = _Held(worker, found.number)
-                    if found.spec.fingerprint != self.spec.fingerprint:
-                        raise ModelChanged(
-                            "The files of {model} changed since it was loaded, and its process ended. Unload it in "
-                            "Models, then run again: its scores will be another model's.",
-                            model=self.spec.model_id,
-                        )
-                    self._held = again
+            if self._held.worker.gone and not self._changed:
+                self._held = self._again()
+            if self._changed:
+                raise ModelChanged(
+                    "The files of {model} changed since it was loaded, and its process ended. Unload it in "
+                    "Models, then run again: its scores will be another model's.",
+                    model=self.spec.model_id,
+                )
             return self._held
+
+    def _again(self) -> _Held:
+        """The model in a new process; where its files changed, what is held stays, and that is noted."""
+        if self._base is not None:
+            base = self._base._here()
+            found = base.worker.call("view", base.number, (self._choice,)).value
+            return _Held(base.worker, found.number)
+        worker = self._workers.current()
+        options = {"offline": self._offline, "run_checks": False}
+        found = worker.call("load", None, (self.spec.kind, self._choice, None, options)).value
+        again = _Held(worker, found.number)
+        self._changed = found.spec.fingerprint != self.spec.fingerprint
+        return self._held if self._changed else again
 
 
 class _Layered(RemoteModel):

@@ -118,7 +118,7 @@ def wire(page: Page, app: gr.Blocks) -> None:
 
 def on_arrive(services: Services, localized: Localized, caller: Caller) -> tuple[Any, ...]:
     """Who came: an id for a new browser, and the page in its language."""
-    language = caller.language if caller.owner else texts.language_of(caller.accepted)
+    language = caller.language
     me = {"id": caller.owner or secrets.token_urlsafe(16), "lang": language}
     # The page is English as it is served.
     updates = [gr.skip() for _ in localized.components] if language == "en" else localized.updates(language)
@@ -194,6 +194,8 @@ def launch_options(settings: Settings) -> dict[str, Any]:
         "mcp_server": False,
         "footer_links": [],
         "auth": None if users is None else users.check,
+        # On gradio's own page, which is in the language of the browser and takes no styles of ours.
+        "auth_message": asset("shared/sign_in.html").replace("{logo}", asset("shared/logo.svg")),
         "allowed_paths": None,
         "max_file_size": PUBLIC_MAX_FILE_SIZE if settings.public else MAX_FILE_SIZE,
         "app_kwargs": {

@@ -37,10 +37,10 @@ class Caller:
 
     Attributes:
         session: of this open page; gone after a reload.
+        language: the one last chosen in this browser, else the first of ours that it asks for.
         owner: whose history it is: who signed in, else the random id that the browser keeps.
         event: what `trigger` sent. Anything may be in it: it comes from the browser.
         link: the run that the page's address names.
-        accepted: the languages that the browser asks for.
         user: who signed in; empty where nobody did.
         address: from which the request came.
     """
@@ -50,7 +50,6 @@ class Caller:
     language: Language = "en"
     event: Mapping[str, object] = field(default_factory=lambda: NO_EVENT)
     link: str = ""
-    accepted: str = ""
     user: str = ""
     address: str = ""
 
@@ -90,6 +89,7 @@ def caller_of(me: object, request: gr.Request, event: object = None) -> Caller:
     kept = me if isinstance(me, dict) else {}
     owner, language = kept.get("id"), kept.get("lang")
     data = getattr(event, "_data", None)
+    accepted = str(request.headers.get("accept-language") or "")
     user = user_of(request)
     if user:
         owner = USER + user
@@ -98,10 +98,9 @@ def caller_of(me: object, request: gr.Request, event: object = None) -> Caller:
     return Caller(
         session=str(request.session_hash or ""),
         owner=owner,
-        language=language if language in texts.LANGUAGES else "en",
+        language=language if language in texts.LANGUAGES else texts.language_of(accepted),
         event=MappingProxyType(dict(data)) if isinstance(data, dict) else NO_EVENT,
         link=str(request.query_params.get("run") or ""),
-        accepted=str(request.headers.get("accept-language") or ""),
         user=user,
         address=request.client.host if request.client else "",
     )

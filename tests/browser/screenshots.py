@@ -48,6 +48,7 @@ PICTURES = (
         )
     ),
     Picture("training", "light", "light", 1440, 1640),
+    Picture("remote", "light", "light", 1440, 1240),
 )
 
 
@@ -101,6 +102,13 @@ def show_compare(page: Page, n_passages: int) -> None:
     page.wait_for_function("() => document.querySelectorAll('#compare-plots .js-plotly-plot .main-svg').length > 3")
 
 
+def show_remote(page: Page, n_passages: int) -> None:
+    """The same weights on both machines, and BM25."""
+    open_tab(page, "Compare")
+    page.locator(".pg-picker-rows select.pg-model").first.select_option("built-in/mini-reranker")
+    show_compare(page, n_passages)
+
+
 def show_threshold(page: Page, n_passages: int) -> None:
     """The ready set with the built-in reranker, and the line where the page puts it on request."""
     open_tab(page, "Threshold")
@@ -138,6 +146,7 @@ SHOW = {
     "ranking": show_ranking,
     "embeddings": show_embeddings,
     "compare": show_compare,
+    "remote": show_remote,
     "threshold": show_threshold,
     "funnel": show_funnel,
     "training": show_training,
@@ -179,12 +188,14 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as folder,
-        running(Path(folder), "--offline") as server,
+        tempfile.TemporaryDirectory() as other,
+        running(Path(folder), "--offline", "--api") as server,
+        running(Path(other), "--model", server.url.replace("http:", "playground:")) as connected,
         sync_playwright() as play,
     ):
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         for picture in (each for each in PICTURES if each.view in wanted):
-            path = take(browser, server.url, picture)
+            path = take(browser, (connected if picture.view == "remote" else server).url, picture)
             print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1024:,.0f} KiB")
         browser.close()
 

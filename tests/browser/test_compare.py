@@ -98,6 +98,17 @@ def saved(server: Any, link: str) -> Comparison:
     return from_manifest(server.services.history.open_link(link.split("run=")[1]).manifest)
 
 
+def test_beside_an_address_that_is_typed_nothing_is_left_to_choose(visit: Callable[..., Any]) -> None:
+    page = visit().page
+    open_view(page)
+    page.locator("#compare-add").click()
+    row = page.locator(".pg-picker-rows li").last
+    row.locator(".pg-model").select_option(index=row.locator(".pg-model option").count() - 1)
+    for model, n_seen in (("owner/model", 3), ("tei://localhost:8080", 0), ("cohere:rerank-v3.5", 0), ("owner/m", 3)):
+        row.locator(".pg-typed").fill(model)
+        assert row.locator("select:visible:not(.pg-model)").count() == n_seen
+
+
 def test_three_kinds_of_models_are_compared_and_the_link_brings_it_back(
     visit: Callable[..., Any], server: Any, tmp_path: Path
 ) -> None:

@@ -157,7 +157,7 @@ def test_a_forward_pass_that_ends_the_process_is_told_once_and_not_tried_again(a
 
 
 @posix
-def test_a_model_whose_files_changed_is_not_taken_for_the_one_before(
+def test_a_model_whose_files_changed_is_not_taken_for_the_one_before_nor_loaded_again_to_find_that(
     apart: Engine, tmp_path: Path, tiny_bert: Path
 ) -> None:
     folder = shutil.copytree(tiny_bert, tmp_path / "model")
@@ -170,8 +170,17 @@ def test_a_model_whose_files_changed_is_not_taken_for_the_one_before(
     while not process.gone:
         time.sleep(0.01)
 
-    with pytest.raises(ModelChanged, match=r"^The files of .* changed since it was loaded, and its process ended\."):
+    said = r"^The files of .* changed since it was loaded, and its process ended\."
+    refused = pytest.raises(ModelChanged, match=said)
+    with refused:
         run(apart, request_of("red", "bamboo"), choice)
+    # Nobody looks for them again.
+    away = folder.rename(tmp_path / "away")
+    with refused:
+        run(apart, request_of("red", "bamboo"), choice)
+    with refused:
+        run(apart, request_of("red", "bamboo"), replace(choice, max_length=64))
+    away.rename(folder)
     apart.unload(first.spec.fingerprint)
 
     assert run(apart, request_of("red", "bamboo"), choice).spec.fingerprint != first.spec.fingerprint

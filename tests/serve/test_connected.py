@@ -15,6 +15,10 @@ from playground.core.types import ModelChoice, RerankResult
 from playground.engine.engine import Engine
 from playground.remote.connect import Remotes
 from playground.serve.served import request_of
+from tests.remote import servers
+from tests.remote.runs import HASTY
+from tests.remote.servers import Said
+from tests.remote.servers import serving as answering
 from tests.serve.servers import DOCUMENTS, QUERY, RERANKER, served, serving
 
 
@@ -40,6 +44,31 @@ def test_a_program_on_a_public_page_names_no_address_but_those_of_its_owner(url:
     assert refused.status_code == 400
     assert refused.json()["message"].startswith("On a public page only those who run it name models on other machines.")
     assert answered.json()["results"][0]["index"] == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        (Said([], seconds=60), "did not answer within 0.2 seconds"),
+        (Said([{"index": 0, "score": 1.0}, {"index": 2, "score": 2.0}, {"index": 3, "score": 2.0}]), "other places"),
+        (Said(b'[{"index": 0, "score": NaN}, {"index": 1, "score": 1}, {"index": 2, "score": 1}]'), "the score nan"),
+        (Said(b"<html>busy</html>", headers={"Content-Type": "text/html"}), "no JSON (text/html)"),
+        (Said(b'[{"index": 0, "score": 1.5}]', cut=9), "broke off its answer"),
+    ],
+    ids=["hangs", "other places", "nan", "html", "half a body"],
+)
+def test_a_program_hears_what_the_server_behind_did_wrong(said: Said, sentence: str, tmp_path: Path) -> None:
+    engine = Engine(remotes=Remotes(patience=replace(HASTY, answer_seconds=0.2)))
+    with (
+        answering(lambda asked: said if asked.body else servers.tei(asked)) as behind,
+        serving(served(tmp_path, engine)) as url,
+    ):
+        asked = {"query": QUERY, "documents": DOCUMENTS, "model": f"tei://{behind.host}"}
+        answer = httpx.post(f"{url}/v2/rerank", json=asked, trust_env=False, timeout=60)
+    assert answer.status_code == 502
+    assert answer.json().keys() == {"message", "detail"}
+    assert answer.json()["message"].startswith(f"{behind.host} failed.")
+    assert sentence in answer.json()["detail"]
 
 
 def test_another_playground_that_changes_its_weights_is_asked_again(url: str, ranked: RerankResult) -> None:

@@ -67,6 +67,7 @@ def test_bad_input_gets_one_sentence(url: str, body: Any, status: int, sentence:
 def test_more_results_than_documents_are_all_documents(url: str) -> None:
     answer = post(url, {**GOOD, "top_n": 1_000})
 
+    assert answer.status_code == 200
     assert len(answer.json()["results"]) == len(DOCUMENTS)
 
 

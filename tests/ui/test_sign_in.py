@@ -8,7 +8,9 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import gradio as gr
 import httpx
 import pytest
 from itsdangerous import TimestampSigner
@@ -17,6 +19,7 @@ from playground import users
 from playground.bench.load import Asked
 from playground.bench.load import Page as Asking
 from playground.history.store import HistoryStore
+from playground.ui.wiring import caller_of
 from tests.running import Page, running
 
 SPACE = {
@@ -34,8 +37,7 @@ SPACE = {
 
 
 def asking(page: Page, cookie: str = "") -> Asking:
-    address = httpx.URL(page.url)
-    return Asking(address.host, address.port or 80, {"Cookie": cookie} if cookie else {})
+    return Asking.at(page.url, {"Cookie": cookie} if cookie else {})
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +55,12 @@ def signed_in(page: Page, name: str) -> str:
     )
     assert answer.json() == {"success": True}
     return "; ".join(f"{cookie.name}={cookie.value}" for cookie in answer.cookies.jar)
+
+
+def test_the_page_that_asks_for_the_password_says_of_what(closed: Page) -> None:
+    asks = httpx.get(closed.url, trust_env=False).text
+    assert "pg-sign-in" in asks
+    assert "workspace-query" not in asks
 
 
 def test_without_the_password_there_is_no_page(closed: Page) -> None:
@@ -98,15 +106,20 @@ def test_on_a_space_runs_wait_for_the_sign_in_and_are_counted(tmp_path: Path) ->
 
 
 def test_nobody_becomes_a_user_by_saying_so(tmp_path: Path) -> None:
-    from types import SimpleNamespace
-
-    import gradio as gr
-
-    from playground.ui.wiring import caller_of
-
     request = gr.Request(headers={}, query_params={}, client=SimpleNamespace(host="203.0.113.7"), session_hash="page")
     caller = caller_of({"id": "user:ann"}, request)
     assert (caller.owner, caller.user, caller.address) == ("", "", "203.0.113.7")
     assert caller_of({"id": "its own"}, request).owner == "its own"
     named = gr.Request(headers={}, query_params={}, client=None, session_hash="page", username="ann")
     assert caller_of({"id": "user:bob"}, named).owner == "user:ann"
+
+
+def test_whoever_comes_for_the_first_time_is_answered_in_the_language_of_the_browser() -> None:
+    for name in ("ann", None):
+        asks = {"headers": {"accept-language": "fr,zh-CN;q=0.8,en;q=0.5"}, "query_params": {}, "client": None}
+        request = gr.Request(**asks, username=name, session_hash="page")
+        assert [caller_of(kept, request).language for kept in ({}, {"lang": "en"}, {"lang": "fr"})] == [
+            "zh",
+            "en",
+            "zh",
+        ]

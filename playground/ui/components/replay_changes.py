@@ -102,4 +102,5 @@ def _changed(name: str, before: object, after: object) -> Phrase:
 def _shown(value: object, language: texts.Language) -> str:
     if callable(value):
         return str(value(language))
-    return "–" if value is None or value == "" else str(value)
+    # A server may not say its length (0) or its precision.
+    return "–" if value in (None, "", 0, "unknown") else str(value)

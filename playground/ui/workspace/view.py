@@ -40,7 +40,25 @@ COUNT_AGAIN_SECONDS = 1.5
 
 
 @dataclass(frozen=True)
-class Widgets:
+class ModelWidgets:
+    """The components around the model box. `runs` holds what a server decides for itself."""
+
+    model: gr.Dropdown
+    model_line: gr.HTML
+    key: gr.Textbox
+    controls: model_settings.Controls
+    runs: gr.Row
+    device: gr.Dropdown
+    precision: gr.Dropdown
+    max_length: gr.Number
+    truncation: gr.Radio
+    batch_tokens: gr.Number
+    instruction: gr.Textbox
+    place: gr.Column
+
+
+@dataclass(frozen=True)
+class Widgets(ModelWidgets):
     """The components of the workspace. `known` is what passages came from a file or an example, with their labels."""
 
     query: gr.Textbox
@@ -50,17 +68,6 @@ class Widgets:
     upload: gr.UploadButton
     split: gr.Dropdown
     live: gr.HTML
-    model: gr.Dropdown
-    model_line: gr.HTML
-    key: gr.Textbox
-    controls: model_settings.Controls
-    device: gr.Dropdown
-    precision: gr.Dropdown
-    max_length: gr.Number
-    truncation: gr.Radio
-    batch_tokens: gr.Number
-    instruction: gr.Textbox
-    place: gr.Column
     run: gr.Button
     stop: gr.Button
     status: gr.HTML
@@ -121,6 +128,7 @@ class Modelled(NamedTuple):
 
     line: Any
     key: Any
+    runs: Any
     read: model_settings.Read
 
 
@@ -151,7 +159,7 @@ def build(services: Services, localized: Localized) -> Widgets:
         )
         live = phrases(elem_id="workspace-live")
         boxes = windows.build(localized)
-        model_widgets = _build_model(services, localized)
+        around_model = _build_model(services, localized)
     with gr.Column(elem_id="workspace-foot"):
         with gr.Row(elem_classes="pg-actions"):
             run = localized(gr.Button(variant="primary", elem_id="workspace-run", scale=3), value="run.run_keys")
@@ -161,9 +169,8 @@ def build(services: Services, localized: Localized) -> Widgets:
             )
         status = phrases(elem_id="workspace-status")
     known, timer = gr.State(()), gr.Timer(COUNT_AGAIN_SECONDS, active=False)
-    return Widgets(
-        query, passages, example, hint, upload, split, live, *model_widgets, run, stop, status, known, timer, boxes
-    )
+    own: tuple[Any, ...] = (query, passages, example, hint, upload, split, live, run, stop, status, known, timer, boxes)
+    return Widgets(*around_model, *own)
 
 
 def _dropdown(
@@ -175,25 +182,13 @@ def _dropdown(
     return localized(box, label=label, choices=choices)
 
 
-class _Model(NamedTuple):
-    model: gr.Dropdown
-    model_line: gr.HTML
-    key: gr.Textbox
-    controls: model_settings.Controls
-    device: gr.Dropdown
-    precision: gr.Dropdown
-    max_length: gr.Number
-    truncation: gr.Radio
-    batch_tokens: gr.Number
-    instruction: gr.Textbox
-    place: gr.Column
-
-
-def _build_model(services: Services, localized: Localized) -> _Model:
-    runs = (services.settings.device, services.settings.precision)
+def _build_model(services: Services, localized: Localized) -> tuple[Any, ...]:
+    """The components of a `ModelWidgets`, in its order."""
+    asked = (services.settings.device, services.settings.precision)
+    away = is_remote(services.first_model)
     model = localized(
         gr.Dropdown(
-            choices=cast("Any", model_choices(services, "en", *runs)),
+            choices=cast("Any", model_choices(services, "en", *asked)),
             value=services.first_model,
             allow_custom_value=True,
             elem_id="workspace-model",
@@ -201,9 +196,9 @@ def _build_model(services: Services, localized: Localized) -> _Model:
         label="model.model",
         info="model.model_info",
     )
-    line = phrases(model_line(services, services.first_model, *runs), elem_id="workspace-model-line")
+    line = phrases(model_line(services, services.first_model, *asked), elem_id="workspace-model-line")
     key = localized(
-        gr.Textbox(type="password", elem_id="workspace-key", visible=is_remote(services.first_model)),
+        gr.Textbox(type="password", elem_id="workspace-key", visible=away),
         label="model.key",
         info="model.key_info",
     )
@@ -217,7 +212,7 @@ def _build_model(services: Services, localized: Localized) -> _Model:
             label="model.instruction",
             info="model.instruction_info",
         )
-    with gr.Row(elem_classes="pg-pair"):
+    with gr.Row(elem_classes="pg-pair", elem_id="workspace-runs", visible=not away) as runs:
         device = _dropdown(localized, "device", "model.device", device_choices, services.settings.device)
         precision = _dropdown(localized, "precision", "model.precision", precision_choices, services.settings.precision)
     with localized(gr.Accordion(open=False, elem_id="workspace-advanced"), label="model.advanced"):
@@ -240,7 +235,7 @@ def _build_model(services: Services, localized: Localized) -> _Model:
         )
         cast("Any", controls.backend).render()
     lengths = (max_length, truncation, batch_tokens)
-    return _Model(model, line, key, controls, device, precision, *lengths, instruction, place)
+    return (model, line, key, controls, runs, device, precision, *lengths, instruction, place)
 
 
 def on_count(services: Services, caller: Caller, *values: Any) -> Counted:
@@ -307,16 +302,18 @@ def on_model(
     """
     if not typed and model and is_at_hand(services, model, device, precision):
         services.engine.preload(ModelChoice(*parse_choice(model), device=device, precision=precision))
-    line = model_line(services, model or "", device, precision)
+    line, away = model_line(services, model or "", device, precision), is_remote(model or "")
     read = model_settings.on_read(services, caller, known, model, instruction, typed=typed)
-    return Modelled(line, gr.update(visible=is_remote(model or "")), read)
+    return Modelled(line, gr.update(visible=away), gr.update(visible=not away), read)
 
 
 def on_tick(
     services: Services, caller: Caller, known: model_settings.Known, model: str | None, instruction: str | None
 ) -> Modelled:
     """The settings of a model whose files have come meanwhile. What it needs was said before it took the room."""
-    return Modelled(gr.skip(), gr.skip(), model_settings.on_read(services, caller, known, model, instruction))
+    return Modelled(
+        gr.skip(), gr.skip(), gr.skip(), model_settings.on_read(services, caller, known, model, instruction)
+    )
 
 
 def on_room(
@@ -380,7 +377,7 @@ def _wire_model(
 ) -> None:
     """Listeners of the model box: its line, its settings, and what the box offers."""
     model_settings.wire(services, w.controls, w.model, w.instruction, me)
-    outputs = [w.model_line, w.key, w.instruction, w.place, *w.controls]
+    outputs = [w.model_line, w.key, w.runs, w.instruction, w.place, *w.controls]
     # The timer runs while a model is on its way: what its files say is known once they are here.
     ticked = [w.controls.known, w.model, w.instruction]
     listen(w.timer.tick, partial(on_tick, services), me=me, inputs=ticked, outputs=outputs, concurrency_id="settings")

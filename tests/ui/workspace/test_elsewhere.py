@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from playground.core.errors import InvalidInput
 from playground.core.types import ModelChoice
+from playground.engine.exports import to_snippet
 from playground.engine.manifest import from_manifest
 from playground.settings import Settings
+from playground.ui.components.replay_changes import changes
 from playground.ui.services import Services
+from playground.ui.views.models import speed
 from playground.ui.views.ranking import view as ranking
 from playground.ui.wiring import Caller
 from playground.ui.workspace.choices import model_line
 from playground.ui.workspace.model_settings import Known
 from playground.ui.workspace.view import on_count, on_model
 from tests.remote import servers
-from tests.remote.servers import Server, serving
+from tests.remote.servers import Asked, Said, Server, serving
+from tests.ui.views.compare.comparisons import ASKED as COMPARED
+from tests.ui.views.compare.comparisons import compared, row
 from tests.ui.views.ranking.test_view import ASKED, rows, run
 
 KEY = "sk-of-a-visitor-4711"
@@ -30,11 +36,12 @@ def server() -> Iterator[Server]:
         yield made
 
 
-def test_the_line_says_where_the_texts_go_and_the_key_box_is_there(
+def test_the_line_says_where_the_texts_go_and_the_key_box_stands_there_instead_of_device_and_precision(
     services: Services, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def boxes(model: str) -> tuple[Any, Any]:
         found = on_model(services, caller, Known(), model, "", "auto", "auto")
+        assert found.runs["visible"] is not found.key["visible"]
         return [said.get("key") for said in found.line], found.key["visible"]
 
     monkeypatch.delenv("COHERE_API_KEY", raising=False)
@@ -64,6 +71,39 @@ def test_a_row_of_an_unknown_read_says_so_and_the_run_is_kept(
     again, choice = from_manifest(services.history.get(last.shown.visit.run_id, caller.owner).manifest)
     assert again == last.shown.visit.result
     assert (again.scored[0].n_tokens, choice.model_id) == (None, f"tei://{server.host}")
+
+
+def test_a_length_and_a_precision_that_a_server_does_not_say_are_made_up_nowhere(
+    services: Services, caller: Caller
+) -> None:
+    with serving(servers.infinity) as silent:
+        model = f"infinity://{silent.host}"
+        result = run(services, caller, ASKED._replace(model=model))[-1].shown.visit.result
+        shown = compared(services, caller, asked=COMPARED._replace(model=model))
+    (costs,) = shown.details["models"]
+    assert (costs["device"], costs["precision"], costs["max_length"]) == ("remote", "unknown", None)
+    assert result is not None
+    assert result.spec.runs == "a server"
+    assert "# A server rounds differently" in to_snippet(result, ModelChoice(model))
+    told = replace(result, spec=replace(result.spec, precision="fp16"))
+    said = changes((result, ModelChoice(model)), (told, ModelChoice(model)), {})
+    assert said[0]["en"] == "Precision: – → fp16."
+
+
+def test_the_same_weights_on_two_servers_are_held_against_each_other_and_not_timed(
+    services: Services, caller: Caller
+) -> None:
+    def in_fp32(asked: Asked) -> Said:
+        return replace(said := servers.playground(asked), body=said.body | {"precision": "fp32"})
+
+    with serving(servers.playground) as one, serving(in_fp32) as other:
+        first, second = (f"playground://{each.host}" for each in (one, other))
+        shown = compared(services, caller, row(second), asked=COMPARED._replace(model=first))
+    (pair,) = shown.details["precisions"]
+    assert (pair["pair"], pair["largest"], pair["can_time"]) == ([1, 0], 0.0, False)
+    for values in (ASKED._replace(model=first), ASKED._replace(model="cohere:rerank-v3.5")):
+        with pytest.raises(InvalidInput, match="runs on another machine, where others may be at work"):
+            list(speed.on_fastest(services, caller, *values))
 
 
 def test_a_typed_key_is_sent_and_kept_nowhere(services: Services, caller: Caller, server: Server) -> None:

@@ -178,6 +178,7 @@ def _precision(side: Side, pair: Pair, speed: Speeds | None, timing: tuple[Pair,
     said: dict[str, object] = {
         "pair": list(pair),
         "names": [side.names[place] for place in pair],
+        "can_time": "remote" not in (before.spec.device, after.spec.device),
         "scale": before.scale.name,
         "busy": None if timing is None or timing[0] != pair else timing[1],
         "speed": None if speed is None else _speed(speed),
@@ -222,6 +223,8 @@ def _model(side: Side, place: int) -> dict[str, object]:
     entry = catalog.find(run.choice.model_id)
     keyword = run.choice.model_id == bm25.MODEL_ID
     spec = None if result is None else result.spec
+    away = spec is not None and spec.device == "remote"
+    length = spec.max_length if spec is not None else entry.max_length if entry is not None else None
     listed = entry.n_parameters if entry is not None else None
     return {
         "name": side.names[place],
@@ -229,7 +232,8 @@ def _model(side: Side, place: int) -> dict[str, object]:
         "keyword": keyword,
         "parameters": 0 if keyword else spec.n_parameters or listed if spec is not None else listed,
         "licence": entry.licence if entry is not None else None,
-        "max_length": spec.max_length if spec is not None else entry.max_length if entry is not None else None,
+        # A server may not say it.
+        "max_length": length or None if away else length,
         "reading": None if spec is None else windows_phrase(spec.windows),
         "memory_mib": run.memory_mib,
         "device": None if spec is None else spec.device,
