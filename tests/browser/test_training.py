@@ -54,6 +54,12 @@ def test_a_training_goes_on_behind_a_closed_page_and_ends_in_a_model(
     one.locator(".tr-curve .main-svg").first.wait_for()
     assert [said for said in serious(page) if ".tr-" in said or "training-" in said] == []
 
+    one.get_by_role("button", name="Save this threshold").click()
+    one.get_by_text("✓ Saved").wait_for()
+    page.locator("#threshold-tab-saved-button").click()
+    page.locator("#saved-list").get_by_text("<b>Mine</b>").first.wait_for()
+    page.locator("#threshold-tab-training-button").click()
+
     one.get_by_role("button", name="Download").click()
     with page.expect_download() as download:
         page.locator("#training-file a").first.click()

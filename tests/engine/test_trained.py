@@ -16,6 +16,7 @@ from playground.engine import trainable
 from playground.engine.trained import TrainedModels, short_name, slug
 from playground.models.named import refuse_folder
 from tests import checkpoints
+from tests.engine.saved_thresholds import threshold
 
 ASK = TrainingAsk(
     "0123456789abcdef", "me", "My own!", "Set", "built-in/mini-reranker", "quick", 2, 0, "set", "auto", 70, 30,
@@ -38,7 +39,7 @@ def models(tmp_path: Path) -> TrainedModels:
     (work / "model" / "model.safetensors").write_text("weights")
     curve = [{"step": 2.0, "loss": 1.0, "ndcg@10": 0.75}]
     (work / "model" / "training.json").write_text(json.dumps({"curve": curve}))
-    made.measured(replace(made.place(ASK, ""), result=RESULT))
+    made.measured(replace(made.place(ASK, ""), result=RESULT), threshold(value=-1.25, set_name="example"))
     return made
 
 
@@ -50,6 +51,7 @@ def test_a_finished_model_is_whole_and_its_work_is_gone(models: TrainedModels) -
     assert sorted(path.name for path in found.path.iterdir()) == [
         "README.md",
         "model.safetensors",
+        "threshold.json",
         "trained.json",
         "training.json",
     ]
@@ -66,12 +68,17 @@ def test_a_name_changes_and_the_folder_stays(models: TrainedModels) -> None:
     (after,) = models.list("me")
     assert (after.ask.name, after.path) == ("Another one", before.path)
     assert (after.path / "README.md").read_text().count("# Another one") == 1
+    kept = models.threshold("me", ASK.id)
+    assert (kept.name, kept.value, kept.id) == ("Another one", -1.25, "")
     with pytest.raises(InvalidInput, match="needs a name"):
         models.rename("me", ASK.id, " ")
+    (after.path / "threshold.json").unlink()
+    with pytest.raises(InvalidInput, match="No threshold was kept with this model"):
+        models.threshold("me", ASK.id)
 
 
 def test_only_its_owner_touches_a_model(models: TrainedModels, tmp_path: Path) -> None:
-    for touch in (models.delete, lambda owner, id: models.zipped(owner, id, tmp_path)):
+    for touch in (models.delete, models.threshold, lambda owner, id: models.zipped(owner, id, tmp_path)):
         with pytest.raises(InvalidInput, match="This trained model is gone"):
             touch("you", ASK.id)
     # As while it is measured.

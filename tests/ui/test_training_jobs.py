@@ -102,6 +102,10 @@ def test_a_training_ends_with_before_and_after_and_a_model_that_peers_score_alik
         "fp32",
         trainable.find(job.ask, offline=True).max_length,
     )
+    threshold = models.threshold(OWNER, trained.ask.id)
+    assert (threshold.value, threshold.spec.fingerprint) == (result.threshold, result.fingerprint)
+    assert (threshold.method, threshold.parameter, threshold.n_queries) == ("f-beta", 1.0, 5)
+    assert 0 < threshold.n_relevant < threshold.n_pairs
     card = (trained.path / "README.md").read_text()
     assert f"{result.before:.3f} with the base, {result.after:.3f} with this model" in card
     assert "too small to tell" in card or "the same" in card
