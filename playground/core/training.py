@@ -37,9 +37,8 @@ RECIPES: Mapping[Preset, Recipe] = MappingProxyType(
 )
 MOST_EPOCHS = 20
 MOST_SEED = 2**31 - 1
-# From so many parameters on, "auto" trains adapters: weights, gradients and AdamW's two moments in fp32 are 16 bytes
-# for each parameter that learns.
-ADAPTERS_FROM = 150_000_000
+ROWS_PER_STEP = 8
+ADAPTER_RANK = 16
 # Of the queries, for before and after.
 DEV_SHARES = (0.2, 0.3, 0.5)
 FEW_QUERIES = 50

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from playground.core.errors import InvalidInput, ModelError, NoRoom
+from playground.core.errors import InvalidInput, ModelError
 from playground.core.training import Change, TrainingAsk, TrainingResult, TrainingRow
 from playground.engine import trainable
 from playground.engine.trained import TrainedModels, short_name, slug
@@ -148,20 +148,7 @@ def test_what_cannot_be_trained_says_why_in_one_sentence(tmp_path: Path) -> None
         assert sentence in str(caught.value)
 
 
-def test_a_base_without_room_for_it_is_refused_and_a_folder_is_named_in_full(
-    tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_is_named_in_full(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tiny_bert.parent)
     ask = replace(ASK, base=f"./{tiny_bert.name}")
     assert trainable.find(ask, offline=True).folder == str(tiny_bert.absolute())
-    with pytest.raises(NoRoom, match=r"needs about .* of memory in fp32"):
-        trainable.find(ask, offline=True, free=lambda _: 0.0)
-
-
-def test_large_bases_train_adapters_unless_told_otherwise(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ask = replace(ASK, base=str(tiny_bert))
-    assert trainable.find(ask, offline=True).adapters is False
-    assert trainable.find(replace(ask, adapters="yes"), offline=True).adapters is True
-    monkeypatch.setattr(trainable, "ADAPTERS_FROM", 1000)
-    assert trainable.find(ask, offline=True).adapters is True
-    assert trainable.find(replace(ask, adapters="no"), offline=True).adapters is False

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from playground.core.errors import PlaygroundError
-from playground.core.training import ADAPTERS_FROM, DEV_SHARES, MOST_EPOCHS, MOST_SEED, RECIPES, TrainingData
+from playground.core.training import DEV_SHARES, MOST_EPOCHS, MOST_SEED, RECIPES, TrainingData
 from playground.engine.trainable import FAMILIES
 from playground.engine.trained import THRESHOLD, Trained
 from playground.models import bm25, catalog
@@ -43,7 +43,6 @@ def payload(
         "presets": {name: asdict(recipe) for name, recipe in RECIPES.items()},
         "most_epochs": MOST_EPOCHS,
         "most_seed": MOST_SEED,
-        "large": ADAPTERS_FROM // 1_000_000,
     }
 
 

@@ -1,0 +1,79 @@
+"""What a training takes of memory, from the headers of the base's files alone. Nothing here imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from playground.core.training import ADAPTER_RANK, ROWS_PER_STEP, Recipe
+from playground.models.memory import MIB
+from playground.models.resolve import Resolved
+from playground.models.weights import TensorInfo, read_header
+
+FLOAT = 4
+# Of each weight that learns: its gradient, and AdamW's two moments.
+KEPT = 3 * FLOAT
+# torch and transformers themselves, on the CPU.
+PROCESS_MIB = 400.0
+# Floats that a step keeps for its way back, for each token, layer and place of the width: measured with BERT on a CPU,
+# 13 to 20 where all weights learn (bf16 and fp32), 22 to 25 with adapters (bf16), whose own way through each layer is
+# kept beside it. Adapters spare gradients and moments and cost this, so that they pay for wide bases only.
+STATES, ADAPTER_STATES = 20, 25
+# DistilBERT has names of its own.
+_SHAPE = (("hidden_size", "dim"), ("num_hidden_layers", "n_layers"))
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingNeed:
+    """What one training takes.
+
+    Attributes:
+        weights_mib: all of them, in fp32.
+        learned_mib: gradients and moments of those that learn.
+        batch_mib: one step over passages as long as are read; less where they are shorter.
+    """
+
+    weights_mib: float
+    learned_mib: float
+    batch_mib: float
+
+    @property
+    def least_mib(self) -> float:
+        """Whatever the passages are."""
+        return self.weights_mib + self.learned_mib + PROCESS_MIB
+
+    @property
+    def memory_mib(self) -> float:
+        return self.least_mib + self.batch_mib
+
+
+def need_of(base: Resolved, recipe: Recipe, *, adapters: bool) -> TrainingNeed:
+    """What training this base takes.
+
+    Raises:
+        ModelBroken: its files are damaged.
+    """
+    tensors = {name: each for file in base.weights for name, each in read_header(base.folder / file).items()}
+    config = base.config
+    width, layers = (int(config.get(name) or config.get(other) or 0) for name, other in _SHAPE)
+    tokens = ROWS_PER_STEP * recipe.group_size * recipe.max_length
+    kept = ADAPTER_STATES if adapters else STATES
+    return TrainingNeed(
+        base.n_parameters * FLOAT / MIB,
+        n_learned(tensors, adapters=adapters) * KEPT / MIB,
+        tokens * width * layers * kept * FLOAT / MIB,
+    )
+
+
+def n_learned(tensors: Mapping[str, TensorInfo], *, adapters: bool) -> int:
+    """How many numbers learn: all but the word embeddings, or adapters of the linear layers and the head."""
+    floats = {name: each for name, each in tensors.items() if each.is_float}
+    if not adapters:
+        return sum(each.size for name, each in floats.items() if "word_embeddings" not in name)
+    head = {name: each for name, each in floats.items() if name.startswith(("classifier.", "score."))}
+    linear = (
+        each.shape
+        for name, each in floats.items()
+        if name not in head and len(each.shape) == 2 and "embeddings" not in name
+    )
+    return sum(each.size for each in head.values()) + sum(ADAPTER_RANK * sum(shape) for shape in linear)
