@@ -29,9 +29,14 @@ function start(event) {
   trigger("trainasked", { ...sent(), preset, adapters, base: $("#training-base").value, name: $("#training-name").value, epochs: kept.epochs || props.value.presets[preset].epochs });
 }
 
+// Passages of English prose have about three words in four tokens.
+const WORDS = 0.75;
+const work = ({ epochs, max_length: tokens, group_size: passages }) => epochs * tokens * passages;
+
 function presetHint({ presets }) {
-  const { epochs, max_length: tokens, group_size: passages } = presets[kept.preset];
-  return pg.say(`training.preset_${kept.preset}_hint`, { epochs, tokens, passages });
+  const chosen = presets[kept.preset], { max_length: tokens, group_size: passages } = chosen;
+  const times = Math.max(2, Math.round(work(chosen) / work(presets.quick)));
+  return pg.say(`training.preset_${kept.preset}_hint`, { epochs: kept.epochs || chosen.epochs, tokens, passages, words: Math.round(WORDS * tokens), times });
 }
 
 function draw() {

@@ -23,7 +23,7 @@ def open_tab(page: Any) -> None:
 
 
 def test_a_training_goes_on_behind_a_closed_page_and_ends_in_a_model(
-    visit: Callable[..., Any], tiny_bert: Path
+    visit: Callable[..., Any], server: Any, tiny_bert: Path
 ) -> None:
     visitor = visit()
     page = visitor.page

@@ -62,6 +62,22 @@ def test_a_finished_model_is_whole_and_its_work_is_gone(models: TrainedModels) -
     assert "- 9 queries are few." in card
 
 
+def test_a_disk_that_takes_nothing_more_leaves_the_model_and_its_work_to_go_on_with(models: TrainedModels) -> None:
+    ask = replace(ASK, id="f" * 16)
+    made = models.begin(ask, ROWS, ROWS) / "model"
+    made.mkdir()
+    (made / "model.safetensors").write_text("weights")
+    trained = models.place(ask, "")
+    # A draft that cannot be written, whoever runs the test.
+    (trained.path / "trained.draft").mkdir()
+    with pytest.raises(InvalidInput, match=r"could not be written: .* Free some space"):
+        models.measured(replace(trained, result=RESULT))
+    assert (models.get("me", ask.id).result, models.unfinished()) == (None, [ask])
+    (trained.path / "trained.draft").rmdir()
+    models.measured(replace(trained, result=RESULT))
+    assert (models.get("me", ask.id).result, models.unfinished()) == (RESULT, [])
+
+
 def test_a_name_changes_and_the_folder_stays(models: TrainedModels) -> None:
     (before,) = models.list("me")
     models.rename("me", ASK.id, "  Another \n one ")
