@@ -30,7 +30,8 @@ from playground.models.named import split
 T = TypeVar("T")
 
 ASK, RESULT, ROWS, DEV, CARD = "ask.json", "trained.json", "train.jsonl", "dev.jsonl", "README.md"
-THRESHOLD = "threshold.json"
+# NDCG@10 before the first step lies in START as `training.labels` wrote it, beside the rows.
+THRESHOLD, START = "threshold.json", "start.json"
 # As `training.labels` names it in the folder of work; in the folder of all, that of the one training at a time.
 LOCK = "lock"
 WORK, GONE = "work", "gone-"
@@ -170,8 +171,10 @@ class TrainedModels:
         try:
             if not path.exists():
                 shutil.rmtree(made / "checkpoints", ignore_errors=True)
-                found = Trained(ask, path, _points(made), None, warning)
-                self._put(found, made)
+                start = self.work(ask.id) / START
+                if start.exists():
+                    start.replace(made / START)
+                self._put(Trained(ask, path, (), None, warning), made)
                 made.rename(path)
         except OSError as error:
             raise _unwritten(self.root, error) from error
@@ -267,7 +270,7 @@ class TrainedModels:
             # Weights do not shrink.
             with zipfile.ZipFile(draft, "w", zipfile.ZIP_STORED) as file:
                 for each in sorted(path.rglob("*")):
-                    if each.is_file() and each.name not in (RESULT, THRESHOLD):
+                    if each.is_file() and each.name not in (RESULT, THRESHOLD, START):
                         file.write(each, Path(path.name) / each.relative_to(path))
             draft.replace(made)
         except OSError as error:
@@ -325,7 +328,10 @@ def _line(row: TrainingRow) -> str:
 def _points(folder: Path) -> tuple[TrainingPoint, ...]:
     try:
         curve = json.loads((folder / "training.json").read_text(encoding="utf-8"))["curve"]
-        return tuple(TrainingPoint(int(each["step"]), each["loss"], each["ndcg@10"]) for each in curve)
+        learned = (TrainingPoint(int(each["step"]), each["loss"], each["ndcg@10"]) for each in curve)
+        start = folder / START
+        before = (json.loads(start.read_text(encoding="utf-8")),) if start.exists() else ()
+        return (*(TrainingPoint(0, None, float(ndcg)) for ndcg in before), *learned)
     except (OSError, ValueError, KeyError, TypeError):
         return ()
 

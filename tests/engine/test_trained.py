@@ -37,6 +37,7 @@ def models(tmp_path: Path) -> TrainedModels:
     assert made.dev_rows(ASK.id) == [TrainingRow("q", ("a",), ("b", "c"))]
     (work / "model" / "checkpoints").mkdir(parents=True)
     (work / "model" / "model.safetensors").write_text("weights")
+    (work / "start.json").write_text("0.5")
     curve = [{"step": 2.0, "loss": 1.0, "ndcg@10": 0.75}]
     (work / "model" / "training.json").write_text(json.dumps({"curve": curve}))
     made.measured(replace(made.place(ASK, ""), result=RESULT), threshold(value=-1.25, set_name="example"))
@@ -47,10 +48,11 @@ def test_a_finished_model_is_whole_and_its_work_is_gone(models: TrainedModels) -
     (found,) = models.list("me")
     assert (found.ask, found.result) == (ASK, RESULT)
     assert found.path.name == "my-own-0123456789abcdef"
-    assert [(point.step, point.ndcg) for point in found.points] == [(2, 0.75)]
+    assert [(point.step, point.ndcg) for point in found.points] == [(0, 0.5), (2, 0.75)]
     assert sorted(path.name for path in found.path.iterdir()) == [
         "README.md",
         "model.safetensors",
+        "start.json",
         "threshold.json",
         "trained.json",
         "training.json",

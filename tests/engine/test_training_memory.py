@@ -11,7 +11,7 @@ from playground.core.errors import NoRoom
 from playground.core.training import RECIPES
 from playground.core.types import ModelChoice
 from playground.engine import trainable
-from playground.engine.training_memory import KEPT, PROCESS_MIB, n_learned, need_of
+from playground.engine.training_memory import KEPT, PROCESS_MIB, STATES, n_learned, need_of
 from playground.models.memory import MIB
 from playground.models.resolve import Resolved, resolve
 from playground.models.weights import read_header
@@ -54,7 +54,7 @@ def test_gradients_and_moments_count_for_what_learns_alone() -> None:
     assert whole.least_mib == whole.weights_mib + whole.learned_mib + PROCESS_MIB
     # 8 queries with their passages, over 6 layers of 384.
     recipe = RECIPES["quick"]
-    assert whole.batch_mib == 8 * recipe.group_size * recipe.max_length * 384 * 6 * 20 * 4 / MIB
+    assert whole.batch_mib == 8 * recipe.group_size * recipe.max_length * 384 * 6 * STATES * 4 / MIB
     careful = RECIPES["careful"]
     tokens = careful.group_size * careful.max_length / (recipe.group_size * recipe.max_length)
     assert need_of(base, careful, adapters=False).batch_mib == pytest.approx(tokens * whole.batch_mib)
@@ -85,7 +85,7 @@ def test_adapters_are_chosen_where_all_weights_do_not_fit_and_adapters_take_less
     assert need[True].memory_mib > need[False].memory_mib
     assert trainable.find(ask, offline=True, free=lambda _: need[False].memory_mib - 1).adapters is False
     assert trainable.find(replace(ask, adapters="yes"), offline=True).adapters is True
-    monkeypatch.setattr("playground.engine.training_memory.STATES", 30)
+    monkeypatch.setattr("playground.engine.training_memory.STATES", 50)
     whole = need_of(mini(), RECIPES[ask.preset], adapters=False)
     for free, adapters in ((whole.memory_mib, False), (whole.memory_mib - 1, True)):
         assert trainable.find(ask, offline=True, free=lambda _, free=free: free).adapters is adapters
