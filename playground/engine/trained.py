@@ -25,7 +25,6 @@ from playground.core.thresholds import Threshold
 from playground.core.training import Change, TrainingAsk, TrainingPoint, TrainingResult, TrainingRow
 from playground.engine import threshold_files
 from playground.engine.trained_card import card
-from playground.models.named import split
 
 T = TypeVar("T")
 
@@ -36,7 +35,6 @@ THRESHOLD, START = "threshold.json", "start.json"
 LOCK = "lock"
 WORK, GONE = "work", "gone-"
 MAX_NAME_CHARS = 80
-_TRAINED = re.compile(r".*[/\\]trained[/\\]([a-z0-9-]+)-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,13 +296,6 @@ class TrainedModels:
 def new_id() -> str:
     """Not to be guessed: on a public page it is the key to the model."""
     return secrets.token_hex(8)
-
-
-def short_name(model_id: str) -> str:
-    """The folder's name where it is one of a trained model: the path before it says nothing to a person."""
-    name = split(model_id).name
-    found = _TRAINED.fullmatch(name)
-    return found[1] + model_id[len(name) :] if found else model_id
 
 
 def checked_name(name: str) -> str:

@@ -13,8 +13,8 @@ from filelock import FileLock
 from playground.core.errors import InvalidInput, ModelError
 from playground.core.training import Change, TrainingAsk, TrainingResult, TrainingRow
 from playground.engine import trainable
-from playground.engine.trained import TrainedModels, short_name, slug
-from playground.models.named import refuse_folder
+from playground.engine.trained import TrainedModels, slug
+from playground.models.named import refuse_folder, short_name
 from tests import checkpoints
 from tests.engine.saved_thresholds import threshold
 

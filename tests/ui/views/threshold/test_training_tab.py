@@ -10,6 +10,7 @@ import pytest
 
 from playground.core.errors import Busy, InvalidInput, PlaygroundError
 from playground.core.training import MOST_EPOCHS
+from playground.engine import threshold_files
 from playground.settings import Settings
 from playground.ui.components.model_choices import reranker_choices
 from playground.ui.services import Services
@@ -140,5 +141,10 @@ def test_the_suggested_threshold_is_saved_in_one_click_and_says_so(
     assert (saved.name, saved.value, saved.set_name) == ("My own!", -1.25, "现成示例")
     assert (saved.spec, saved.scale, saved.method) == (suggested.spec, suggested.scale, suggested.method)
     assert services.history.thresholds.list("you") == []
+    # With another model in view it is refused by the model's name; the folder is its key on a public page.
+    other = replace(saved.spec, model_id="built-in/mini-reranker", fingerprint="other")
+    folder = replace(saved, spec=replace(saved.spec, model_id=str(trained.path)))
+    said = str(threshold_files.refusal(folder, other, saved.scale))
+    assert said.startswith("“My own!” was chosen for my-own, and these scores are from built-in/mini-reranker.")
     with pytest.raises(InvalidInput, match="This trained model is gone"):
         training_tab.on_keep(services, asking(caller, id=ASK.id))
