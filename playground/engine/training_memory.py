@@ -15,13 +15,13 @@ FLOAT = 4
 KEPT = 3 * FLOAT
 # torch and transformers themselves, on the CPU.
 PROCESS_MIB = 400.0
-# Floats that a step keeps for its way back, per token, layer and place of the width. A run of the Mini reranker over
-# passages of many lengths peaked at 1.6 GiB on a CPU, which is 28 (a single shape takes 13 to 20, in bf16 and fp32).
-# Adapters keep their own way through each layer beside it, 1.4 to 1.8 times as much with BERT. They spare gradients and
-# moments and cost this, so that they pay for wide bases only.
-STATES, ADAPTER_STATES = 28, 42
+# Floats that a step keeps for its way back, per token and layer: so many for each place of the width, and so many for
+# each head and token that it looks at. Runs of the Mini reranker on a CPU peaked at 1.6 GiB (128 tokens, groups of 4) and
+# 5.4 GiB (256 tokens, groups of 8), which gives these. Adapters keep their own way through each layer beside it, 1.4
+# to 1.8 times as much with BERT: they spare gradients and moments and cost this, so that they pay for wide bases only.
+STATES, ADAPTER_STATES, ATTENTION = 22, 36, 1.5
 # DistilBERT has names of its own.
-_SHAPE = (("hidden_size", "dim"), ("num_hidden_layers", "n_layers"))
+_SHAPE = (("hidden_size", "dim"), ("num_hidden_layers", "n_layers"), ("num_attention_heads", "n_heads"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,13 @@ def need_of(base: Resolved, recipe: Recipe, *, adapters: bool) -> TrainingNeed:
     """
     tensors = {name: each for file in base.weights for name, each in read_header(base.folder / file).items()}
     config = base.config
-    width, layers = (int(config.get(name) or config.get(other) or 0) for name, other in _SHAPE)
+    width, layers, heads = (int(config.get(name) or config.get(other) or 0) for name, other in _SHAPE)
     tokens = ROWS_PER_STEP * recipe.group_size * recipe.max_length
-    kept = ADAPTER_STATES if adapters else STATES
+    kept = (ADAPTER_STATES if adapters else STATES) * width + ATTENTION * heads * recipe.max_length
     return TrainingNeed(
         base.n_parameters * FLOAT / MIB,
         n_learned(tensors, adapters=adapters) * KEPT / MIB,
-        tokens * width * layers * kept * FLOAT / MIB,
+        tokens * layers * kept * FLOAT / MIB,
     )
 
 
