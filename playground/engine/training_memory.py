@@ -18,7 +18,7 @@ PROCESS_MIB = 400.0
 # Floats that a step keeps for its way back, per token and layer: so many for each place of the width, and so many for
 # each head and token that it looks at. Runs of the Mini reranker on a CPU peaked at 1.6 GiB (128 tokens, groups of 4)
 # and 5.4 GiB (256 tokens, groups of 8), which gives these. Adapters keep their own way through each layer beside it,
-# 1.4 to 1.8 times as much with BERT: they spare gradients and moments and cost this, so that they pay for wide bases only.
+# 1.4 to 1.8 times as much with BERT: they spare gradients and moments and cost this, and so pay for wide bases only.
 STATES, ADAPTER_STATES, ATTENTION = 22, 36, 1.5
 # DistilBERT has names of its own.
 _SHAPE = (("hidden_size", "dim"), ("num_hidden_layers", "n_layers"), ("num_attention_heads", "n_heads"))
