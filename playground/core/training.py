@@ -30,9 +30,9 @@ class Recipe:
     group_size: int
 
 
-# With 200 queries of MedQuAD, from the Mini reranker: "quick" took two and a half minutes of one core and brought NDCG@10
-# of 100 others from 0.803 to 0.939 (0.929 at 5e-5; 0.927 in one epoch; one run each). A step of "careful" takes about
-# four times as long, and 4 GiB; how much better it ends was not measured.
+# With 200 queries of MedQuAD, from the Mini reranker: "quick" took two and a half minutes of one core and brought
+# NDCG@10 of 100 others from 0.803 to 0.939 (0.929 at 5e-5; 0.927 in one epoch; one run each). A step of "careful" takes
+# about four times as long, and 4 GiB; how much better it ends was not measured.
 RECIPES: Mapping[Preset, Recipe] = MappingProxyType(
     {"quick": Recipe(2, 1e-4, 128, 4), "careful": Recipe(3, 5e-5, 256, 6)}
 )
