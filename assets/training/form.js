@@ -29,9 +29,14 @@ function start(event) {
   trigger("trainasked", { ...sent(), preset, adapters, base: $("#training-base").value, name: $("#training-name").value, epochs: kept.epochs || props.value.presets[preset].epochs });
 }
 
+// Passages of English prose have about three words in four tokens.
+const WORDS = 0.75;
+const work = ({ epochs, max_length: tokens, group_size: passages }) => epochs * tokens * passages;
+
 function presetHint({ presets }) {
-  const { epochs, max_length: tokens, group_size: passages } = presets[kept.preset];
-  return pg.say(`training.preset_${kept.preset}_hint`, { epochs, tokens, passages });
+  const chosen = presets[kept.preset], { max_length: tokens, group_size: passages } = chosen;
+  const times = Math.max(2, Math.round(work(chosen) / work(presets.quick)));
+  return pg.say(`training.preset_${kept.preset}_hint`, { epochs: kept.epochs || chosen.epochs, tokens, passages, words: Math.round(WORDS * tokens), times });
 }
 
 function draw() {
@@ -64,7 +69,7 @@ function draw() {
       pg.el("div", { class: "tr-fields" },
         field("training-negatives", pg.say("training.negatives"), choice("training-negatives", [["set", pg.say("training.negatives_set")], ["mined", pg.say("training.negatives_mined")]], kept.negatives, (value) => { set("negatives")(value); replan(); }), pg.say(`training.negatives_${kept.negatives}_hint`)),
         field("training-epochs", pg.say("training.epochs"), number("training-epochs", kept.epochs || state.presets[kept.preset].epochs, state.most_epochs, set("epochs"))),
-        field("training-adapters", pg.say("training.adapters"), choice("training-adapters", ["auto", "no", "yes"].map((each) => [each, pg.say(`training.adapters_${each}`, { n: state.large })]), kept.adapters, set("adapters")), pg.say("training.adapters_hint")),
+        field("training-adapters", pg.say("training.adapters"), choice("training-adapters", ["auto", "no", "yes"].map((each) => [each, pg.say(`training.adapters_${each}`)]), kept.adapters, set("adapters")), pg.say("training.adapters_hint")),
         field("training-seed", pg.say("training.seed"), number("training-seed", kept.seed, state.most_seed, (value) => { set("seed")(value); replan(); }), pg.say("training.seed_hint")))),
     pg.el("button", { type: "submit", id: "training-start", class: "pg-button pg-primary tr-start", disabled: Boolean(plan.trouble) }, pg.el("span", { class: "pg-button-text", text: pg.say("training.start") })));
   if (focused) document.getElementById(focused)?.focus();

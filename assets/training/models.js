@@ -55,6 +55,12 @@ function removing(button, each) {
   button.addEventListener("blur", draw, { once: true });
 }
 
+function line({ id, result, line: whole, line_kept: kept }) {
+  const text = pg.say("training.threshold", { value: three(result.threshold), scale: result.scale, f1: three(result.f1) });
+  const beside = kept ? pg.el("span", { class: "pg-good", text: pg.say("training.threshold_kept") }) : whole ? tool("keep", () => trigger("kept", { id })) : null;
+  return pg.el("div", { class: "tr-threshold" }, pg.el("span", { text }), beside);
+}
+
 function item(each) {
   const { result } = each;
   const facts = { base: each.base, set: pg.setName(each.set, each.set), train: each.n_train, dev: each.n_dev, epochs: each.epochs };
@@ -63,7 +69,7 @@ function item(each) {
     pg.el("div", { class: "tr-head" }, pg.el("strong", { text: each.name }), pg.el("time", { class: "pg-muted", datetime: each.made, text: each.made.slice(0, 16).replace("T", " ") })),
     pg.el("p", { class: "pg-muted", text: pg.say(each.adapters ? "training.facts_adapters" : "training.facts", facts) }),
     ...(result ? measured(result) : [pg.el("p", { class: "pg-warn", text: pg.say("training.not_measured") })]),
-    result && result.threshold !== null ? pg.el("p", { text: pg.say("training.threshold", { value: three(result.threshold), scale: result.scale, f1: three(result.f1) }) }) : null,
+    result && result.threshold !== null ? line(each) : null,
     each.reason ? pg.el("p", { text: pg.phrase(each.reason) }) : null,
     ...each.warnings.map((warning) => pg.el("p", { class: "pg-warn", text: pg.phrase(warning) })),
     result && result.changes.length ? more("changes", each.id, () => pg.el("ul", { class: "tr-changes" }, ...result.changes.map(changed))) : null,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from playground.analysis import paired, thresholds
+from playground.analysis.chosen import chosen
 from playground.analysis.judged import judged
 from playground.analysis.quality import Quality, measure
 from playground.core.labels import LabelledSet, SetScores
+from playground.core.thresholds import Threshold
 from playground.core.training import Change, TrainingResult
 
 MOST_CHANGES = 10
+# What the threshold is chosen by: the best F1.
+RULE: tuple[thresholds.Method, float] = ("f-beta", 1.0)
 
 
 def before_after(labelled: LabelledSet, before: SetScores, after: SetScores) -> TrainingResult:
@@ -21,7 +25,7 @@ def before_after(labelled: LabelledSet, before: SetScores, after: SetScores) -> 
     key = next(each.key for each in qualities[0].definitions if each.key.startswith("ndcg"))
     contest = paired.compare(qualities)
     difference = contest.differences[1, 0, key]
-    suggested = thresholds.suggest(judged(labelled, after), "f-beta", 1.0)
+    suggested = thresholds.suggest(judged(labelled, after), *RULE)
     return TrainingResult(
         before=contest.estimates[0][key].mean,
         after=contest.estimates[1][key].mean,
@@ -42,6 +46,17 @@ def before_after(labelled: LabelledSet, before: SetScores, after: SetScores) -> 
         precision=after.spec.precision,
         max_length=after.spec.max_length,
     )
+
+
+def suggested(labelled: LabelledSet, after: SetScores, name: str) -> Threshold | None:
+    """The threshold of `before_after`, to be saved under a name; None where none is suggested.
+
+    Raises:
+        InvalidInput: as `before_after`.
+    """
+    pairs = judged(labelled, after)
+    value = thresholds.suggest(pairs, *RULE).finite
+    return None if value is None else chosen(pairs, after, value, name, labelled.name, RULE)
 
 
 def _changes(

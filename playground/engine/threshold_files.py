@@ -16,6 +16,7 @@ from playground.core.thresholds import Method, Threshold
 from playground.core.types import PRECISIONS, Kind, ModelSpec, Truncation
 from playground.core.windows import Windows
 from playground.models import bm25
+from playground.models.named import short_name
 
 KIND = "rerank-playground threshold"
 SCHEMA = 1
@@ -127,8 +128,8 @@ def _other_weights(name: str, own: ModelSpec, spec: ModelSpec) -> PlaygroundErro
         return InvalidInput(
             "“{name}” was chosen for {was}, and these scores are from {now}. Choose a threshold for this model.",
             name=name,
-            was=own.model_id,
-            now=spec.model_id,
+            was=short_name(own.model_id),
+            now=short_name(spec.model_id),
         )
     if own.family == bm25.FAMILY:
         return InvalidInput(
@@ -141,7 +142,7 @@ def _other_weights(name: str, own: ModelSpec, spec: ModelSpec) -> PlaygroundErro
             "“{name}” was chosen for revision {was} of {model}, and these scores are from revision {now}. Load that "
             "revision, or choose a threshold for this one.",
             name=name,
-            model=spec.model_id,
+            model=short_name(spec.model_id),
             was=own.revision[:SHORT],
             now=spec.revision[:SHORT],
         )
@@ -149,7 +150,7 @@ def _other_weights(name: str, own: ModelSpec, spec: ModelSpec) -> PlaygroundErro
         "“{name}” was chosen for other weights of {model} ({was}) than those that gave these scores ({now}). Choose a "
         "threshold for these.",
         name=name,
-        model=spec.model_id,
+        model=short_name(spec.model_id),
         was=own.fingerprint[:SHORT],
         now=spec.fingerprint[:SHORT],
     )

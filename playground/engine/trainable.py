@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
-from playground.core.errors import ModelUnsuitable
-from playground.core.training import ADAPTERS_FROM, TrainingAsk
+from playground.core.errors import ModelUnsuitable, NoRoom
+from playground.core.training import RECIPES, TrainingAsk
 from playground.core.types import DeviceName, Kind, ModelChoice
+from playground.engine.training_memory import need_of
 from playground.models import bm25, devices, hub, kinds, memory, resolve, room
 from playground.models.catalog import find as known
 from playground.models.named import is_folder, parse_choice, split
 from playground.remote.address import is_remote
 
 FAMILIES = ("cross_encoder", "bi_encoder")
+TOO_LARGE = (
+    "Training all weights of {model} takes at least {need} of memory, and {free} is free on the {device}. Adapters "
+    "(LoRA, under More settings) take {adapters}; a smaller base takes less, too."
+)
+ADAPTERS_TOO_LARGE = (
+    "Training adapters (LoRA) for {model} takes at least {need} of memory, and {free} is free on the {device}. Choose "
+    "a smaller base."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +80,32 @@ def find(
             model=model_id,
             type=found.architecture,
         )
-    fits(found.n_parameters)
-    adapters = ask.adapters == "yes" or (ask.adapters == "auto" and found.n_parameters >= ADAPTERS_FROM)
+    adapters = _with_adapters(ask, found, device, free(device))
     return Base(kind, str(found.folder.absolute()), adapters, found.revision, found.default_max_length)
+
+
+def _with_adapters(ask: TrainingAsk, found: resolve.Resolved, device: str, free_mib: float) -> bool:
+    """Whether adapters are trained: where they were asked for, or all weights do not fit and adapters need less.
+
+    Raises:
+        NoRoom: what is to be trained does not fit even with the shortest passages.
+    """
+    whole, adapted = (need_of(found, RECIPES[ask.preset], adapters=each) for each in (False, True))
+    smaller = free_mib < whole.memory_mib > adapted.memory_mib and find_spec("peft") is not None
+    adapters = ask.adapters == "yes" or (ask.adapters == "auto" and smaller)
+    need = adapted if adapters else whole
+    if need.least_mib <= free_mib:
+        return adapters
+    raise NoRoom(
+        ADAPTERS_TOO_LARGE if adapters else TOO_LARGE,
+        model=found.model_id,
+        need=room.gib(need.least_mib),
+        adapters=room.gib(adapted.least_mib),
+        free=room.gib(free_mib),
+        device="GPU" if device in ("cuda", "mps") else "CPU",
+        on=device,
+        missing_mib=need.least_mib - free_mib,
+    )
 
 
 def refuse(model_id: str) -> None:

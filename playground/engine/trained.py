@@ -21,18 +21,20 @@ from typing import Any, TypeVar
 from filelock import FileLock, Timeout
 
 from playground.core.errors import InvalidInput
+from playground.core.thresholds import Threshold
 from playground.core.training import Change, TrainingAsk, TrainingPoint, TrainingResult, TrainingRow
+from playground.engine import threshold_files
 from playground.engine.trained_card import card
-from playground.models.named import split
 
 T = TypeVar("T")
 
 ASK, RESULT, ROWS, DEV, CARD = "ask.json", "trained.json", "train.jsonl", "dev.jsonl", "README.md"
+# NDCG@10 before the first step lies in START as `training.labels` wrote it, beside the rows.
+THRESHOLD, START = "threshold.json", "start.json"
 # As `training.labels` names it in the folder of work; in the folder of all, that of the one training at a time.
 LOCK = "lock"
 WORK, GONE = "work", "gone-"
 MAX_NAME_CHARS = 80
-_TRAINED = re.compile(r".*[/\\]trained[/\\]([a-z0-9-]+)-[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,20 +169,24 @@ class TrainedModels:
         try:
             if not path.exists():
                 shutil.rmtree(made / "checkpoints", ignore_errors=True)
-                found = Trained(ask, path, _points(made), None, warning)
-                self._put(found, made)
+                start = self.work(ask.id) / START
+                if start.exists():
+                    start.replace(made / START)
+                self._put(Trained(ask, path, (), None, warning), made)
                 made.rename(path)
         except OSError as error:
             raise _unwritten(self.root, error) from error
         return Trained(ask, path, _points(path), None, warning)
 
-    def measured(self, trained: Trained) -> None:
-        """Keep before and after beside the model, write its card anew, and remove its work.
+    def measured(self, trained: Trained, threshold: Threshold | None = None) -> None:
+        """Keep before and after and the threshold beside the model, write its card anew, and remove its work.
 
         Raises:
             InvalidInput: it cannot be written.
         """
         try:
+            if threshold is not None:
+                (trained.path / THRESHOLD).write_text(threshold_files.to_json(threshold), encoding="utf-8")
             self._put(trained, trained.path)
         except OSError as error:
             raise _unwritten(self.root, error) from error
@@ -198,6 +204,21 @@ class TrainedModels:
         if found is None:
             raise InvalidInput("This trained model is gone. It may have been deleted in another window.")
         return found
+
+    def threshold(self, owner: str, id: str) -> Threshold:
+        """The suggested threshold, under the model's name of now.
+
+        Raises:
+            InvalidInput: no such model, or none was kept with it.
+        """
+        found = self.get(owner, id)
+        try:
+            text = (found.path / THRESHOLD).read_text(encoding="utf-8")
+        except OSError as error:
+            raise InvalidInput(
+                "No threshold was kept with this model. Score a set with it, and choose one there."
+            ) from error
+        return replace(threshold_files.from_json(text), name=found.ask.name)
 
     def rename(self, owner: str, id: str, name: str) -> None:
         """Another name; the folder, and so the id as a model, stays.
@@ -247,7 +268,7 @@ class TrainedModels:
             # Weights do not shrink.
             with zipfile.ZipFile(draft, "w", zipfile.ZIP_STORED) as file:
                 for each in sorted(path.rglob("*")):
-                    if each.is_file() and each.name != RESULT:
+                    if each.is_file() and each.name not in (RESULT, THRESHOLD, START):
                         file.write(each, Path(path.name) / each.relative_to(path))
             draft.replace(made)
         except OSError as error:
@@ -277,13 +298,6 @@ def new_id() -> str:
     return secrets.token_hex(8)
 
 
-def short_name(model_id: str) -> str:
-    """The folder's name where it is one of a trained model: the path before it says nothing to a person."""
-    name = split(model_id).name
-    found = _TRAINED.fullmatch(name)
-    return found[1] + model_id[len(name) :] if found else model_id
-
-
 def checked_name(name: str) -> str:
     """Raises InvalidInput: there is none."""
     name = " ".join(name.split())[:MAX_NAME_CHARS]
@@ -305,7 +319,10 @@ def _line(row: TrainingRow) -> str:
 def _points(folder: Path) -> tuple[TrainingPoint, ...]:
     try:
         curve = json.loads((folder / "training.json").read_text(encoding="utf-8"))["curve"]
-        return tuple(TrainingPoint(int(each["step"]), each["loss"], each["ndcg@10"]) for each in curve)
+        learned = (TrainingPoint(int(each["step"]), each["loss"], each["ndcg@10"]) for each in curve)
+        start = folder / START
+        before = (json.loads(start.read_text(encoding="utf-8")),) if start.exists() else ()
+        return (*(TrainingPoint(0, None, float(ndcg)) for ndcg in before), *learned)
     except (OSError, ValueError, KeyError, TypeError):
         return ()
 

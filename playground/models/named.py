@@ -14,6 +14,8 @@ from playground.remote.address import is_remote
 # Only at the end and only these, because a folder may have a # in its name.
 _KEYS = "label|prompt|task|mode|layer|ratio|at|backend"
 _OPTIONS = re.compile(rf"(?P<name>.+)#(?P<options>(?:{_KEYS})=[^#=]+(?:,(?:{_KEYS})=[^#=]+)*)", re.DOTALL)
+# The folder of a model that was trained here.
+_TRAINED = re.compile(r".*[/\\]trained[/\\]([a-z0-9-]+)-[0-9a-f]{16}")
 
 
 class Named(NamedTuple):
@@ -109,3 +111,10 @@ def refuse_folder(model_id: str, folders: bool | Path = False) -> None:
         if folders and Path(split(model_id).name).resolve().parent == Path(folders).resolve():
             return
         raise InvalidInput("Folders of this machine cannot be opened on a public page. Type a Hugging Face id.")
+
+
+def short_name(model_id: str) -> str:
+    """The folder's name where it is one of a trained model: the path before it says nothing to a person."""
+    name = split(model_id).name
+    found = _TRAINED.fullmatch(name)
+    return found[1] + model_id[len(name) :] if found else model_id

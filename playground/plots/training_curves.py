@@ -12,6 +12,7 @@ from playground.plots.palette import DROPPED, KEPT
 from playground.plots.words import ENGLISH, Words
 
 HEIGHT = 300
+FEW_STEPS = 8
 
 
 def draw(points: Sequence[TrainingPoint], total: int, *, words: Words = ENGLISH) -> go.Figure:
@@ -32,6 +33,7 @@ def draw(points: Sequence[TrainingPoint], total: int, *, words: Words = ENGLISH)
                 line={"color": KEPT.mark, "width": 2.5},
                 marker={"size": 8},
                 hovertemplate="%{y:.3f}<extra></extra>",
+                cliponaxis=False,
                 name="NDCG@10",
             ),
             go.Scatter(
@@ -46,9 +48,11 @@ def draw(points: Sequence[TrainingPoint], total: int, *, words: Words = ENGLISH)
         ],
         clear_layout(HEIGHT),
     )
+    # There is no half step.
+    steps = {"dtick": 1} if last < FEW_STEPS else {}
     figure.update_layout(
         margin={"l": 8, "r": 12, "t": 12, "b": 44},
-        xaxis=axis(title={"text": safe(words.step)}, range=[0, last], anchor="y2", zeroline=False),
+        xaxis=axis(title={"text": safe(words.step)}, range=[0, last], anchor="y2", zeroline=False, **steps),
         yaxis=axis(title={"text": safe(words.dev_ndcg)}, domain=[0.54, 1.0], automargin=True, zeroline=False, nticks=5),
         yaxis2=axis(title={"text": safe(words.loss)}, domain=[0.0, 0.44], automargin=True, zeroline=False, nticks=5),
     )

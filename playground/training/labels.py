@@ -26,6 +26,7 @@ from filelock import FileLock, Timeout
 from transformers import PreTrainedModel
 
 from playground.core.errors import InvalidInput, PlaygroundError
+from playground.core.training import ADAPTER_RANK, ROWS_PER_STEP
 from playground.training import cross_encoder, groups
 from playground.training.evaluate import figures_of
 from playground.training.loop import Checkpoint, LossNotFiniteError, State, n_steps, settle_device, train, unwritten
@@ -42,8 +43,8 @@ NOT_FINITE = (
 CHECKPOINT_STEPS = 100
 # Rows that the live curve is measured on; before and after are measured on all of them.
 CURVE_ROWS = 100
-# Of the adapters: rank, and how much faster they learn than whole weights.
-RANK, FASTER = 16, 4.0
+# How much faster adapters learn than whole weights.
+FASTER = 4.0
 
 Tell = Callable[..., None]
 
@@ -64,8 +65,7 @@ class LabelSettings:
 
     def training(self, n_rows: int) -> TrainingSettings:
         """As the loop takes it."""
-        rows_per_step = 8
-        every = math.ceil(n_rows / rows_per_step)
+        every = math.ceil(n_rows / ROWS_PER_STEP)
         return TrainingSettings(
             train=(self.work / TRAIN,),
             dev=self.work / DEV,
@@ -77,7 +77,7 @@ class LabelSettings:
             warmup=0.1,
             max_length=self.max_length,
             group_size=self.group_size,
-            rows_per_step=rows_per_step,
+            rows_per_step=ROWS_PER_STEP,
             dev_rows=CURVE_ROWS,
             evaluate_every=every,
             checkpoint_every=min(every, CHECKPOINT_STEPS),
@@ -106,7 +106,11 @@ def with_adapters(model: PreTrainedModel) -> Any:
             "LoRA needs a library that is not installed. Try: pip install peft, or train all weights."
         ) from error
     config = LoraConfig(
-        task_type=TaskType.SEQ_CLS, r=RANK, lora_alpha=2 * RANK, lora_dropout=0.0, target_modules="all-linear"
+        task_type=TaskType.SEQ_CLS,
+        r=ADAPTER_RANK,
+        lora_alpha=2 * ADAPTER_RANK,
+        lora_dropout=0.0,
+        target_modules="all-linear",
     )
     return get_peft_model(model, config)
 

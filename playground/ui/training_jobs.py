@@ -208,10 +208,7 @@ class TrainingJobs:
         self._note(ask.id, ask=ask, phase="measure", seconds_left=None, warning=trained.warning)
         # Its process held the lock until it ended; now nobody drops or deletes what is measured.
         with self._models.alone(ask.id, seconds=END_SECONDS):
-            measured = self._measured(trained, base, flag)
-            if measured is not None:
-                self._models.measured(measured)
-        return measured
+            return self._measured(trained, base, flag)
 
     def _found(self, ask: TrainingAsk, flag: threading.Event) -> Base | None:
         """None where it was stopped, in the midst of a download, too."""
@@ -272,8 +269,8 @@ class TrainingJobs:
             self._note(id, step=int(event["step"]), points=points, seconds_left=left)
 
     def _measured(self, trained: Trained, base: Base, flag: threading.Event) -> Trained | None:
-        """With before and after, both read alike and in fp32, on the device asked for; None where it was stopped."""
-        from playground.analysis.before_after import before_after
+        """With before and after kept: read alike, in fp32, on the device asked for. None where it was stopped."""
+        from playground.analysis.before_after import before_after, suggested
 
         ask = trained.ask
         labelled = dev_set(ask, self._models.dev_rows(ask.id))
@@ -293,7 +290,9 @@ class TrainingJobs:
             if scores is None:
                 return None
             both.append(scores)
-        return replace(trained, result=before_after(labelled, *both))
+        measured = replace(trained, result=before_after(labelled, *both))
+        self._models.measured(measured, suggested(labelled, both[1], ask.name))
+        return measured
 
     def _scores(
         self, owner: str, labelled: LabelledSet, choice: ModelChoice, flag: threading.Event

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def open_tab(page: Any) -> None:
 
 
 def test_a_training_goes_on_behind_a_closed_page_and_ends_in_a_model(
-    visit: Callable[..., Any], tiny_bert: Path
+    visit: Callable[..., Any], server: Any, tiny_bert: Path
 ) -> None:
     visitor = visit()
     page = visitor.page
@@ -53,6 +54,26 @@ def test_a_training_goes_on_behind_a_closed_page_and_ends_in_a_model(
     one.locator("summary").last.click()
     one.locator(".tr-curve .main-svg").first.wait_for()
     assert [said for said in serious(page) if ".tr-" in said or "training-" in said] == []
+
+    # A gain that may be chance is said to be so, and a loss is not hidden.
+    (trained,) = (each for each in server.services.trained.list(None) if each.ask.name == "<b>Mine</b>")
+    assert trained.result is not None
+    for verdict, difference, sentence in (
+        ("unclear", 0.02, "that may be chance"),
+        ("worse", -0.2, "Worse than before"),
+    ):
+        result = replace(trained.result, verdict=verdict, difference=difference)
+        server.services.trained.measured(replace(trained, result=result))
+        visitor.reload()
+        open_tab(page)
+        page.locator(".tr-one").get_by_text(sentence).wait_for()
+        assert one.get_by_text("that may be chance").count() == (verdict == "unclear")
+
+    one.get_by_role("button", name="Save this threshold").click()
+    one.get_by_text("✓ Saved").wait_for()
+    page.locator("#threshold-tab-saved-button").click()
+    page.locator("#saved-list").get_by_text("<b>Mine</b>").first.wait_for()
+    page.locator("#threshold-tab-training-button").click()
 
     one.get_by_role("button", name="Download").click()
     with page.expect_download() as download:

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from playground.core.errors import InvalidInput, ModelError, NoRoom
+from playground.core.errors import InvalidInput, ModelError
 from playground.core.training import Change, TrainingAsk, TrainingResult, TrainingRow
 from playground.engine import trainable
-from playground.engine.trained import TrainedModels, short_name, slug
-from playground.models.named import refuse_folder
+from playground.engine.trained import TrainedModels, slug
+from playground.models.named import refuse_folder, short_name
 from tests import checkpoints
+from tests.engine.saved_thresholds import threshold
 
 ASK = TrainingAsk(
     "0123456789abcdef", "me", "My own!", "Set", "built-in/mini-reranker", "quick", 2, 0, "set", "auto", 70, 30,
@@ -36,9 +37,10 @@ def models(tmp_path: Path) -> TrainedModels:
     assert made.dev_rows(ASK.id) == [TrainingRow("q", ("a",), ("b", "c"))]
     (work / "model" / "checkpoints").mkdir(parents=True)
     (work / "model" / "model.safetensors").write_text("weights")
+    (work / "start.json").write_text("0.5")
     curve = [{"step": 2.0, "loss": 1.0, "ndcg@10": 0.75}]
     (work / "model" / "training.json").write_text(json.dumps({"curve": curve}))
-    made.measured(replace(made.place(ASK, ""), result=RESULT))
+    made.measured(replace(made.place(ASK, ""), result=RESULT), threshold(value=-1.25, set_name="example"))
     return made
 
 
@@ -46,10 +48,12 @@ def test_a_finished_model_is_whole_and_its_work_is_gone(models: TrainedModels) -
     (found,) = models.list("me")
     assert (found.ask, found.result) == (ASK, RESULT)
     assert found.path.name == "my-own-0123456789abcdef"
-    assert [(point.step, point.ndcg) for point in found.points] == [(2, 0.75)]
+    assert [(point.step, point.ndcg) for point in found.points] == [(0, 0.5), (2, 0.75)]
     assert sorted(path.name for path in found.path.iterdir()) == [
         "README.md",
         "model.safetensors",
+        "start.json",
+        "threshold.json",
         "trained.json",
         "training.json",
     ]
@@ -60,18 +64,39 @@ def test_a_finished_model_is_whole_and_its_work_is_gone(models: TrainedModels) -
     assert "- 9 queries are few." in card
 
 
+def test_a_disk_that_takes_nothing_more_leaves_the_model_and_its_work_to_go_on_with(models: TrainedModels) -> None:
+    ask = replace(ASK, id="f" * 16)
+    made = models.begin(ask, ROWS, ROWS) / "model"
+    made.mkdir()
+    (made / "model.safetensors").write_text("weights")
+    trained = models.place(ask, "")
+    # A draft that cannot be written, whoever runs the test.
+    (trained.path / "trained.draft").mkdir()
+    with pytest.raises(InvalidInput, match=r"could not be written: .* Free some space"):
+        models.measured(replace(trained, result=RESULT))
+    assert (models.get("me", ask.id).result, models.unfinished()) == (None, [ask])
+    (trained.path / "trained.draft").rmdir()
+    models.measured(replace(trained, result=RESULT))
+    assert (models.get("me", ask.id).result, models.unfinished()) == (RESULT, [])
+
+
 def test_a_name_changes_and_the_folder_stays(models: TrainedModels) -> None:
     (before,) = models.list("me")
     models.rename("me", ASK.id, "  Another \n one ")
     (after,) = models.list("me")
     assert (after.ask.name, after.path) == ("Another one", before.path)
     assert (after.path / "README.md").read_text().count("# Another one") == 1
+    kept = models.threshold("me", ASK.id)
+    assert (kept.name, kept.value, kept.id) == ("Another one", -1.25, "")
     with pytest.raises(InvalidInput, match="needs a name"):
         models.rename("me", ASK.id, " ")
+    (after.path / "threshold.json").unlink()
+    with pytest.raises(InvalidInput, match="No threshold was kept with this model"):
+        models.threshold("me", ASK.id)
 
 
 def test_only_its_owner_touches_a_model(models: TrainedModels, tmp_path: Path) -> None:
-    for touch in (models.delete, lambda owner, id: models.zipped(owner, id, tmp_path)):
+    for touch in (models.delete, models.threshold, lambda owner, id: models.zipped(owner, id, tmp_path)):
         with pytest.raises(InvalidInput, match="This trained model is gone"):
             touch("you", ASK.id)
     # As while it is measured.
@@ -141,20 +166,7 @@ def test_what_cannot_be_trained_says_why_in_one_sentence(tmp_path: Path) -> None
         assert sentence in str(caught.value)
 
 
-def test_a_base_without_room_for_it_is_refused_and_a_folder_is_named_in_full(
-    tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_is_named_in_full(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tiny_bert.parent)
     ask = replace(ASK, base=f"./{tiny_bert.name}")
     assert trainable.find(ask, offline=True).folder == str(tiny_bert.absolute())
-    with pytest.raises(NoRoom, match=r"needs about .* of memory in fp32"):
-        trainable.find(ask, offline=True, free=lambda _: 0.0)
-
-
-def test_large_bases_train_adapters_unless_told_otherwise(tiny_bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ask = replace(ASK, base=str(tiny_bert))
-    assert trainable.find(ask, offline=True).adapters is False
-    assert trainable.find(replace(ask, adapters="yes"), offline=True).adapters is True
-    monkeypatch.setattr(trainable, "ADAPTERS_FROM", 1000)
-    assert trainable.find(ask, offline=True).adapters is True
-    assert trainable.find(replace(ask, adapters="no"), offline=True).adapters is False

@@ -14,3 +14,5 @@ def test_dev_and_loss_have_an_axis_each_over_all_steps() -> None:
     assert (list(loss.x), list(loss.y), loss.yaxis) == ([2, 4], [1.5, 1.0], "y2")
     assert figure.layout.xaxis.range == (0, 10)
     assert draw([], 0).layout.xaxis.range == (0, 1)
+    # No half steps on a short axis.
+    assert (draw(points, 4).layout.xaxis.dtick, figure.layout.xaxis.dtick) == (1, None)

@@ -129,6 +129,22 @@ def test_a_killed_process_resumes_and_one_whose_parent_is_gone_ends_with_a_check
     assert not (work / "model" / "model.safetensors").exists()
 
 
+def test_one_killed_while_the_model_was_written_writes_the_same_model_again(work: Path, tiny_bert: Path) -> None:
+    run(settings(work, tiny_bert))
+    whole = weights(work / "model")
+    # As a kill leaves it: the weights are moved last, and a part of the draft is there.
+    (work / "model" / "model.safetensors").unlink()
+    (work / "model" / "draft").mkdir()
+    (work / "model" / "draft" / "model.safetensors").write_bytes(b"half")
+
+    finished, told = run(settings(work, tiny_bert))
+
+    assert (finished, told[-1]["step"]) == (True, 8)
+    assert not (work / "model" / "draft").exists()
+    for name, tensor in weights(work / "model").items():
+        assert torch.equal(tensor, whole[name]), name
+
+
 def test_a_loss_that_is_no_number_keeps_the_last_good_weights(
     work: Path, tiny_bert: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -102,6 +103,10 @@ def test_a_training_ends_with_before_and_after_and_a_model_that_peers_score_alik
         "fp32",
         trainable.find(job.ask, offline=True).max_length,
     )
+    threshold = models.threshold(OWNER, trained.ask.id)
+    assert (threshold.value, threshold.spec.fingerprint) == (result.threshold, result.fingerprint)
+    assert (threshold.method, threshold.parameter, threshold.n_queries) == ("f-beta", 1.0, 5)
+    assert 0 < threshold.n_relevant < threshold.n_pairs
     card = (trained.path / "README.md").read_text()
     assert f"{result.before:.3f} with the base, {result.after:.3f} with this model" in card
     assert "too small to tell" in card or "the same" in card
@@ -171,6 +176,29 @@ def test_what_was_killed_or_stopped_goes_on_and_a_second_training_is_refused(tmp
     assert TrainedModels(tmp_path / "trained").list(None) == []
     again.forget(OWNER, asked.id)
     assert (again.of(OWNER), list((tmp_path / "trained" / "work").iterdir())) == ((), [])
+
+
+def test_one_cut_off_while_it_was_measured_is_measured_and_not_trained_again(tmp_path: Path, tiny_bert: Path) -> None:
+    models, asked = TrainedModels(tmp_path / "trained"), ask(tiny_bert)
+    found = data()
+    shutil.copytree(tiny_bert, models.begin(asked, found.train, found.dev) / "model")
+    placed = models.place(asked, "")
+    assert models.get(OWNER, asked.id).result is None
+
+    def start(arguments: Sequence[str]) -> TrainingProcess:
+        raise AssertionError("it is trained already")
+
+    jobs = jobs_of(tmp_path, start=start)
+    assert only(jobs).state == "stopped"
+    jobs.resume(OWNER, asked.id)
+    assert jobs.wait(PATIENCE_SECONDS)
+    assert (only(jobs).state, only(jobs).error) == ("done", None)
+    (trained,) = models.list(OWNER)
+    assert trained.path == placed.path
+    assert trained.result is not None
+    # A double scores both, so that nothing has changed.
+    assert (trained.result.n_queries, trained.result.difference, trained.result.changes) == (5, 0.0, ())
+    assert models.unfinished() == []
 
 
 def test_what_cannot_be_trained_or_kept_is_one_sentence(tmp_path: Path, tiny_xlmr: Path) -> None:

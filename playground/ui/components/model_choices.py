@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from playground.core.types import Kind
-from playground.engine.trained import short_name
 from playground.models import bm25, catalog
 from playground.models.backends import TITLES
-from playground.models.named import parse_choice, split
+from playground.models.named import parse_choice, short_name, split
 from playground.models.room import Room, gib
 from playground.remote.address import is_remote
 from playground.ui import texts

@@ -6,16 +6,15 @@ import math
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from playground.core.errors import InvalidInput
 from playground.core.limits import clean
-from playground.core.thresholds import Method, Threshold
+from playground.core.thresholds import Threshold
 from playground.engine import snippets, threshold_files
 from playground.models.named import refuse_folder
 from playground.ui import texts
@@ -29,7 +28,7 @@ from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase, phrase
 from playground.ui.views.threshold.labelled_set_in_view import READY, Frame, Parameters, Selection, SetInView, open_set
-from playground.ui.views.threshold.threshold_panel import BY_HAND, line_form
+from playground.ui.views.threshold.threshold_panel import line_form
 from playground.ui.wiring import Caller, listen, tell
 
 
@@ -254,32 +253,22 @@ def _made(caller: Caller, selection: Selection, in_view: SetInView) -> Threshold
     if caller.text("set") != in_view.labelled.id or caller.text("scorer") != in_view.shown.key:
         raise InvalidInput("The page shows another set or model by now. Look at the line again, then save it.")
     # Here, and not at the top: numpy is not needed to open the page.
-    import numpy as np
+    from playground.analysis.chosen import chosen
 
-    from playground.analysis import curves
-
-    value = _finite(caller.event)
-    method, parameter, interval = _chosen(caller.event, in_view, value)
-    counts = curves.confusion(in_view.judged, value)
-    set_id = in_view.labelled.id
-    return Threshold(
-        id="",
-        name=name[: threshold_files.MOST_NAME_CHARS],
-        saved_at=datetime.now(UTC),
-        value=value,
-        scale=in_view.shown.scale,
-        spec=in_view.shown.spec,
-        instruction=in_view.shown.instruction,
-        method=method,
-        parameter=parameter,
-        set_name=texts.say(f"labelled_set.set_{set_id}", caller.language) if set_id in READY else in_view.labelled.name,
-        n_queries=len(np.unique(in_view.judged.query)),
-        n_pairs=len(in_view.judged),
-        n_relevant=in_view.judged.n_relevant,
-        interval=interval,
-        precision=counts.precision,
-        recall=counts.recall,
+    assert in_view.scores is not None
+    return chosen(
+        in_view.judged,
+        in_view.scores,
+        _finite(caller.event),
+        name[: threshold_files.MOST_NAME_CHARS],
+        set_name(caller, in_view.labelled.id, in_view.labelled.name),
+        _rule(caller.event),
     )
+
+
+def set_name(caller: Caller, id: str, name: str) -> str:
+    """What a set is called on the page: a ready one has a name in each language."""
+    return texts.say(f"labelled_set.set_{id}", caller.language) if id in READY else name
 
 
 def _finite(event: Mapping[str, object]) -> float:
@@ -294,29 +283,14 @@ def _finite(event: Mapping[str, object]) -> float:
     return float(value)
 
 
-def _chosen(
-    event: Mapping[str, object], in_view: SetInView, value: float
-) -> tuple[Method, float | None, tuple[float, float] | None]:
-    """Method, parameter and band; by hand where the method does not choose this very line any more."""
-    from playground.analysis import curves
-    from playground.analysis.thresholds import METHODS, suggest
-    from playground.analysis.uncertainty import uncertainty
+def _rule(event: Mapping[str, object]) -> tuple[Any, float] | None:
+    """Method and parameter that the page says it was chosen by."""
+    from playground.analysis.thresholds import METHODS
 
-    judged = in_view.judged
-    assert judged is not None
     method, parameter = event.get("method"), event.get("parameter")
     if method not in METHODS or isinstance(parameter, bool) or not isinstance(parameter, int | float):
-        return BY_HAND, None, None
-    rule = cast("Any", method)
-    try:
-        if suggest(judged, rule, float(parameter)).finite != value:
-            return BY_HAND, None, None
-    except InvalidInput:
-        return BY_HAND, None, None
-    band = uncertainty(judged, rule, float(parameter)).threshold_band
-    if band is None:
-        return rule, float(parameter), None
-    return rule, float(parameter), (curves.finite(judged, band[0]), curves.finite(judged, band[1]))
+        return None
+    return method, float(parameter)
 
 
 def _read(path: Path) -> str:

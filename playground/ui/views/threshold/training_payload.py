@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from playground.core.errors import PlaygroundError
-from playground.core.training import ADAPTERS_FROM, DEV_SHARES, MOST_EPOCHS, MOST_SEED, RECIPES, TrainingData
+from playground.core.training import DEV_SHARES, MOST_EPOCHS, MOST_SEED, RECIPES, TrainingData
 from playground.engine.trainable import FAMILIES
-from playground.engine.trained import Trained
+from playground.engine.trained import THRESHOLD, Trained
 from playground.models import bm25, catalog
 from playground.models.named import split
 from playground.ui import texts
@@ -43,13 +43,13 @@ def payload(
         "presets": {name: asdict(recipe) for name, recipe in RECIPES.items()},
         "most_epochs": MOST_EPOCHS,
         "most_seed": MOST_SEED,
-        "large": ADAPTERS_FROM // 1_000_000,
     }
 
 
 def models_payload(services: Services, owner: str) -> dict[str, object]:
     """What this visitor trained, newest first."""
-    return {"trained": [_trained(each) for each in services.trained.list(owner)]}
+    kept = {(each.spec.fingerprint, each.value) for each in services.history.thresholds.list(owner)}
+    return {"trained": [_trained(each, kept) for each in services.trained.list(owner)]}
 
 
 def bases(services: Services) -> list[dict[str, str]]:
@@ -110,7 +110,7 @@ def _said(job: TrainingJob) -> Phrase:
     return phrase("training.step_of", "muted", **bar) | {"bar": bar}
 
 
-def _trained(each: Trained) -> dict[str, Any]:
+def _trained(each: Trained, kept: Container[tuple[str, float | None]]) -> dict[str, Any]:
     ask, result = each.ask, each.result
     warnings = [*([each.warning] if each.warning else []), *ask.warnings]
     return {
@@ -125,6 +125,8 @@ def _trained(each: Trained) -> dict[str, Any]:
         "n_dev": ask.n_dev,
         "warnings": [texts.both(warning) for warning in warnings],
         "result": None if result is None else asdict(result),
+        "line": (each.path / THRESHOLD).exists(),
+        "line_kept": result is not None and (result.fingerprint, result.threshold) in kept,
         "reason": texts.both(result.reason) if result is not None and result.reason else None,
         "figure": in_both("training_curves", each.points, 0) if len(each.points) > 1 else None,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -27,15 +27,24 @@ from playground.core.training import (
 from playground.engine import trainable
 from playground.engine.trained import checked_name, new_id
 from playground.models.named import parse_choice, refuse_folder
+from playground.ui import texts
 from playground.ui.components import figures
 from playground.ui.components.html_parts import asset, html_part
 from playground.ui.components.localized import Localized
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase
-from playground.ui.views.threshold.labelled_set_in_view import Frame, Parameters, Selection, SetInView, open_set
+from playground.ui.views.threshold.labelled_set_in_view import (
+    READY,
+    Frame,
+    Parameters,
+    Selection,
+    SetInView,
+    open_set,
+)
+from playground.ui.views.threshold.saved_tab import set_name
 from playground.ui.views.threshold.training_payload import jobs_payload, models_payload, payload
-from playground.ui.wiring import Caller, listen
+from playground.ui.wiring import Caller, listen, tell
 from playground.ui.workspace.choices import model_choices
 
 TICK_SECONDS = 1.0
@@ -195,7 +204,8 @@ def _asked(
         id=new_id(),
         owner=caller.owner,
         name=checked_name(caller.text("name")),
-        set_name=labelled.name or selection.set_id,
+        # A ready set has a name in each language, so that its id is kept.
+        set_name=selection.set_id if selection.set_id in READY else labelled.name,
         base=base,
         preset=preset,
         epochs=_whole(event.get("epochs"), 1, MOST_EPOCHS, RECIPES[preset].epochs),
@@ -258,6 +268,20 @@ def on_act(services: Services, caller: Caller) -> Asking:
     return Asking(models=models_payload(services, caller.owner))
 
 
+def on_keep(services: Services, caller: Caller) -> Any:
+    """The suggested threshold of a model among the saved ones.
+
+    Raises:
+        InvalidInput: the model is gone, or has none.
+        HistoryError: it could not be written.
+    """
+    threshold = services.trained.threshold(caller.owner, caller.text("id"))
+    named = replace(threshold, set_name=set_name(caller, threshold.set_name, threshold.set_name))
+    services.history.thresholds.save(caller.owner, named)
+    tell(caller, texts.say("saved.saved", caller.language, name=named.name))
+    return models_payload(services, caller.owner)
+
+
 def on_zip(services: Services, w: Widgets, caller: Caller) -> Any:
     """The model as a file.
 
@@ -307,6 +331,7 @@ def wire(page: Page, w: Widgets, frame: Frame) -> None:
     listen(w.jobs.halted, partial(on_stop, services), **anew)
     listen(w.jobs.forgotten, partial(on_forget, services), **anew)
     listen(w.models.acted, partial(on_act, services), **anew)
+    frame.refresh(listen(w.models.kept, partial(on_keep, services), me=me, outputs=[w.models]).then)
     listen(w.models.zipped, partial(on_zip, services, w), me=me, outputs=[w.file])
     listen(w.models.used, partial(on_use, services), me=me, outputs=[page.workspace.model])
     ticked: dict[str, Any] = {"outputs": [w.jobs, w.timer, w.n_over], "concurrency_id": "threshold-jobs"}

@@ -10,6 +10,7 @@ import pytest
 
 from playground.core.errors import Busy, InvalidInput, PlaygroundError
 from playground.core.training import MOST_EPOCHS
+from playground.engine import threshold_files
 from playground.settings import Settings
 from playground.ui.components.model_choices import reranker_choices
 from playground.ui.services import Services
@@ -122,3 +123,28 @@ def test_a_trained_model_is_in_the_picker_and_can_be_renamed_and_deleted(
     shown = training_tab.on_act(services, asking(me, verb="delete", id=ASK.id))
     assert shown.models == {"trained": []}
     assert not trained.path.exists()
+
+
+def test_the_suggested_threshold_is_saved_in_one_click_and_says_so(
+    services: Services, caller: Caller, models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gradio.Info", lambda message, **_: None)
+    (trained,) = models.list("me")
+    suggested = models.threshold("me", ASK.id)
+    models.measured(replace(trained, result=replace(trained.result, fingerprint=suggested.spec.fingerprint)), suggested)
+    me = replace(caller, owner="me", language="zh")
+    (before,) = training_tab.models_payload(services, "me")["trained"]
+    assert (before["line"], before["line_kept"]) == (True, False)
+    (after,) = training_tab.on_keep(services, asking(me, id=ASK.id))["trained"]
+    assert after["line_kept"] is True
+    (saved,) = services.history.thresholds.list("me")
+    assert (saved.name, saved.value, saved.set_name) == ("My own!", -1.25, "现成示例")
+    assert (saved.spec, saved.scale, saved.method) == (suggested.spec, suggested.scale, suggested.method)
+    assert services.history.thresholds.list("you") == []
+    # With another model in view it is refused by the model's name; the folder is its key on a public page.
+    other = replace(saved.spec, model_id="built-in/mini-reranker", fingerprint="other")
+    folder = replace(saved, spec=replace(saved.spec, model_id=str(trained.path)))
+    said = str(threshold_files.refusal(folder, other, saved.scale))
+    assert said.startswith("“My own!” was chosen for my-own, and these scores are from built-in/mini-reranker.")
+    with pytest.raises(InvalidInput, match="This trained model is gone"):
+        training_tab.on_keep(services, asking(caller, id=ASK.id))
