@@ -70,32 +70,27 @@ def running(
     says: str = r"Rerank playground: (\S+)",
     **extra: str,
 ) -> Iterator[Page]:
-    """The page, up; ended afterwards if the test did not. Started again where another test took its port meanwhile."""
+    """The page, up; ended afterwards if the test did not."""
     log = folder / "log"
-    for _ in range(5):
-        with log.open("w") as errors:
-            process = subprocess.Popen(
-                [sys.executable, *program, *argv],
-                cwd=ROOT,
-                env=environment(folder, extra),
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                stdin=subprocess.DEVNULL,
-                text=True,
-            )
-        assert process.stdout is not None
-        try:
-            url = next((found[1] for line in process.stdout if (found := re.search(says, line))), None)
-            if url is not None:
-                yield Page(process, url, log)
-                return
-        finally:
-            process.kill()
-            process.wait()
-            process.stdout.close()
-        if "was taken in the meantime" not in log.read_text():
-            break
-    raise AssertionError(f"no page came up:\n{log.read_text()}")
+    with log.open("w") as errors:
+        process = subprocess.Popen(
+            [sys.executable, *program, *argv],
+            cwd=ROOT,
+            env=environment(folder, extra),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+    assert process.stdout is not None
+    try:
+        url = next((found[1] for line in process.stdout if (found := re.search(says, line))), None)
+        assert url is not None, f"no page came up:\n{log.read_text()}"
+        yield Page(process, url, log)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
 
 def awaited(work: Callable[[], Coroutine[Any, Any, T]]) -> T:

@@ -13,11 +13,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
+import launch
 import pytest
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from playground import start
 from playground.settings import Settings
+from playground.ui.app import build_app
+from playground.ui.services import Services
 from tests.running import awaited
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,6 +31,22 @@ ROOT = Path(__file__).resolve().parents[1]
 def taken_port() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
+
+
+def test_a_port_that_another_program_took_in_the_meantime_gives_way_to_the_next_free_one(
+    taken_port: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    settings = Settings(offline=True, browser=False, db=tmp_path / "history.db")
+    services = Services.from_settings(settings)
+    app = build_app(services)
+    try:
+        launch.launch(app, services, taken_port)
+        url = capfd.readouterr().out.split()[2]
+        assert url != start.page_url(settings.host, taken_port)
+        assert httpx.get(url).status_code == 200
+    finally:
+        app.close(verbose=False)
+        services.close()
 
 
 def test_analytics_are_off_before_gradio_is_imported() -> None:

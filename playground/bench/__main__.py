@@ -105,6 +105,24 @@ def gpu_command(
         json.write_text(tables.as_json(found), encoding="utf-8")
 
 
+@app.command("again")
+def again_command(
+    shape: OneShape = "bge-reranker-base",
+    precision: Precision = "auto",
+    count: Annotated[int, typer.Option(help="Passages of mixed lengths.", min=1)] = 100,
+    rounds: Rounds = 5,
+    json: Json = None,
+) -> None:
+    """A Markdown table: what a list costs that was scored before, edited in one place or in another order."""
+    from playground.bench import again, peers, tables
+
+    folder = peers.model_of(peers.shape_of(shape))
+    found = again.measured(folder, cast(PrecisionName, precision), count, rounds)
+    typer.echo(tables.markdown(found, again.COLUMNS))
+    if json is not None:
+        json.write_text(tables.as_json(found), encoding="utf-8")
+
+
 @app.command("families")
 def families_command(
     only: Only = [],  # noqa: B006

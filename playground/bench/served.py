@@ -17,8 +17,6 @@ from playground.paths import ASSETS
 
 LAUNCH = ASSETS.parent / "launch.py"
 SAYS: Final = r"Rerank playground: (\S+)"
-TAKEN: Final = "was taken in the meantime"
-STARTS: Final = 5
 OF_THE_CALLER: Final = ("PLAYGROUND_", "GRADIO_")
 # What a page with the built-in model imports, by name: bench sees nothing of ui.
 IMPORTED: Final = (
@@ -131,15 +129,11 @@ class Nursery:
         """
         log = folder / "log"
         flags = (*_flags(folder), *options)
-        for _ in range(STARTS):
-            url, pid = self._interpreter.run(FORK, "page", log, SAYS, *flags, **_variables(folder))
-            if url is not None:
-                return url, pid
+        url, pid = self._interpreter.run(FORK, "page", log, SAYS, *flags, **_variables(folder))
+        if url is None:
             self.buried(pid)
-            # Another page may start at the same time; it is seen only once it listens.
-            if TAKEN not in str(_no_page(folder)):
-                break
-        raise _no_page(folder)
+            raise _no_page(folder)
+        return url, pid
 
     def buried(self, pid: int) -> int:
         """The exit status of a page, once it has ended."""

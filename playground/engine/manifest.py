@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -110,11 +111,13 @@ def damage_named() -> Iterator[None]:
 def versions() -> dict[str, str | None]:
     """Versions of what computed the numbers, read without importing it; None where it is not installed."""
     return {"python": platform.python_version(), "playground": __version__} | {
-        name: _version(name) for name in PACKAGES
+        name: version_of(name) for name in PACKAGES
     }
 
 
-def _version(package: str) -> str | None:
+@cache
+def version_of(package: str) -> str | None:
+    # Kept: it is read from a file, milliseconds each time.
     try:
         return version(package)
     except PackageNotFoundError:

@@ -10,10 +10,9 @@ import statistics
 import threading
 from collections import defaultdict, deque
 from collections.abc import Sequence
-from functools import cache
-from importlib.metadata import version
 
 from playground.core.types import ModelSpec
+from playground.engine.manifest import version_of
 from playground.models import measured
 from playground.models.backends import PLAIN
 from playground.models.devices import name_of
@@ -101,10 +100,4 @@ def key_of(spec: ModelSpec) -> str:
     """All that the pace of a model depends on."""
     backend = split(spec.model_id).backend or PLAIN
     kind = f"{spec.architecture}, {spec.n_parameters} parameters, {spec.precision}, {backend}"
-    return f"{name_of(spec.device)}, {spec.device}, torch {torch_version()}, {kind}"
-
-
-@cache
-def torch_version() -> str:
-    # Reading it takes milliseconds each time.
-    return version("torch")
+    return f"{name_of(spec.device)}, {spec.device}, torch {version_of('torch')}, {kind}"

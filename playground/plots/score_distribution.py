@@ -39,24 +39,28 @@ def draw(result: RerankResult, threshold: float | None, unit: Unit, *, words: Wo
     edges = bin_edges(values, unit)
     dropped = counts([value for value in values if not is_kept(value, threshold)], edges)
     kept = counts([value for value in values if is_kept(value, threshold)], edges)
-    figure = go.Figure(
-        [_bars("dropped", dropped, edges, DROPPED.mark), _bars("kept", kept, edges, KEPT.mark)],
-        layout(unit, threshold, HEIGHT, barmode="stack", bargap=0.05),
-    )
     # Left alone, plotly puts the ticks on the middles of few bars.
     dtick = round_step((edges[-1] - edges[0]) / _MOST_TICKS)
-    figure.update_layout(
-        meta={**meta(result, unit, threshold, len(values)), "edges": edges},
-        xaxis=axis(title={"text": title}, range=_shown_range(edges, threshold), tick0=0, dtick=dtick),
-        yaxis=axis(
-            title={"text": words.n_passages},
-            rangemode="tozero",
-            automargin=True,
-            tick0=0,
-            dtick=max(1, round_step(max(map(sum, zip(dropped, kept, strict=True))) / _COUNT_TICKS)),
+    bars = [_bars("dropped", dropped, edges, DROPPED.mark), _bars("kept", kept, edges, KEPT.mark)]
+    return go.Figure(
+        bars,
+        layout(
+            unit,
+            threshold,
+            HEIGHT,
+            barmode="stack",
+            bargap=0.05,
+            meta={**meta(result, unit, threshold, len(values)), "edges": edges},
+            xaxis=axis(title={"text": title}, range=_shown_range(edges, threshold), tick0=0, dtick=dtick),
+            yaxis=axis(
+                title={"text": words.n_passages},
+                rangemode="tozero",
+                automargin=True,
+                tick0=0,
+                dtick=max(1, round_step(max(map(sum, zip(dropped, kept, strict=True))) / _COUNT_TICKS)),
+            ),
         ),
     )
-    return figure
 
 
 def bin_edges(values: list[float], unit: Unit) -> list[float]:
