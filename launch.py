@@ -78,11 +78,10 @@ def launch(app: gr.Blocks, services: Services, port: int) -> None:
     try:
         app.launch(**options | address, inbrowser=False, prevent_thread_lock=True, quiet=True)
     except OSError as error:
-        # Two that start together both saw this port free.
-        other = start.free_port(settings.host, settings.port)
-        if other == port:
+        if settings.port is not None:
             raise start.StartError(f"Port {port} was taken in the meantime. Start again.") from error
-        return launch(app, services, other)
+        # Two that start together both saw this port free.
+        return launch(app, services, start.free_port(settings.host, None, after=port))
     url = start.page_url(settings.host, port)
     api = f"  API: {url}/docs" if settings.api else ""
     print(f"Rerank playground: {url}  History: {settings.db}{api}  Ctrl+C ends it.", flush=True)

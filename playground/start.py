@@ -130,8 +130,11 @@ def warn_about_reach(settings: Settings) -> None:
         )
 
 
-def free_port(host: str, port: int | None) -> int:
+def free_port(host: str, port: int | None, *, after: int = FIRST_PORT - 1) -> int:
     """`port` if it can be had, or the first free one from 7860 where none was asked for.
+
+    Args:
+        after: one that was tried; the search goes on behind it.
 
     Raises:
         StartError: the port is taken or not allowed, or `host` is no address of this machine.
@@ -139,14 +142,14 @@ def free_port(host: str, port: int | None) -> int:
     if port is not None:
         _try_port(host, port)
         return port
-    for candidate in range(FIRST_PORT, FIRST_PORT + N_PORTS):
+    for candidate in range(after + 1, after + 1 + N_PORTS):
         try:
             _try_port(host, candidate)
         except PortTakenError:
             continue
         return candidate
     raise StartError(
-        f"Every port from {FIRST_PORT} to {FIRST_PORT + N_PORTS - 1} is taken. Choose another with --port."
+        f"Every port from {after + 1} to {after + N_PORTS} is taken. Choose another with --port."
     )
 
 

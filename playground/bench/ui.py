@@ -31,6 +31,7 @@ SETTLE_SECONDS = 1.0
 FEW, MANY = 100, 1000
 QUERY = "What do giant pandas eat?"
 N_WORDS = (12, 60)  # of a passage
+COUNTED = re.compile(r"\d tokens")  # what the live line says once the model is there
 
 # Clicks Rerank and tells when the first row of the new result stood on the page, when all of it did with the last word
 # of the status line, and when the plots had come to rest.
@@ -220,7 +221,7 @@ def _lists(figures: Figures, page: Page, repeats: int, chance: random.Random) ->
         if n == FEW:
             # The model comes while one types: the first run is not to wait for it. Tokens are counted once it is there.
             end = time.monotonic() + TIMEOUT_MS / 1000
-            while "token" not in page.locator("#workspace-live").inner_text() and time.monotonic() < end:
+            while not COUNTED.search(page.locator("#workspace-live").inner_text()) and time.monotonic() < end:
                 _write(page, [*passages, _passage(chance)])
                 _write(page, passages)
         _run(figures, page, f"{n:,} passages", n, n_cached=0)

@@ -147,7 +147,7 @@ def _first_stage(
             found = now.run
             progress.say(retriever, now.phase, now.done, now.total)
     progress.end()
-    if found is None:
+    if found is None or stop.is_set():
         raise KeyboardInterrupt
     return retriever, found
 
@@ -177,7 +177,7 @@ def _scored(
             scored = now.scored
             progress.say(name, now.step.phase, now.step.done, now.step.total, now.step.seconds_left)
     progress.end()
-    if scored is None:
+    if scored is None or stop.is_set():
         raise KeyboardInterrupt
     for warning in scored.warnings:
         terminal.note(f"{name}: {warning}")

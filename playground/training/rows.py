@@ -19,6 +19,8 @@ from playground.core.errors import InvalidInput
 
 COMPRESSION = 2  # a third larger than at 9, and written seven times as fast
 
+WRONG_TAKE = "{n} numbers to take for {files} files. Give one for each."
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -48,7 +50,7 @@ def read_rows(paths: Iterable[Path], take: Sequence[int] = (), seed: int = 0) ->
     """
     files = [list(_read(Path(path))) for path in paths]
     if take and len(take) != len(files):
-        raise InvalidInput("{n} numbers to take for {files} files. Give one for each.", n=len(take), files=len(files))
+        raise InvalidInput(WRONG_TAKE, n=len(take), files=len(files))
     for rows, limit in zip(files, take, strict=False):
         random.Random(seed).shuffle(rows)
         del rows[limit:]

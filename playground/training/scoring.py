@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from playground.core.errors import InvalidInput
 from playground.training.evaluate import figures_of
 from playground.training.judge import dev_sets
 from playground.training.loop import settle_device
 from playground.training.output import TEACHERS
 from playground.training.prose import Section
 from playground.training.queries import query_of
-from playground.training.rows import Row, read_rows, write_rows
+from playground.training.rows import WRONG_TAKE, Row, read_rows, write_rows
 from playground.training.teacher import Fit, Readers, Teacher, fit, texts_of
 
 LABELLED, TAUGHT = ("squad", "nq", "pairs"), "taught"
@@ -81,19 +82,22 @@ def score_data(
         n_made: rows to add whose queries are made here (see `with_nearest`).
         take: rows drawn of each file, in the order of `LABELLED` and then `TAUGHT`; empty takes all (a day on a CPU).
     Raises:
-        InvalidInput: rows or teachers that cannot be read.
+        InvalidInput: rows or teachers that cannot be read; numbers to take that are not one for each file.
     """
+    names = (*LABELLED, TAUGHT)
+    if len(take) not in (0, len(names)):
+        raise InvalidInput(WRONG_TAKE, n=len(take), files=len(names))
     device = settle_device(device)
     teachers = [Teacher(folder, MAX_LENGTH, device) for folder in folders]
     marks = [*(teacher.fingerprint for teacher in teachers), str(n_made), *map(str, take)]
     record = data / TEACHERS
     held = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
-    if held.get("made_by") == marks and all(path_of(data, name).is_file() for name in (*LABELLED, TAUGHT)):
+    if held.get("made_by") == marks and all(path_of(data, name).is_file() for name in names):
         return Fit(tuple(held["weights"]), held["offset"])
     record.unlink(missing_ok=True)
     kinds = {
         name: read_rows([data / f"{name}.jsonl.gz"], take[place : place + 1])
-        for place, name in enumerate((*LABELLED, TAUGHT))
+        for place, name in enumerate(names)
     }
     taught = kinds.pop(TAUGHT)
     made = made_of(taught, n_made, random.Random(0))
@@ -111,7 +115,6 @@ def score_data(
     for name, rows in (*kinds.items(), (TAUGHT, wide)):
         n = write_rows(readers.with_scores(fitted, rows), path_of(data, name))
         say(f"{n} rows are in {path_of(data, name).name}")
-    names = [Path(folder).name for folder in folders]
-    text = json.dumps({"teachers": names, "made_by": marks, **asdict(fitted)}, indent=2)
+    text = json.dumps({"teachers": [Path(folder).name for folder in folders], "made_by": marks, **asdict(fitted)}, indent=2)
     record.write_text(text + "\n", encoding="utf-8")
     return fitted

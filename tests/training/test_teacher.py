@@ -127,6 +127,8 @@ def test_scored_rows_stay_until_another_teacher_or_number_is_asked_for(data: Pat
     drawn = {name: read_rows([path_of(data, name)]) for name in ("squad", "nq", "pairs", "taught")}
     assert {name: len(rows) for name, rows in drawn.items()} == {"squad": 4, "nq": 3, "pairs": 4, "taught": 3}
     assert {row.query for row in drawn["nq"]} < {row.query for row in ROWS}
+    with pytest.raises(InvalidInput, match="3 numbers to take for 4 files"):
+        score_data(data, [str(tiny_bert)], 1, said.append, "cpu", [4, 3, 4])
 
 
 def test_rows_to_be_taught_need_scores_and_a_run_records_whose_they_are(data: Path, tiny_bert: Path) -> None:
