@@ -36,7 +36,7 @@ def taken_port() -> Iterator[int]:
 def test_a_port_that_another_program_took_in_the_meantime_gives_way_to_the_next_free_one(
     taken_port: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    settings = Settings(offline=True, browser=False, db=tmp_path / "history.db")
+    settings = Settings(offline=True, no_browser=True, db=tmp_path / "history.db")
     services = Services.from_settings(settings)
     app = build_app(services)
     try:

@@ -59,7 +59,7 @@ def measured(folder: Path, precision: PrecisionName, count: int, rounds: int) ->
     found: dict[str, list[tuple[int, float]]] = {}
     for number in range(rounds + 1):
         for what, passages in _lists(texts.passages, random.Random(number)):
-            request = RerankRequest(f"{texts.query} {number}", _numbered(passages))
+            request = RerankRequest(_turned(texts.query, number), _numbered(passages))
             *_, last = engine.rerank(request, choice)
             assert last.result is not None
             n_scored = count - last.result.n_cached
@@ -78,6 +78,11 @@ def _lists(passages: Sequence[str], chance: random.Random) -> Iterator[tuple[str
     yield f"one of {count} edited", listed
     chance.shuffle(listed)
     yield f"{count} in another order", listed
+
+
+def _turned(query: str, by: int) -> str:
+    words = query.split()
+    return " ".join([*words[by:], *words[:by]])
 
 
 def _numbered(passages: Sequence[str]) -> tuple[Passage, ...]:

@@ -30,7 +30,7 @@ def test_a_sigmoid_has_twenty_bins_from_zero_to_one() -> None:
     assert figure.layout.xaxis.title.text == "sigmoid of the logit (not a probability)"
 
 
-@given(st.lists(st.floats(-50, 50), min_size=1, max_size=60))
+@given(st.lists(st.floats(-50, 50, width=32), min_size=1, max_size=60))
 def test_bins_cover_every_value(values: list[float]) -> None:
     edges = bin_edges(values, "logit")
     assert edges == sorted(set(edges))
