@@ -15,6 +15,7 @@ const isKeywords = (row) => row.model === "bm25";
 const isElsewhere = (id) => /^[a-z]{2,}(\+https)?:/iu.test(id);
 // What runs in no precision of ours and reads no windows.
 const runsAlone = (id) => id === "bm25" || isElsewhere(id);
+const unchosen = (row) => Object.assign(row, { precision: "auto", kind: "auto", reading: "", windows: null });
 const isFull = () => kept.rows.length + 1 >= value().limit;
 const button = (options, text, icon) => pg.el("button", { type: "button", class: "pg-button", ...options },
   icon ? pg.svg(icon, 15) : null, text ? pg.el("span", { class: "pg-button-text", text }) : null);
@@ -62,7 +63,7 @@ function modelSelect(row, name) {
     row.typed = select.value === OTHER;
     row.model = row.typed ? "" : select.value;
     row.kind = "auto";
-    if (runsAlone(row.model)) [row.precision, row.reading] = ["auto", ""];
+    if (runsAlone(row.model)) unchosen(row);
     drawRows();
     drawTools();
     element.querySelector(`li[data-key="${row.key}"] ${row.typed ? "input" : "select"}`)?.focus();
@@ -77,7 +78,12 @@ function typedModel(row, name) {
   box.value = row.model;
   box.addEventListener("input", () => {
     row.model = box.value;
-    for (const each of box.parentElement.querySelectorAll("select:not(.pg-model)")) each.hidden = runsAlone(row.model);
+    const alone = runsAlone(row.model);
+    if (alone) unchosen(row);
+    for (const each of box.parentElement.querySelectorAll("select:not(.pg-model)")) {
+      each.hidden = alone;
+      if (alone) each.selectedIndex = 0;
+    }
   });
   const kind = pg.el("select", { class: "pg-kind", hidden: runsAlone(row.model), "aria-label": pg.say("compare.kind_of", { n: name }), title: pg.say("compare.kind_title") },
     ...[["auto", "compare.kind_auto"], ["reranker", "compare.kind_reranker"], ["embedder", "compare.kind_embedder"]].map(([kindName, key]) => pg.el("option", { value: kindName, text: pg.say(key) })));

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -121,7 +122,8 @@ def read_one(
     suffix, take = path.suffix.lower(), head if beginning else read_bytes
     if suffix in ROWS:
         most = Most(limits.corpus_passages, max(MOST.n_bytes, limits.corpus_bytes))
-        parsed = read_file(path, column=column, most_bytes=limits.corpus_file_bytes, most=most, take=take)
+        first = partial(head, unpacked=most) if beginning else None
+        parsed = read_file(path, column=column, most_bytes=limits.corpus_file_bytes, most=most, take=first)
         rows = [_of_row(passage.id, passage.text, passage.meta) for passage in parsed.passages]
         return rows, tuple(note for note in parsed.notes if isinstance(note, Note))
     if suffix not in TEXTS:

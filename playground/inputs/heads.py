@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from playground.core.errors import InvalidInput
-from playground.inputs.passage_files import MAX_FILE_BYTES, cannot_open, read_bytes, size_of
+from playground.inputs.passage_files import MAX_FILE_BYTES, MOST, Most, cannot_open, read_bytes, size_of, text_paths
 
 HEAD_BYTES = 2**20
 HEAD_ROWS = 100
@@ -16,17 +16,19 @@ BETWEEN = re.compile(r"[\s,]*")
 JSON = (".json", ".jsonl", ".ndjson")
 
 
-def head(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
+def head(path: Path, most: int = MAX_FILE_BYTES, unpacked: Most = MOST) -> bytes:
     """The first of its rows or lines, about `HEAD_BYTES`; all of a smaller file, and of one large JSON object.
 
+    Args:
+        unpacked: of Parquet, also by the whole file.
     Raises:
-        InvalidInput: as `read_bytes`, by the size of the whole file; or it is no Parquet.
+        InvalidInput: as `read_bytes`, by the size of the whole file; or it is no Parquet, or unpacks to more.
     """
     if size_of(path, most) <= HEAD_BYTES:
         return read_bytes(path, most)
     suffix = path.suffix.lower()
     if suffix == ".parquet":
-        return _parquet(path)
+        return _parquet(path, unpacked)
     try:
         with path.open("rb") as file:
             data = file.read(HEAD_BYTES)
@@ -73,29 +75,26 @@ def _json(data: bytes) -> bytes:
             end = text.rfind("\n") + 1
             decoder.decode(text[:end].split("\n", 1)[0])
             return text[:end].encode()
-    except ValueError:
+    except (ValueError, RecursionError):
         return b""
     end = 1
     try:
         while True:
             item = BETWEEN.match(text, end)
             _, end = decoder.raw_decode(text, item.end() if item else end)
-    except ValueError:
+    except (ValueError, RecursionError):
         return f"{text[:end]}]".encode() if end > 1 else b""
 
 
-def _parquet(path: Path) -> bytes:
+def _parquet(path: Path, most: Most) -> bytes:
     """The first rows as a file of their own."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path, memory_map=True) as file:
-            schema = file.schema_arrow
-            # A text that is repeated lies in memory once, as in the file.
-            texts = [field.name for field in schema if pa.types.is_string(field.type)]
-        with pq.ParquetFile(path, memory_map=True, read_dictionary=texts) as file:
-            first = next(file.iter_batches(HEAD_ROWS), None)
+        meta = pq.read_metadata(path)
+        with pq.ParquetFile(path, memory_map=True, read_dictionary=text_paths(meta, most)) as file:
+            first, schema = next(file.iter_batches(HEAD_ROWS), None), file.schema_arrow
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InvalidInput("This is not a Parquet file, or it is damaged: {reason}.", reason=str(error)) from error
     written = io.BytesIO()

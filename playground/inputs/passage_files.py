@@ -87,24 +87,29 @@ def parquet_table(data: bytes, most: Most = MOST) -> Table:
 
     try:
         meta = pq.read_metadata(pa.BufferReader(data))
-        if meta.num_rows > most.rows:
-            raise InvalidInput("This file has {n} rows; at most {limit} can be read.", n=meta.num_rows, limit=most.rows)
-        columns = [
-            meta.row_group(n).column(place) for n in range(meta.num_row_groups) for place in range(meta.num_columns)
-        ]
-        _refuse_bombs(
-            sum(column.total_uncompressed_size for column in columns)
-            + VALUE_BYTES * sum(column.num_values for column in columns),
-            most.n_bytes,
-        )
-        # A text that is repeated a million times lies in the file once. Read so, it does in memory, too.
-        texts = {column.path_in_schema for column in columns if column.physical_type == "BYTE_ARRAY"}
-        table = pq.read_table(pa.BufferReader(data), read_dictionary=sorted(texts))
+        table = pq.read_table(pa.BufferReader(data), read_dictionary=text_paths(meta, most))
         _refuse_bombs(sum(_unpacked(chunk) for column in table.columns for chunk in column.chunks), most.n_bytes)
         rows = table.to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InvalidInput("This is not a Parquet file, or it is damaged: {reason}.", reason=str(error)) from error
     return Table(tuple(meta.schema.to_arrow_schema().names), rows, list(range(1, len(rows) + 1)))
+
+
+def text_paths(meta: Any, most: Most) -> list[str]:
+    """The columns of a Parquet file to read as dictionaries, by its metadata.
+
+    A text that is repeated a million times lies in the file once. Read so, it does in memory, too.
+
+    Raises:
+        InvalidInput: too many rows, or far bigger once unpacked.
+    """
+    if meta.num_rows > most.rows:
+        raise InvalidInput("This file has {n} rows; at most {limit} can be read.", n=meta.num_rows, limit=most.rows)
+    columns = [meta.row_group(n).column(place) for n in range(meta.num_row_groups) for place in range(meta.num_columns)]
+    _refuse_bombs(
+        sum(column.total_uncompressed_size + VALUE_BYTES * column.num_values for column in columns), most.n_bytes
+    )
+    return sorted({column.path_in_schema for column in columns if column.physical_type == "BYTE_ARRAY"})
 
 
 def _refuse_bombs(n_bytes: int, most: int) -> None:

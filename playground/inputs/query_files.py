@@ -12,6 +12,7 @@ from playground.core.errors import InvalidInput
 from playground.core.funnel import FunnelQuery, FunnelSet
 from playground.core.labels import RELEVANT
 from playground.core.limits import LOCAL, Limits
+from playground.inputs.heads import JSON
 from playground.inputs.keyed_items import free_id, is_blank
 from playground.inputs.labelled_sets import json_rows, sources, trec
 from playground.inputs.labelled_sets.gathering import Place
@@ -20,7 +21,6 @@ from playground.inputs.labelled_sets.sources import Source
 from playground.inputs.tables import csv_table
 
 PASTED = "pasted"
-JSON = (".json", ".jsonl", ".ndjson")
 TEXT = ("text", "query", "question")
 ID = ("_id", "id", *json_rows.QUERY_ID)
 POSITIVE = ("pos", "positive", "positives", "relevant")

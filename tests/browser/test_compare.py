@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 SCENARIO = json.loads((ASSETS / "scenarios" / "1-keyword-trap.json").read_text(encoding="utf-8"))
 MODELS = ["mini-reranker", "mini-embedder", "BM25"]
+UNCHOSEN = {"precision": "auto", "kind": "auto", "reading": "", "windows": None}
 WARM_UP = RerankRequest("warm", (Passage("1", "up"),))
 
 
@@ -104,9 +105,17 @@ def test_beside_an_address_that_is_typed_nothing_is_left_to_choose(visit: Callab
     page.locator("#compare-add").click()
     row = page.locator(".pg-picker-rows li").last
     row.locator(".pg-model").select_option(index=row.locator(".pg-model option").count() - 1)
+    for name, chosen in (("precision", "fp32"), ("kind", "embedder"), ("reading", "windows")):
+        row.locator(f".pg-{name}").select_option(chosen)
     for model, n_seen in (("owner/model", 3), ("tei://localhost:8080", 0), ("cohere:rerank-v3.5", 0), ("owner/m", 3)):
         row.locator(".pg-typed").fill(model)
         assert row.locator("select:visible:not(.pg-model)").count() == n_seen
+    assert page.evaluate("() => window.playgroundCompareModels.rows().at(-1)") == {"model": "owner/m"} | UNCHOSEN
+    assert [row.locator(f".pg-{name}").input_value() for name in ("precision", "kind", "reading")] == [
+        "auto",
+        "auto",
+        "",
+    ]
 
 
 def test_three_kinds_of_models_are_compared_and_the_link_brings_it_back(
@@ -243,5 +252,4 @@ def test_one_click_asks_for_a_model_in_all_its_modes_or_at_its_layers(
     assert shown == "mode=0.4dense+0.2sparse+0.4colbert · m3"
     assert page.locator(".pg-quick button", has_text="m3 as").count() == 0
     sent = page.evaluate("() => window.playgroundCompareModels.rows().slice(-3)")
-    rest = {"precision": "auto", "kind": "auto", "reading": "", "windows": None}
-    assert sent == [{"model": model} | rest for model in asked]
+    assert sent == [{"model": model} | UNCHOSEN for model in asked]

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from random import randbytes
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from playground.core.errors import InvalidInput
@@ -116,6 +120,34 @@ def test_a_table_may_have_as_many_rows_as_a_corpus_has_passages(tmp_path: Path) 
     for name in ("a.csv", "b.parquet"):
         with pytest.raises(InvalidInput, match=r"This file has 4 rows; at most 2 can be read"):
             read([tmp_path / name], Limits(corpus_passages=2))
+
+
+@pytest.mark.parametrize(
+    ("text", "n", "most_rows", "said"),
+    [
+        ("panda", 8_000_000, 200, "unpacks to 2.. MiB; at most 200 MiB"),
+        ("x" * 3_000_000, 100, 200, "unpacks to 28. MiB; at most 200 MiB"),
+        ("panda", 1, 100, "has 200 rows; at most 100"),
+    ],
+)
+def test_a_parquet_file_that_unpacks_too_far_is_refused_by_the_preview_too(
+    tmp_path: Path, text: str, n: int, most_rows: int, said: str
+) -> None:
+    texts = pa.ListArray.from_arrays([0] + [n] * 200, pa.DictionaryArray.from_arrays(np.zeros(n, np.int32), [text]))
+    # Incompressible, so that the preview does not take the whole file.
+    raw = [randbytes(2**13) for _ in range(200)]
+    pq.write_table(pa.table({"text": texts, "raw": raw}), tmp_path / "a.parquet", store_schema=False)
+    usual, counted = pa.default_memory_pool(), pa.system_memory_pool()
+    limits = Limits(corpus_passages=most_rows, corpus_bytes=10_000_000)
+    before = counted.max_memory()
+    pa.set_memory_pool(counted)
+    try:
+        for beginning in (True, False):
+            with pytest.raises(InvalidInput, match=f"This file {said}"):
+                read([tmp_path / "a.parquet"], limits, beginning=beginning)
+    finally:
+        pa.set_memory_pool(usual)
+    assert counted.max_memory() - before < 40 * 2**20
 
 
 def test_a_broken_file_is_named_and_the_others_are_read(tmp_path: Path) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import tracemalloc
 from pathlib import Path
+from random import randbytes
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from playground.core.errors import InvalidInput
@@ -79,13 +82,29 @@ def test_one_large_json_object_is_read_whole(tmp_path: Path) -> None:
     assert texts(path)[-1] == "last"
 
 
+@pytest.mark.parametrize(("name", "start", "end"), [("a.json", "[", ""), ("a.jsonl", '{"text": ', "\n{}")])
+def test_json_that_is_nested_too_deeply_is_said(tmp_path: Path, name: str, start: str, end: str) -> None:
+    (tmp_path / name).write_text(start + "[" * 900_000 + end + " " * MIB)
+    with pytest.raises(InvalidInput, match="not valid JSON: nested too deeply"):
+        texts(tmp_path / name)
+
+
 def test_the_first_rows_of_parquet_are_read(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     pd.DataFrame(
-        {"id": [str(n) for n in range(200_000)], "text": [f"{WORDS}{n} {n**9}" for n in range(200_000)]}
+        {"id": [str(n) for n in range(100_000)], "text": [f"{WORDS}{n} {n**9}" for n in range(100_000)]}
     ).to_parquet(path)
     assert path.stat().st_size > HEAD_BYTES
     assert texts(path) == [f"{WORDS}{n} {n**9}" for n in range(HEAD_ROWS)]
     (tmp_path / "bad.parquet").write_bytes(b"PAR1" + bytes(2 * MIB) + b"PAR1")
     with pytest.raises(InvalidInput, match="not a Parquet file, or it is damaged"):
         texts(tmp_path / "bad.parquet")
+
+
+def test_texts_within_lists_structs_and_maps_are_among_the_first_rows_of_parquet(tmp_path: Path) -> None:
+    n = 2 * HEAD_ROWS
+    maps = pa.array([[("lang", "en")], None] * HEAD_ROWS, pa.map_(pa.string(), pa.string()))
+    inner = {"pos": [["b", None]] * n, "about": [{"by": "c"}, None] * HEAD_ROWS, "maps": maps}
+    table = pa.table({"text": ["a"] * n, "raw": [randbytes(2**13) for _ in range(n)], **inner})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert pq.read_table(pa.BufferReader(head(tmp_path / "a.parquet"))).to_pylist() == table.to_pylist()[:HEAD_ROWS]

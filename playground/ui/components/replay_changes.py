@@ -15,6 +15,8 @@ from playground.ui.texts import Phrase, phrase
 SAME_LOGIT = 1e-5
 _SPEC_FIELDS = ("model_id", "revision", "device", "precision", "max_length", "truncation")
 _CHOICE_FIELDS = ("batch_tokens",)
+# What stands where a server does not say it.
+_NOT_SAID = {"max_length": 0, "precision": "unknown"}
 
 
 def changes(
@@ -94,13 +96,16 @@ def _changed(name: str, before: object, after: object) -> Phrase:
     for language in texts.LANGUAGES:
         what = texts.texts().get(f"replay.what_{name}", {}).get(language, label)
         said[language] = texts.say(
-            "replay.changed", language, what=what, before=_shown(before, language), after=_shown(after, language)
+            "replay.changed",
+            language,
+            what=what,
+            before=_shown(name, before, language),
+            after=_shown(name, after, language),
         )
     return said
 
 
-def _shown(value: object, language: texts.Language) -> str:
+def _shown(name: str, value: object, language: texts.Language) -> str:
     if callable(value):
         return str(value(language))
-    # A server may not say its length (0) or its precision.
-    return "–" if value in (None, "", 0, "unknown") else str(value)
+    return "–" if value in (None, "", _NOT_SAID.get(name)) else str(value)

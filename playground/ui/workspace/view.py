@@ -78,21 +78,9 @@ class Widgets(ModelWidgets):
     @property
     def asked(self) -> list[Any]:
         """The components whose values make an `Asked`, in its order."""
-        return [
-            self.query,
-            self.passages,
-            self.split,
-            self.model,
-            self.device,
-            self.precision,
-            self.max_length,
-            self.truncation,
-            self.batch_tokens,
-            self.instruction,
-            self.known,
-            *self.windows.asked,
-            self.key,
-        ]
+        runs = (self.device, self.precision, self.max_length, self.truncation, self.batch_tokens)
+        rest = (self.instruction, self.known, *self.windows.asked, self.key)
+        return [self.query, self.passages, self.split, self.model, *runs, *rest]
 
     @property
     def restored(self) -> list[Any]:
@@ -159,7 +147,7 @@ def build(services: Services, localized: Localized) -> Widgets:
         )
         live = phrases(elem_id="workspace-live")
         boxes = windows.build(localized)
-        around_model = _build_model(services, localized)
+        around = _build_model(services, localized)
     with gr.Column(elem_id="workspace-foot"):
         with gr.Row(elem_classes="pg-actions"):
             run = localized(gr.Button(variant="primary", elem_id="workspace-run", scale=3), value="run.run_keys")
@@ -169,8 +157,22 @@ def build(services: Services, localized: Localized) -> Widgets:
             )
         status = phrases(elem_id="workspace-status")
     known, timer = gr.State(()), gr.Timer(COUNT_AGAIN_SECONDS, active=False)
-    own: tuple[Any, ...] = (query, passages, example, hint, upload, split, live, run, stop, status, known, timer, boxes)
-    return Widgets(*around_model, *own)
+    return Widgets(
+        **vars(around),
+        query=query,
+        passages=passages,
+        example=example,
+        hint=hint,
+        upload=upload,
+        split=split,
+        live=live,
+        run=run,
+        stop=stop,
+        status=status,
+        known=known,
+        timer=timer,
+        windows=boxes,
+    )
 
 
 def _dropdown(
@@ -182,8 +184,7 @@ def _dropdown(
     return localized(box, label=label, choices=choices)
 
 
-def _build_model(services: Services, localized: Localized) -> tuple[Any, ...]:
-    """The components of a `ModelWidgets`, in its order."""
+def _build_model(services: Services, localized: Localized) -> ModelWidgets:
     asked = (services.settings.device, services.settings.precision)
     away = is_remote(services.first_model)
     model = localized(
@@ -234,8 +235,20 @@ def _build_model(services: Services, localized: Localized) -> tuple[Any, ...]:
             choices=truncation_choices,
         )
         cast("Any", controls.backend).render()
-    lengths = (max_length, truncation, batch_tokens)
-    return (model, line, key, controls, runs, device, precision, *lengths, instruction, place)
+    return ModelWidgets(
+        model=model,
+        model_line=line,
+        key=key,
+        controls=controls,
+        runs=runs,
+        device=device,
+        precision=precision,
+        max_length=max_length,
+        truncation=truncation,
+        batch_tokens=batch_tokens,
+        instruction=instruction,
+        place=place,
+    )
 
 
 def on_count(services: Services, caller: Caller, *values: Any) -> Counted:
@@ -350,26 +363,11 @@ def wire(
     listen(w.upload.upload, partial(on_upload, services), me=me, inputs=[w.upload], outputs=w.filled)
     _wire_model(services, w, me, arrived, switched)
     windows.wire(w.windows, me)
+    count: dict[str, Any] = {"me": me, "inputs": w.asked, "outputs": [w.live, w.timer], "concurrency_id": "count"}
     counted = (w.query, w.passages, w.split, w.model, w.max_length, w.truncation)
     for source in (*counted, w.windows.reading, w.windows.tokens, w.windows.overlap):
-        listen(
-            source.change,
-            partial(on_count, services),
-            me=me,
-            inputs=w.asked,
-            outputs=[w.live, w.timer],
-            trigger_mode="always_last",
-            concurrency_limit=4,
-            concurrency_id="count",
-        )
-    listen(
-        w.timer.tick,
-        partial(on_count, services),
-        me=me,
-        inputs=w.asked,
-        outputs=[w.live, w.timer],
-        concurrency_id="count",
-    )
+        listen(source.change, partial(on_count, services), trigger_mode="always_last", concurrency_limit=4, **count)
+    listen(w.timer.tick, partial(on_count, services), **count)
 
 
 def _wire_model(

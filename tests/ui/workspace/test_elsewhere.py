@@ -85,9 +85,15 @@ def test_a_length_and_a_precision_that_a_server_does_not_say_are_made_up_nowhere
     assert result is not None
     assert result.spec.runs == "a server"
     assert "# A server rounds differently" in to_snippet(result, ModelChoice(model))
-    told = replace(result, spec=replace(result.spec, precision="fp16"))
-    said = changes((result, ModelChoice(model)), (told, ModelChoice(model)), {})
-    assert said[0]["en"] == "Precision: – → fp16."
+    asked, spec = replace(result.request, query="unknown"), replace(result.spec, precision="fp16", max_length=512)
+    told = replace(result, request=asked, spec=spec)
+    said = changes((result, ModelChoice(model, batch_tokens=0)), (told, ModelChoice(model, batch_tokens=64)), {})
+    assert [each["en"] for each in said[:4]] == [
+        f"Query: {ASKED.query} → unknown.",
+        "Precision: – → fp16.",
+        "Maximum length: – → 512.",
+        "Tokens per batch: 0 → 64.",
+    ]
 
 
 def test_the_same_weights_on_two_servers_are_held_against_each_other_and_not_timed(
