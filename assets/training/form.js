@@ -31,12 +31,11 @@ function start(event) {
 
 // Passages of English prose have about three words in four tokens.
 const WORDS = 0.75;
-const work = ({ epochs, max_length: tokens, group_size: passages }) => epochs * tokens * passages;
 
 function presetHint({ presets }) {
   const chosen = presets[kept.preset], { max_length: tokens, group_size: passages } = chosen;
-  const times = Math.max(2, Math.round(work(chosen) / work(presets.quick)));
-  return pg.say(`training.preset_${kept.preset}_hint`, { epochs: kept.epochs || chosen.epochs, tokens, passages, words: Math.round(WORDS * tokens), times });
+  const epochs = kept.epochs || chosen.epochs, times = Math.round((epochs * chosen.step_time) / presets.quick.epochs);
+  return pg.say(`training.preset_${kept.preset}_hint`, { epochs, tokens, passages, words: Math.round(WORDS * tokens), times });
 }
 
 function draw() {

@@ -6,14 +6,15 @@ let last = { lines: [] };
 const tool = (name, id, options) => pg.el("button", { type: "button", class: "pg-button", id: `training-${name}`, ...options, on: { click: () => trigger(options.event, { id }) } },
   pg.el("span", { class: "pg-button-text", text: pg.say(`training.${name}`) }));
 
-function line({ id, name, base, set, state, stopping, said, left }) {
+function line({ id, name, base, set_id: setId, set, warnings, state, stopping, said, left }) {
   const tools = state === "running"
     ? [stopping ? null : tool("stop", id, { event: "halted", class: "pg-button pg-danger" })]
     : [tool("resume", id, { event: "resumed" }), tool("forget", id, { event: "forgotten" })];
   return pg.el("li", { class: "tr-line", data: { state } },
-    pg.el("div", { class: "tr-head" }, pg.el("strong", { text: name }), pg.el("span", { class: "pg-muted", text: pg.say("training.of", { base, set: pg.setName(set, set) }) })),
+    pg.el("div", { class: "tr-head" }, pg.el("strong", { text: name }), pg.el("span", { class: "pg-muted", text: pg.say("training.of", { base, set: pg.setName(setId, set) }) })),
     pg.el("p", { class: `pg-phrase pg-${said.tone || "plain"}`, role: "status", text: [pg.phrase(said), left ? pg.phrase(left) : ""].filter(Boolean).join(" · ") }),
     said.bar ? pg.bar(said.bar) : null,
+    ...warnings.map((warning) => pg.el("p", { class: "pg-warn", text: pg.phrase(warning) })),
     pg.el("div", { class: "tr-tools" }, ...tools.filter(Boolean)));
 }
 

@@ -63,7 +63,7 @@ function line({ id, result, line: whole, line_kept: kept }) {
 
 function item(each) {
   const { result } = each;
-  const facts = { base: each.base, set: pg.setName(each.set, each.set), train: each.n_train, dev: each.n_dev, epochs: each.epochs };
+  const facts = { base: each.base, set: pg.setName(each.set_id, each.set), train: each.n_train, dev: each.n_dev, epochs: each.epochs };
   const curve = () => { const node = pg.el("div", { class: "tr-curve" }); requestAnimationFrame(() => window.playgroundFigures.show(node, each.figure, () => {})); return node; };
   const node = pg.el("li", { class: "tr-one", data: { id: each.id } },
     pg.el("div", { class: "tr-head" }, pg.el("strong", { text: each.name }), pg.el("time", { class: "pg-muted", datetime: each.made, text: each.made.slice(0, 16).replace("T", " ") })),

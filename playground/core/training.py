@@ -22,19 +22,21 @@ class Recipe:
         epochs: how often each query is seen.
         max_length: tokens of query and passage together.
         group_size: passages of one query in one step: a relevant one, and others.
+        step_time: of one step, where that of "quick" is 1.
     """
 
     epochs: int
     lr: float
     max_length: int
     group_size: int
+    step_time: float = 1.0
 
 
 # With 200 queries of MedQuAD, from the Mini reranker: "quick" took two and a half minutes of one core and brought
-# NDCG@10 of 100 others from 0.803 to 0.939 (0.929 at 5e-5; 0.927 in one epoch; one run each). A step of "careful" takes
-# about four times as long, and 4 GiB; how much better it ends was not measured.
+# NDCG@10 of 100 others from 0.803 to 0.939 (0.929 at 5e-5; 0.927 in one epoch; one run each). "careful" takes about
+# 4 GiB; how much better it ends was not measured.
 RECIPES: Mapping[Preset, Recipe] = MappingProxyType(
-    {"quick": Recipe(2, 1e-4, 128, 4), "careful": Recipe(3, 5e-5, 256, 6)}
+    {"quick": Recipe(2, 1e-4, 128, 4), "careful": Recipe(3, 5e-5, 256, 6, step_time=4.0)}
 )
 MOST_EPOCHS = 20
 MOST_SEED = 2**31 - 1
@@ -75,6 +77,7 @@ class TrainingAsk:
 
     Attributes:
         base: id or folder, as typed; `base_kind`, `base_folder`, `adapters` and `revision` are known once it is found.
+        set_id: of the set, so that a ready one has a name in each language; `set_name` is English for these.
         n_train, n_dev: queries.
         made: when, ISO 8601, UTC.
     """
@@ -97,6 +100,7 @@ class TrainingAsk:
     base_folder: str = ""
     device: str = "auto"
     revision: str | None = None
+    set_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

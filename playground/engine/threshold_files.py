@@ -124,7 +124,7 @@ class _Damage(Exception):
 
 
 def _other_weights(name: str, own: ModelSpec, spec: ModelSpec) -> PlaygroundError:
-    if own.model_id != spec.model_id:
+    if short_name(own.model_id) != short_name(spec.model_id):
         return InvalidInput(
             "“{name}” was chosen for {was}, and these scores are from {now}. Choose a threshold for this model.",
             name=name,

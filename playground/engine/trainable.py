@@ -18,12 +18,20 @@ from playground.remote.address import is_remote
 
 FAMILIES = ("cross_encoder", "bi_encoder")
 TOO_LARGE = (
+    "Training all weights of {model} takes at least {need} of memory, and {free} is free on the {device}. Choose a "
+    "smaller base."
+)
+ADAPTERS_INSTEAD = (
     "Training all weights of {model} takes at least {need} of memory, and {free} is free on the {device}. Adapters "
     "(LoRA, under More settings) take {adapters}; a smaller base takes less, too."
 )
 ADAPTERS_TOO_LARGE = (
     "Training adapters (LoRA) for {model} takes at least {need} of memory, and {free} is free on the {device}. Choose "
     "a smaller base."
+)
+MAY_RUN_OUT = (
+    "With passages as long as are read, training {model} takes about {need} of memory, and {free} is free on the "
+    "{device}: it may run out. A smaller base takes less."
 )
 
 
@@ -36,6 +44,7 @@ class Base:
         adapters: whether LoRA adapters are trained in place of all weights.
         revision: commit of the Hub snapshot; None for a folder.
         max_length: tokens that it reads where nobody says otherwise.
+        warning: English; where free memory may not do.
     """
 
     kind: Kind
@@ -43,6 +52,7 @@ class Base:
     adapters: bool
     revision: str | None = None
     max_length: int = 0
+    warning: str = ""
 
 
 def find(
@@ -51,12 +61,14 @@ def find(
     offline: bool,
     free: room.Free = memory.free_mib,
     on_progress: resolve.OnProgress | None = None,
+    trains: bool = True,
 ) -> Base:
     """The base, downloaded if need be; of the revision that was found first, where it was found before.
 
     Args:
         free: memory of a device, in MiB. What is too large is refused before it is downloaded.
         on_progress: as in `resolve`. What it raises ends the download.
+        trains: False where it is only run, so that what a training takes need not be free.
 
     Raises:
         ModelError: it cannot be found, or not be trained, or there is no room for it.
@@ -80,31 +92,35 @@ def find(
             model=model_id,
             type=found.architecture,
         )
-    adapters = _with_adapters(ask, found, device, free(device))
-    return Base(kind, str(found.folder.absolute()), adapters, found.revision, found.default_max_length)
+    adapters, warning = _fitted(ask, found, device, free(device)) if trains else (ask.adapters == "yes", "")
+    return Base(kind, str(found.folder.absolute()), adapters, found.revision, found.default_max_length, warning)
 
 
-def _with_adapters(ask: TrainingAsk, found: resolve.Resolved, device: str, free_mib: float) -> bool:
-    """Whether adapters are trained: where they were asked for, or all weights do not fit and adapters need less.
+def _fitted(ask: TrainingAsk, found: resolve.Resolved, device: str, free_mib: float) -> tuple[bool, str]:
+    """(Whether adapters are trained: where they were asked for, or all weights do not fit and adapters need less;
+    a warning where the longest passages may not fit.)
 
     Raises:
         NoRoom: what is to be trained does not fit even with the shortest passages.
     """
     whole, adapted = (need_of(found, RECIPES[ask.preset], adapters=each) for each in (False, True))
-    smaller = free_mib < whole.memory_mib > adapted.memory_mib and find_spec("peft") is not None
+    peft = find_spec("peft") is not None
+    smaller = free_mib < whole.memory_mib > adapted.memory_mib and peft
     adapters = ask.adapters == "yes" or (ask.adapters == "auto" and smaller)
     need = adapted if adapters else whole
+    gpu = "GPU" if device in ("cuda", "mps") else "CPU"
+    said = {"model": found.model_id, "free": room.gib(free_mib), "device": gpu}
     if need.least_mib <= free_mib:
-        return adapters
+        may_run_out = MAY_RUN_OUT.format(need=room.gib(need.memory_mib), **said)
+        return adapters, may_run_out if free_mib < need.memory_mib else ""
+    too_large = ADAPTERS_INSTEAD if peft and adapted.least_mib <= free_mib else TOO_LARGE
     raise NoRoom(
-        ADAPTERS_TOO_LARGE if adapters else TOO_LARGE,
-        model=found.model_id,
+        ADAPTERS_TOO_LARGE if adapters else too_large,
         need=room.gib(need.least_mib),
         adapters=room.gib(adapted.least_mib),
-        free=room.gib(free_mib),
-        device="GPU" if device in ("cuda", "mps") else "CPU",
         on=device,
         missing_mib=need.least_mib - free_mib,
+        **said,
     )
 
 

@@ -41,7 +41,7 @@ class TrainingJob:
         step, total: of training; 0 before they are known.
         points: the live curves; the first is NDCG@10 before the first step.
         error: why it failed.
-        warning: English; what the finished model must be told with.
+        warning: English; what is to be said of it, as of memory, then what the finished model must be told with.
     """
 
     ask: TrainingAsk
@@ -57,9 +57,9 @@ class TrainingJob:
 
 
 class FindBase(Protocol):
-    """Finds the base of an ask; may download it, and ends with what `on_progress` raises."""
+    """Finds the base of an ask, as `trainable.find`; may download it, and ends with what `on_progress` raises."""
 
-    def __call__(self, ask: TrainingAsk, *, on_progress: OnProgress) -> Base: ...
+    def __call__(self, ask: TrainingAsk, *, on_progress: OnProgress, trains: bool) -> Base: ...
 
 
 class TrainingJobs:
@@ -190,27 +190,27 @@ class TrainingJobs:
 
     def _trained(self, ask: TrainingAsk, flag: threading.Event) -> Trained | None:
         """The finished model, before and after measured; None where it was stopped."""
-        base = self._found(ask, flag)
+        # One that was cut off while it was measured is a model already, and is only run.
+        trained = next((each for each in self._models.list(ask.owner) if each.ask.id == ask.id), None)
+        base = self._found(trained.ask if trained else ask, flag, trains=trained is None)
         if base is None:
             return None
-        adapters: Adapters = "yes" if base.adapters else "no"
-        ask = replace(
-            ask, base_kind=base.kind, base_folder=base.folder, adapters=adapters, revision=base.revision or ask.revision
-        )
-        self._models.rewrite(ask)
-        # One that was cut off while it was measured is a model already.
-        trained = next((each for each in self._models.list(ask.owner) if each.ask.id == ask.id), None)
         if trained is None:
+            adapters: Adapters = "yes" if base.adapters else "no"
+            revision = base.revision or ask.revision
+            ask = replace(ask, base_kind=base.kind, base_folder=base.folder, adapters=adapters, revision=revision)
+            self._models.rewrite(ask)
+            self._note(ask.id, warning=base.warning)
             warning = self._run(ask, flag)
             if warning is None:
                 return None
             trained = self._models.place(ask, warning)
-        self._note(ask.id, ask=ask, phase="measure", seconds_left=None, warning=trained.warning)
+        self._note(ask.id, ask=trained.ask, phase="measure", seconds_left=None, warning=trained.warning)
         # Its process held the lock until it ended; now nobody drops or deletes what is measured.
         with self._models.alone(ask.id, seconds=END_SECONDS):
             return self._measured(trained, base, flag)
 
-    def _found(self, ask: TrainingAsk, flag: threading.Event) -> Base | None:
+    def _found(self, ask: TrainingAsk, flag: threading.Event, *, trains: bool) -> Base | None:
         """None where it was stopped, in the midst of a download, too."""
 
         def note(*_: object) -> None:
@@ -218,7 +218,7 @@ class TrainingJobs:
                 raise Stopped
 
         try:
-            base = self._find_base(ask, on_progress=note)
+            base = self._find_base(ask, on_progress=note, trains=trains)
         except Stopped:
             return None
         return None if flag.is_set() else base

@@ -31,6 +31,14 @@ def test_a_training_goes_on_behind_a_closed_page_and_ends_in_a_model(
     open_tab(page)
     assert "11 queries to learn from, 5 to compare on" in page.locator(".tr-form").inner_text()
     assert page.locator(".tr-warnings li").count() == 2
+    # Three passes of steps that take four times as long, and two; then those that are typed.
+    page.locator("#training-preset").select_option("careful")
+    page.locator(".tr-hint", has_text="3 times, with").filter(has_text="about 6 times as long").wait_for()
+    page.locator(".tr-more summary").click()
+    page.locator("#training-epochs").fill("5")
+    page.locator("#training-epochs").blur()
+    page.locator(".tr-hint", has_text="5 times, with").filter(has_text="about 10 times as long").wait_for()
+    page.locator("#training-preset").select_option("quick")
     page.locator("#training-base").fill("bm25")
     page.locator("#training-start").click()
     page.locator(".tr-refused").wait_for()

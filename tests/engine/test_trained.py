@@ -19,8 +19,8 @@ from tests import checkpoints
 from tests.engine.saved_thresholds import threshold
 
 ASK = TrainingAsk(
-    "0123456789abcdef", "me", "My own!", "Set", "built-in/mini-reranker", "quick", 2, 0, "set", "auto", 70, 30,
-    ("9 queries are few.",), "2026-01-01T00:00:00+00:00",
+    "0123456789abcdef", "me", "My own!", "Ready example", "built-in/mini-reranker", "quick", 2, 0, "set", "auto",
+    70, 30, ("9 queries are few.",), "2026-01-01T00:00:00+00:00", set_id="example",
 )  # fmt: skip
 RESULT = TrainingResult(
     0.5, 0.75, 0.25, 0.125, 0.375, "better", 30, 20, 5, (Change("q", 0.5, 1.0, "a", "b"),), -1.25, 0.8, "logit"
@@ -40,7 +40,7 @@ def models(tmp_path: Path) -> TrainedModels:
     (work / "start.json").write_text("0.5")
     curve = [{"step": 2.0, "loss": 1.0, "ndcg@10": 0.75}]
     (work / "model" / "training.json").write_text(json.dumps({"curve": curve}))
-    made.measured(replace(made.place(ASK, ""), result=RESULT), threshold(value=-1.25, set_name="example"))
+    made.measured(replace(made.place(ASK, ""), result=RESULT), threshold(value=-1.25, set_name="Ready example"))
     return made
 
 
@@ -62,6 +62,7 @@ def test_a_finished_model_is_whole_and_its_work_is_gone(models: TrainedModels) -
     assert "+0.250, with a 95 % interval from +0.125 to +0.375" in card
     assert "better" in card
     assert "- 9 queries are few." in card
+    assert 'labels of the set "Ready example"' in card
 
 
 def test_a_disk_that_takes_nothing_more_leaves_the_model_and_its_work_to_go_on_with(models: TrainedModels) -> None:

@@ -60,19 +60,38 @@ def test_a_step_counts_as_real_runs_of_the_mini_reranker_peaked() -> None:
         assert need_of(mini(), recipe, adapters=False).memory_mib == pytest.approx(seen, rel=0.05)
 
 
-def test_a_base_without_room_for_it_is_refused_with_what_is_needed_and_what_is_free() -> None:
+def test_a_base_without_room_for_it_is_refused_with_what_is_needed_and_what_is_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("playground.engine.trainable.find_spec", lambda name: name)
     ask = replace(ASK, base=MINI, adapters="no", device="cpu")
     with pytest.raises(NoRoom) as refused:
         trainable.find(ask, offline=True, free=lambda _: 200.0)
     # 19 M weights of 4 bytes, 11 M that learn with 12 more, and torch itself.
     assert str(refused.value) == (
         "Training all weights of built-in/mini-reranker takes at least 600 MiB of memory, and 200 MiB is free on the "
-        "CPU. Adapters (LoRA, under More settings) take 482 MiB; a smaller base takes less, too."
+        "CPU. Choose a smaller base."
     )
     assert refused.value.missing_mib == pytest.approx(400, abs=0.5)
+    with pytest.raises(NoRoom, match=r"Adapters \(LoRA, under More settings\) take 482 MiB; a smaller base takes less"):
+        trainable.find(ask, offline=True, free=lambda _: 500.0)
     with pytest.raises(NoRoom, match=r"^Training adapters \(LoRA\) for built-in/mini-reranker takes at least 482 MiB"):
         trainable.find(replace(ask, adapters="yes"), offline=True, free=lambda _: 200.0)
     assert trainable.find(ask, offline=True, free=lambda _: 601.0).adapters is False
+    # Adapters that cannot be trained here are no advice.
+    monkeypatch.setattr("playground.engine.trainable.find_spec", lambda _: None)
+    with pytest.raises(NoRoom, match=r"500 MiB is free on the CPU\. Choose a smaller base\.$"):
+        trainable.find(ask, offline=True, free=lambda _: 500.0)
+
+
+def test_where_the_longest_passages_may_not_fit_a_warning_says_what_they_take() -> None:
+    ask, need = replace(ASK, base=MINI, adapters="no", device="cpu"), need_of(mini(), RECIPES["quick"], adapters=False)
+    assert trainable.find(ask, offline=True, free=lambda _: need.memory_mib).warning == ""
+    warning = trainable.find(ask, offline=True, free=lambda _: 900.0).warning
+    assert warning == (
+        "With passages as long as are read, training built-in/mini-reranker takes about 1.6 GiB of memory, and 900 "
+        "MiB is free on the CPU: it may run out. A smaller base takes less."
+    )
 
 
 def test_adapters_are_chosen_where_all_weights_do_not_fit_and_adapters_take_less(

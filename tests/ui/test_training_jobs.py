@@ -16,14 +16,17 @@ import pytest
 from playground.analysis.training_rows import rows_of
 from playground.bench.environments import Interpreter
 from playground.core.errors import InvalidInput, ModelEnded
-from playground.core.training import TrainingAsk, TrainingData
+from playground.core.training import RECIPES, TrainingAsk, TrainingData
 from playground.core.types import ModelChoice
 from playground.engine import trainable
 from playground.engine.engine import Engine
 from playground.engine.trained import TrainedModels, new_id
+from playground.engine.training_memory import need_of
 from playground.engine.training_process import TrainingProcess
 from playground.history.store import HistoryStore
 from playground.inputs import ready_sets
+from playground.models import memory
+from playground.models.resolve import resolve
 from playground.ui.training_jobs import TrainingJob, TrainingJobs
 from tests.ui import doubles
 
@@ -51,8 +54,9 @@ def jobs_of(
     engine: Engine | None = None,
     start: Callable[[Sequence[str]], TrainingProcess] = TrainingProcess,
     root: Path | None = None,
+    free: Callable[[str], float] = memory.free_mib,
 ) -> TrainingJobs:
-    find_base = partial(trainable.find, offline=True)
+    find_base = partial(trainable.find, offline=True, free=free)
     history = HistoryStore(tmp_path / "history.db")
     made = engine or Engine(load_scorer=doubles.load())
     return TrainingJobs(made, history, TrainedModels(root or tmp_path / "trained"), find_base, start)
@@ -145,12 +149,14 @@ def test_what_was_killed_or_stopped_goes_on_and_a_second_training_is_refused(tmp
         started.append(TrainingProcess(arguments))
         return started[-1]
 
-    jobs = jobs_of(tmp_path, start=start)
+    need = need_of(resolve(ModelChoice(str(tiny_bert)), offline=True), RECIPES["quick"], adapters=False)
+    jobs = jobs_of(tmp_path, start=start, free=lambda _: need.memory_mib - 1)
     asked = ask(tiny_bert, epochs=400)
     jobs.start(asked, data())
     with pytest.raises(InvalidInput, match="Another training is under way here"):
         jobs.start(ask(tiny_bert, owner="visitor-two"), data())
     until(lambda: only(jobs).step > 2)
+    assert only(jobs).warning.endswith("it may run out. A smaller base takes less.")
     os.kill(started[-1].pid, signal.SIGKILL)
     until(lambda: only(jobs).state == "failed")
     assert isinstance(only(jobs).error, ModelEnded)
@@ -188,7 +194,8 @@ def test_one_cut_off_while_it_was_measured_is_measured_and_not_trained_again(tmp
     def start(arguments: Sequence[str]) -> TrainingProcess:
         raise AssertionError("it is trained already")
 
-    jobs = jobs_of(tmp_path, start=start)
+    # What a training takes need not be free.
+    jobs = jobs_of(tmp_path, start=start, free=lambda _: 1.0)
     assert only(jobs).state == "stopped"
     jobs.resume(OWNER, asked.id)
     assert jobs.wait(PATIENCE_SECONDS)

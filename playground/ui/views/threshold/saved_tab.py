@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from playground.core.errors import InvalidInput
 from playground.core.limits import clean
 from playground.core.thresholds import Threshold
 from playground.engine import snippets, threshold_files
-from playground.models.named import refuse_folder
+from playground.models.named import refuse_folder, short_name
 from playground.ui import texts
 from playground.ui.components.code_window import code, code_part
 from playground.ui.components.downloads import download_part, file
@@ -100,7 +100,7 @@ def on_save(services: Services, caller: Caller, selection: Selection) -> Kept:
     """
     in_view = open_set(services, caller, selection)
     threshold = _made(caller, selection, in_view)
-    services.history.thresholds.save(caller.owner, threshold)
+    keep(services, caller, threshold)
     said = phrase("saved.saved", "good", name=threshold.name)
     return _kept(listed(services, caller, in_view), said, kept=True)
 
@@ -181,7 +181,9 @@ def on_code(services: Services, caller: Caller) -> dict[str, object]:
 
     def written(library: str) -> str:
         if services.settings.public:
-            refuse_folder(threshold.spec.model_id)
+            trained = services.trained.list(caller.owner)
+            folders = {short_name(str(each.path)): str(each.path) for each in trained}
+            refuse_folder(folders.get(threshold.spec.model_id, threshold.spec.model_id))
         return snippets.snippet(library, threshold)
 
     return code(title, "threshold", caller.text("library"), written, id=threshold.id)
@@ -261,14 +263,26 @@ def _made(caller: Caller, selection: Selection, in_view: SetInView) -> Threshold
         in_view.scores,
         _finite(caller.event),
         name[: threshold_files.MOST_NAME_CHARS],
-        set_name(caller, in_view.labelled.id, in_view.labelled.name),
+        set_name(caller.language, in_view.labelled.id, in_view.labelled.name),
         _rule(caller.event),
     )
 
 
-def set_name(caller: Caller, id: str, name: str) -> str:
+def keep(services: Services, caller: Caller, threshold: Threshold) -> None:
+    """Save a threshold: on a public page without the folder of a trained model, which is the key to it.
+
+    Raises:
+        HistoryError: it could not be written.
+    """
+    if services.settings.public:
+        spec = replace(threshold.spec, model_id=short_name(threshold.spec.model_id))
+        threshold = replace(threshold, spec=spec)
+    services.history.thresholds.save(caller.owner, threshold)
+
+
+def set_name(language: texts.Language, id: str, name: str) -> str:
     """What a set is called on the page: a ready one has a name in each language."""
-    return texts.say(f"labelled_set.set_{id}", caller.language) if id in READY else name
+    return texts.say(f"labelled_set.set_{id}", language) if id in READY else name
 
 
 def _finite(event: Mapping[str, object]) -> float:

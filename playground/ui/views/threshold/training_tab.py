@@ -34,15 +34,8 @@ from playground.ui.components.localized import Localized
 from playground.ui.page import Page
 from playground.ui.services import Services
 from playground.ui.texts import Phrase
-from playground.ui.views.threshold.labelled_set_in_view import (
-    READY,
-    Frame,
-    Parameters,
-    Selection,
-    SetInView,
-    open_set,
-)
-from playground.ui.views.threshold.saved_tab import set_name
+from playground.ui.views.threshold.labelled_set_in_view import Frame, Parameters, Selection, SetInView, open_set
+from playground.ui.views.threshold.saved_tab import keep, set_name
 from playground.ui.views.threshold.training_payload import jobs_payload, models_payload, payload
 from playground.ui.wiring import Caller, listen, tell
 from playground.ui.workspace.choices import model_choices
@@ -204,8 +197,8 @@ def _asked(
         id=new_id(),
         owner=caller.owner,
         name=checked_name(caller.text("name")),
-        # A ready set has a name in each language, so that its id is kept.
-        set_name=selection.set_id if selection.set_id in READY else labelled.name,
+        set_name=set_name("en", selection.set_id, labelled.name),
+        set_id=selection.set_id,
         base=base,
         preset=preset,
         epochs=_whole(event.get("epochs"), 1, MOST_EPOCHS, RECIPES[preset].epochs),
@@ -276,8 +269,9 @@ def on_keep(services: Services, caller: Caller) -> Any:
         HistoryError: it could not be written.
     """
     threshold = services.trained.threshold(caller.owner, caller.text("id"))
-    named = replace(threshold, set_name=set_name(caller, threshold.set_name, threshold.set_name))
-    services.history.thresholds.save(caller.owner, named)
+    ask = services.trained.get(caller.owner, caller.text("id")).ask
+    named = replace(threshold, set_name=set_name(caller.language, ask.set_id, threshold.set_name))
+    keep(services, caller, named)
     tell(caller, texts.say("saved.saved", caller.language, name=named.name))
     return models_payload(services, caller.owner)
 

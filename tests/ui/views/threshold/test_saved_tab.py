@@ -150,6 +150,20 @@ def test_what_is_no_threshold_of_this_set_is_refused(
     assert services.history.thresholds.list(caller.owner) == []
 
 
+def test_on_a_public_page_a_line_of_a_trained_model_does_not_name_its_folder(
+    services: Services, caller: Caller, selection: Selection
+) -> None:
+    public = replace(services, settings=services.settings.model_copy(update={"public": True}))
+    in_view, sets = open_set(services, caller, selection), services.history.sets
+    assert in_view.shown is not None
+    spec = replace(in_view.shown.spec, model_id="/data/trained/my-own-0123456789abcdef", fingerprint="e" * 64)
+    for step in services.engine.score_set(in_view.labelled, MODEL):
+        if step.scored and step.scale:
+            sets.put_scores(caller.owner, spec, step.scale, "", step.scored)
+    row = save(public, caller, replace(selection, scorer=sets.scorer_key(spec, in_view.shown.scale, "")))
+    assert (row["model_id"], row["fingerprint"], row["fits"]) == ("my-own", "e" * 64, True)
+
+
 def test_without_scores_there_is_nothing_to_save_or_to_cut(services: Services, caller: Caller) -> None:
     selection = Selection()
     event = {"name": "x", "threshold": 1.0, "set": "example", "scorer": ""}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,15 @@ import pytest
 
 from playground.core.errors import Busy, InvalidInput, PlaygroundError
 from playground.core.training import MOST_EPOCHS
-from playground.engine import threshold_files
+from playground.engine import threshold_files, trainable
 from playground.settings import Settings
 from playground.ui.components.model_choices import reranker_choices
 from playground.ui.services import Services
-from playground.ui.views.threshold import training_tab
-from playground.ui.views.threshold.labelled_set_in_view import Selection
+from playground.ui.training_jobs import TrainingJob
+from playground.ui.views.threshold import saved_tab, training_payload, training_tab
+from playground.ui.views.threshold.labelled_set_in_view import Selection, open_set
 from playground.ui.wiring import Caller
+from tests.engine.saved_thresholds import threshold
 from tests.engine.test_trained import ASK, models
 
 __all__ = ["models"]
@@ -48,12 +51,15 @@ def test_what_was_asked_for_is_what_is_begun(
 ) -> None:
     begun: list[Any] = []
     monkeypatch.setattr(services.trainings, "start", lambda ask, data: begun.append((ask, data)))
-    training_tab.on_train(services, asking(caller, **FORM, epochs=7, adapters="yes"), Selection(), "cpu")
+    chinese = replace(caller, language="zh")
+    training_tab.on_train(services, asking(chinese, **FORM, epochs=7, adapters="yes"), Selection(), "cpu")
     training_tab.on_train(services, asking(caller, **FORM, epochs=500), Selection(), "cpu")
     assert begun.pop()[0].epochs == MOST_EPOCHS
     ((ask, data),) = begun
     assert (ask.base, ask.name, ask.preset, ask.epochs, ask.seed) == ("built-in/mini-reranker", "Mine", "careful", 7, 3)
     assert (ask.owner, ask.adapters, ask.device) == (caller.owner, "yes", "cpu")
+    # The card is English.
+    assert (ask.set_id, ask.set_name) == ("example", "Ready example")
     assert (
         (ask.n_train, ask.n_dev, ask.warnings)
         == (len(data.train), len(data.dev), data.warnings)
@@ -148,3 +154,54 @@ def test_the_suggested_threshold_is_saved_in_one_click_and_says_so(
     assert said.startswith("“My own!” was chosen for my-own, and these scores are from built-in/mini-reranker.")
     with pytest.raises(InvalidInput, match="This trained model is gone"):
         training_tab.on_keep(services, asking(caller, id=ASK.id))
+
+
+def test_a_set_of_ones_own_that_is_called_like_a_ready_one_keeps_its_name(
+    services: Services, caller: Caller, models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gradio.Info", lambda message, **_: None)
+    (trained,) = models.list("me")
+    own = replace(trained, ask=replace(ASK, set_id="0123", set_name="example"))
+    models.measured(own, threshold(set_name="example"))
+    (shown,) = training_tab.on_keep(services, asking(replace(caller, owner="me", language="zh"), id=ASK.id))["trained"]
+    assert (shown["set_id"], shown["set"]) == ("0123", "example")
+    (saved,) = services.history.thresholds.list("me")
+    assert saved.set_name == "example"
+
+
+def test_on_a_public_page_a_saved_threshold_holds_for_a_trained_model_without_naming_its_folder(
+    services: Services, caller: Caller, models: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gradio.Info", lambda message, **_: None)
+    public = replace(services, settings=services.settings.model_copy(update={"public": True}))
+    (trained,) = models.list("me")
+    spec = replace(threshold().spec, model_id=str(trained.path), revision=None)
+    models.measured(trained, threshold(spec=spec))
+    me = replace(caller, owner="me")
+    training_tab.on_keep(public, asking(me, id=ASK.id))
+    (saved,) = public.history.thresholds.list("me")
+    (row,) = saved_tab.show(public, me, Selection(), open_set(public, me, Selection()), {})[0]["saved"]
+    file = saved_tab.on_act(public, asking(me, verb="download", id=saved.id), Selection()).download["text"]
+    export = gzip.decompress(public.history.export("me")).decode()
+    assert row["model_id"] == saved.spec.model_id == "my-own"
+    assert not any(str(models.root) in text for text in (str(row), file, export))
+    assert threshold_files.refusal(saved, spec, saved.scale) is None
+    said = str(threshold_files.refusal(saved, replace(spec, fingerprint="other"), saved.scale))
+    assert said.startswith("“My own!” was chosen for other weights of my-own")
+    code = saved_tab.on_code(public, asking(me, id=saved.id))
+    assert (code["text"], "cannot be opened on a public page" in code["reason"]["en"]) == ("", True)
+
+
+def test_what_may_run_out_of_memory_is_said_beside_its_training_in_both_languages() -> None:
+    warning = trainable.MAY_RUN_OUT.format(model="m", need="1.6 GiB", free="900 MiB", device="CPU")
+    ((said,), none) = (
+        training_payload.jobs_payload((TrainingJob(ASK, warning=each),))["lines"][0]["warnings"]  # type: ignore[index]
+        for each in (warning, "")
+    )
+    assert (said["en"], none) == (warning, [])
+    assert said["zh"].startswith("段落达到读取上限时，训练 m 约需 1.6 GiB 内存，而 CPU 上可用 900 MiB，可能不够。")
+
+
+def test_the_form_knows_how_long_a_step_of_each_preset_takes(services: Services, caller: Caller) -> None:
+    presets = training_tab.on_plan(services, caller, Selection())["presets"]
+    assert (presets["quick"]["step_time"], presets["careful"]["step_time"]) == (1.0, 4.0)
