@@ -148,9 +148,7 @@ def free_port(host: str, port: int | None, *, after: int = FIRST_PORT - 1) -> in
         except PortTakenError:
             continue
         return candidate
-    raise StartError(
-        f"Every port from {after + 1} to {after + N_PORTS} is taken. Choose another with --port."
-    )
+    raise StartError(f"Every port from {after + 1} to {after + N_PORTS} is taken. Choose another with --port.")
 
 
 def _try_port(host: str, port: int) -> None:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import launch
 import pytest
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+import launch
 from playground import start
 from playground.settings import Settings
 from playground.ui.app import build_app

@@ -95,10 +95,7 @@ def score_data(
     if held.get("made_by") == marks and all(path_of(data, name).is_file() for name in names):
         return Fit(tuple(held["weights"]), held["offset"])
     record.unlink(missing_ok=True)
-    kinds = {
-        name: read_rows([data / f"{name}.jsonl.gz"], take[place : place + 1])
-        for place, name in enumerate(names)
-    }
+    kinds = {name: read_rows([data / f"{name}.jsonl.gz"], take[place : place + 1]) for place, name in enumerate(names)}
     taught = kinds.pop(TAUGHT)
     made = made_of(taught, n_made, random.Random(0))
     dev = dev_sets(data, WATCHED if take else FITTED_ON)
@@ -115,6 +112,8 @@ def score_data(
     for name, rows in (*kinds.items(), (TAUGHT, wide)):
         n = write_rows(readers.with_scores(fitted, rows), path_of(data, name))
         say(f"{n} rows are in {path_of(data, name).name}")
-    text = json.dumps({"teachers": [Path(folder).name for folder in folders], "made_by": marks, **asdict(fitted)}, indent=2)
+    text = json.dumps(
+        {"teachers": [Path(folder).name for folder in folders], "made_by": marks, **asdict(fitted)}, indent=2
+    )
     record.write_text(text + "\n", encoding="utf-8")
     return fitted

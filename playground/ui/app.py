@@ -193,6 +193,8 @@ def launch_options(settings: Settings) -> dict[str, Any]:
         "strict_cors": True,
         "mcp_server": False,
         "footer_links": [],
+        # Else gradio asks the page for itself first, and takes a busy machine or a proxy for a page out of reach.
+        "_frontend": False,
         "auth": None if users is None else users.check,
         # On gradio's own page, which is in the language of the browser and takes no styles of ours.
         "auth_message": asset("shared/sign_in.html").replace("{logo}", asset("shared/logo.svg")),
