@@ -39,8 +39,9 @@ def test_scores_are_the_same_as_of_padded_layers(
     monkeypatch.setattr(unpadded, "BUILDS", frozenset())
     padded, left = outputs(model_id, "reranker", precision)
     assert (without, left) == (True, False)
-    # Sums in another order tip a level of int8 over here and there.
-    assert torch.allclose(found, padded, atol=1e-5 if precision == "fp32" else 2e-2)
+    # Sums in another order tip a level of int8 over here and there; bf16 has three digits of the largest.
+    atol = 1e-5 if precision == "fp32" else 2e-2 * max(1.0, float(padded.abs().max()))
+    assert torch.allclose(found, padded, atol=atol)
     assert len(set(padded.tolist())) == 3
 
 
