@@ -49,8 +49,10 @@ class PortTakenError(StartError):
 
 
 def prepare_environment(settings: Settings, environ: MutableMapping[str, str] = os.environ) -> None:
-    """Sets what gradio and the Hugging Face libraries read at import: call it before any of them is imported."""
+    """Sets what gradio, torch and the Hugging Face libraries read at import: call it before any of them is imported."""
     environ.update(ENVIRONMENT)
+    # Every number of tokens has kernels of its own. A thousand, oneDNN's own bound, take gigabytes on a CPU with AMX.
+    environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
     if settings.offline:
         environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
     for name in NEVER:

@@ -95,6 +95,15 @@ def test_visitors_of_a_space_are_told_apart_by_the_address_that_its_proxy_saw(mo
     assert seen == ["203.0.113.7"]
 
 
+def test_kernels_of_lengths_that_were_seen_are_kept_in_bounds_unless_the_host_says_otherwise() -> None:
+    own: dict[str, str] = {}
+    start.prepare_environment(Settings(), own)
+    assert own["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "64"
+    theirs = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "1024"}
+    start.prepare_environment(Settings(), theirs)
+    assert theirs["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] == "1024"
+
+
 def test_a_port_that_was_asked_for_and_is_taken_is_refused(taken_port: int) -> None:
     with pytest.raises(start.PortTakenError) as refused:
         start.free_port("127.0.0.1", taken_port)
