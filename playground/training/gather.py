@@ -211,7 +211,7 @@ def unpack(packages: Sequence[str], folder: Path) -> None:
         draft.replace(home)
 
 
-def gather(folder: Path, clones: Path, say: Callable[[str], None] = print, per_source: int = 1500) -> Gathered:
+def gather(folder: Path, clones: Path, say: Callable[[str], None] = print, per_source: int = 3000) -> Gathered:
     """Everything that `sources.toml` names.
 
     Args:

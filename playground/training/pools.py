@@ -21,7 +21,7 @@ from playground.training.rows import Row, read_rows, write_rows
 
 NEAR, PASSAGES = 40, 8  # BM25 hits that candidates are drawn from; passages of a row
 DEV_CANDIDATES = 20
-PER_SOURCE = 2200
+PER_SOURCE = 4000
 FEWEST_CHARACTERS = 30
 DEV_SETS = ("squad", "web", "consumer", "long", "fields")
 DEV_SHARE, WEB_SHARE, DEV_ROWS = 0.3, 0.09, 120
