@@ -78,6 +78,7 @@ def labels_command(
     seed: int = 0,
     device: Device = "auto",
     adapters: Annotated[bool, typer.Option("--adapters", help="Train LoRA adapters in place of all weights.")] = False,
+    step_tokens: Annotated[int, typer.Option(help="Tokens of a step that memory is taken for at once; 0: all.")] = 0,
     follow_stdin: Annotated[
         bool, typer.Option("--follow-stdin", help="Stop, with a checkpoint, when standard input ends.")
     ] = False,

@@ -1,4 +1,4 @@
-"""What the presets of "Train on my labels" bring: each learns from the same draws of labelled rows, and is read alike."""
+"""What the presets of "Train on my labels" bring: each learns from the same draws of labelled rows, all read alike."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -52,10 +53,10 @@ def measure(
                 seconds = time.process_time() - began
                 found = read(model, dev)
             scores[name] += found
-            say(f"seed {seed}, {name}: NDCG@10 {figures_of(dev, found)[KEY]:.4f}, {seconds:.0f} s of CPU time")
+            say(f"seed {seed}, {name}: NDCG@10 {figures_of(dev, found)[KEY]:.4f}, {seconds:.0f} s of CPU time to train")
     contest = paired.compare([counted_of(measured, each) for each in scores.values()])
     names = list(scores)
-    for one, other in ((one, other) for one in range(len(names)) for other in range(one)):
+    for other, one in combinations(range(len(names)), 2):
         said = contest.differences[one, other, KEY]
         estimate = said.estimate
         say(
