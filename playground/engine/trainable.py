@@ -31,7 +31,7 @@ ADAPTERS_TOO_LARGE = (
 )
 IN_PARTS = (
     "A step over the longest passages takes about {need} of memory with {model}, and {free} is free on the {device}. "
-    "Such steps are taken in parts: the same model comes out, and they take about a third longer."
+    "Such steps are taken in parts: the same model comes out, but they may take up to three times as long."
 )
 
 
