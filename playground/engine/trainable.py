@@ -30,7 +30,7 @@ ADAPTERS_TOO_LARGE = (
     "a smaller base."
 )
 IN_PARTS = (
-    "A step over the longest passages takes about {need} of memory with {model}, and {free} is free on the {device}. "
+    "A step over the longest passages takes about {need} of memory, and {free} is free on the {device}. "
     "Such steps are taken in parts: the same model comes out, but they may take up to three times as long."
 )
 

@@ -96,7 +96,7 @@ def test_where_whole_steps_may_not_fit_they_go_in_parts_that_do_and_a_warning_sa
     assert parts.step_tokens == 7 * 128
     assert need.least_mib + 6 * need.pair_mib <= 1024 < need.least_mib + 7 * need.pair_mib
     assert parts.warning == (
-        "A step over the longest passages takes about 1.6 GiB of memory with built-in/mini-reranker, and 1.0 GiB is "
+        "A step over the longest passages takes about 1.6 GiB of memory, and 1.0 GiB is "
         "free on the CPU. Such steps are taken in parts: the same model comes out, but they may take up to three times "
         "as long."
     )
