@@ -136,7 +136,8 @@ def flat_logits(model: PreTrainedModel, inputs: dict[str, Tensor], step_tokens: 
     size = max(1, step_tokens // length) if step_tokens else n
 
     def read(part: dict[str, Tensor]) -> Tensor:
-        return model(**part).logits.view(-1).float()
+        logits: Tensor = model(**part).logits
+        return logits.view(-1).float()
 
     if size >= n:
         return read(inputs)
