@@ -2,6 +2,7 @@
 const pg = window.playground;
 const SUN = "M12 4V2M12 22v-2M4 12H2M22 12h-2M5.6 5.6 4.2 4.2M19.8 19.8l-1.4-1.4M5.6 18.4l-1.4 1.4M19.8 4.2l-1.4 1.4M16 12a4 4 0 1 1-8 0 4 4 0 0 1 8 0Z";
 const MOON = "M20 14.5A8.5 8.5 0 1 1 9.5 4a7 7 0 0 0 10.5 10.5Z";
+let chosen = "";
 
 function draw() {
   const root = element.querySelector(".pg-header");
@@ -10,7 +11,7 @@ function draw() {
   for (const [code, name] of [["en", "EN"], ["zh", "中文"]]) {
     languages.append(pg.el("button", {
       type: "button", id: `header-${code}`, text: name, lang: code, "aria-pressed": String(pg.language === code),
-      on: { click: () => { pg.setLanguage(code); trigger("switched", { lang: code }); } },
+      on: { click: () => { chosen = code; pg.setLanguage(code); trigger("switched", { lang: code }); } },
     }));
   }
   const theme = pg.el("button", {
@@ -29,7 +30,8 @@ function draw() {
 function arrive() {
   const value = props.value;
   if (value && value.lang) {
-    pg.setLanguage(value.lang);
+    // Who chose before the page had answered keeps what they chose.
+    pg.setLanguage(chosen || value.lang);
     document.documentElement.dataset.ready = "yes";
   } else draw();
 }

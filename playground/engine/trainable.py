@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
@@ -29,9 +29,9 @@ ADAPTERS_TOO_LARGE = (
     "Training adapters (LoRA) for {model} takes at least {need} of memory, and {free} is free on the {device}. Choose "
     "a smaller base."
 )
-MAY_RUN_OUT = (
-    "With passages as long as are read, training {model} takes about {need} of memory, and {free} is free on the "
-    "{device}: it may run out. A smaller base takes less."
+IN_PARTS = (
+    "A step over the longest passages takes about {need} of memory, and {free} is free on the {device}. "
+    "Such steps are taken in parts: the same model comes out, but they may take up to three times as long."
 )
 
 
@@ -44,7 +44,8 @@ class Base:
         adapters: whether LoRA adapters are trained in place of all weights.
         revision: commit of the Hub snapshot; None for a folder.
         max_length: tokens that it reads where nobody says otherwise.
-        warning: English; where free memory may not do.
+        warning: English; where free memory does not do for whole steps.
+        step_tokens: tokens of a step that there is memory for at once; 0 where there is for all.
     """
 
     kind: Kind
@@ -53,6 +54,7 @@ class Base:
     revision: str | None = None
     max_length: int = 0
     warning: str = ""
+    step_tokens: int = 0
 
 
 def find(
@@ -92,27 +94,28 @@ def find(
             model=model_id,
             type=found.architecture,
         )
-    adapters, warning = _fitted(ask, found, device, free(device)) if trains else (ask.adapters == "yes", "")
-    return Base(kind, str(found.folder.absolute()), adapters, found.revision, found.default_max_length, warning)
+    base = Base(kind, str(found.folder.absolute()), ask.adapters == "yes", found.revision, found.default_max_length)
+    return _fitted(ask, base, found, device, free(device)) if trains else base
 
 
-def _fitted(ask: TrainingAsk, found: resolve.Resolved, device: str, free_mib: float) -> tuple[bool, str]:
-    """(Whether adapters are trained: where they were asked for, or all weights do not fit and adapters need less;
-    a warning where the longest passages may not fit.)
+def _fitted(ask: TrainingAsk, base: Base, found: resolve.Resolved, device: str, free_mib: float) -> Base:
+    """With adapters where they were asked for, or all weights do not fit and adapters need less; with a bound and a
+    warning where whole steps may not fit.
 
     Raises:
-        NoRoom: what is to be trained does not fit even with the shortest passages.
+        NoRoom: what is to be trained does not fit even with steps in their smallest parts.
     """
     whole, adapted = (need_of(found, RECIPES[ask.preset], adapters=each) for each in (False, True))
     peft = find_spec("peft") is not None
-    smaller = free_mib < whole.memory_mib > adapted.memory_mib and peft
+    smaller = free_mib < whole.least_mib > adapted.least_mib and peft
     adapters = ask.adapters == "yes" or (ask.adapters == "auto" and smaller)
     need = adapted if adapters else whole
     gpu = "GPU" if device in ("cuda", "mps") else "CPU"
     said = {"model": found.model_id, "free": room.gib(free_mib), "device": gpu}
     if need.least_mib <= free_mib:
-        may_run_out = MAY_RUN_OUT.format(need=room.gib(need.memory_mib), **said)
-        return adapters, may_run_out if free_mib < need.memory_mib else ""
+        step_tokens = need.step_tokens(free_mib)
+        in_parts = IN_PARTS.format(need=room.gib(need.memory_mib), **said) if step_tokens else ""
+        return replace(base, adapters=adapters, warning=in_parts, step_tokens=step_tokens)
     too_large = ADAPTERS_INSTEAD if peft and adapted.least_mib <= free_mib else TOO_LARGE
     raise NoRoom(
         ADAPTERS_TOO_LARGE if adapters else too_large,

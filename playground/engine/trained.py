@@ -253,6 +253,12 @@ class TrainedModels:
         folders += [self.work(ask.id) for ask in self.unfinished() if ask.owner == owner]
         return sum(path.stat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
 
+    def unnamed(self, text: str) -> str:
+        """The text with the name of a model in place of its folder, wherever one stands."""
+        roots = (self.root.absolute(), self.root)
+        ways = ("[/\\\\]+".join(re.escape(part.strip("/\\")) for part in root.parts) for root in roots)
+        return re.sub(rf"(?:{'|'.join(ways)})[/\\]+([a-z0-9-]+)-[0-9a-f]{{16}}", r"\1", text)
+
     def zipped(self, owner: str, id: str, folder: Path) -> Path:
         """The model as a file in `folder`, without the texts that it was trained on; not written anew if it is there.
 

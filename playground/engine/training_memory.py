@@ -13,13 +13,14 @@ from playground.models.weights import TensorInfo, read_header
 FLOAT = 4
 # Of each weight that learns: its gradient, and AdamW's two moments.
 KEPT = 3 * FLOAT
-# torch and transformers themselves, on the CPU.
-PROCESS_MIB = 400.0
+# torch and transformers themselves, on the CPU, and an evaluation.
+PROCESS_MIB = 650.0
 # Floats that a step keeps for its way back, per token and layer: so many for each place of the width, and so many for
-# each head and token that it looks at. Runs of the Mini reranker on a CPU peaked at 1.6 GiB (128 tokens, groups of 4)
-# and 5.4 GiB (256 tokens, groups of 8), which gives these. Adapters keep their own way through each layer beside it,
-# 1.4 to 1.8 times as much with BERT: they spare gradients and moments and cost this, and so pay for wide bases only.
-STATES, ADAPTER_STATES, ATTENTION = 22, 36, 1.5
+# each head and token that it looks at. Runs on a CPU gave these: the Mini reranker peaked at 1.6 GiB (128 tokens, 4 a
+# group; in parts of 1024 tokens at 1.0, of one pair at 0.85) and at 5.4 GiB (256 tokens, 8 a group), random weights in
+# the shape of BERT base at 4.4 GiB (128 tokens, 4 a group). Adapters keep their own way through each layer beside it:
+# they spare gradients and moments and cost this, and so pay for wide bases only.
+STATES, ADAPTER_STATES, ATTENTION = 10, 17, 2.9
 # DistilBERT has names of its own.
 _SHAPE = (("hidden_size", "dim"), ("num_hidden_layers", "n_layers"), ("num_attention_heads", "n_heads"))
 
@@ -31,21 +32,34 @@ class TrainingNeed:
     Attributes:
         weights_mib: all of them, in fp32.
         learned_mib: gradients and moments of those that learn.
-        batch_mib: one step over passages as long as are read; less where they are shorter.
+        pair_mib: the way back through one pair as long as is read.
+        recipe: how many pairs a step has, and how long they are at most.
     """
 
     weights_mib: float
     learned_mib: float
-    batch_mib: float
+    pair_mib: float
+    recipe: Recipe
 
     @property
     def least_mib(self) -> float:
-        """Whatever the passages are."""
-        return self.weights_mib + self.learned_mib + PROCESS_MIB
+        """With a step in its smallest parts."""
+        return self._beside_mib + self.pair_mib
 
     @property
     def memory_mib(self) -> float:
-        return self.least_mib + self.batch_mib
+        """With whole steps of the longest pairs."""
+        return self._beside_mib + ROWS_PER_STEP * self.recipe.group_size * self.pair_mib
+
+    @property
+    def _beside_mib(self) -> float:
+        return self.weights_mib + self.learned_mib + PROCESS_MIB
+
+    def step_tokens(self, free_mib: float) -> int:
+        """Tokens of a step that there is memory for at once; 0 where there is for all."""
+        if free_mib >= self.memory_mib:
+            return 0
+        return max(1, int((free_mib - self._beside_mib) / self.pair_mib)) * self.recipe.max_length
 
 
 def need_of(base: Resolved, recipe: Recipe, *, adapters: bool) -> TrainingNeed:
@@ -57,12 +71,12 @@ def need_of(base: Resolved, recipe: Recipe, *, adapters: bool) -> TrainingNeed:
     tensors = {name: each for file in base.weights for name, each in read_header(base.folder / file).items()}
     config = base.config
     width, layers, heads = (int(config.get(name) or config.get(other) or 0) for name, other in _SHAPE)
-    tokens = ROWS_PER_STEP * recipe.group_size * recipe.max_length
     kept = (ADAPTER_STATES if adapters else STATES) * width + ATTENTION * heads * recipe.max_length
     return TrainingNeed(
         base.n_parameters * FLOAT / MIB,
         n_learned(tensors, adapters=adapters) * KEPT / MIB,
-        tokens * layers * kept * FLOAT / MIB,
+        recipe.max_length * layers * kept * FLOAT / MIB,
+        recipe,
     )
 
 

@@ -173,10 +173,14 @@ class HistoryStore:
         self.corpora.forget(owner)
         return gone
 
-    def export(self, owner: str) -> bytes:
-        """Everything of `owner` that is not deleted, as one file (.jsonl.gz)."""
+    def export(self, owner: str, outward: Callable[[str], str] = str) -> bytes:
+        """Everything of `owner` that is not deleted, as one file (.jsonl.gz).
+
+        Args:
+            outward: what becomes of each line but those of texts, which have their hashes to keep.
+        """
         with self._file.reading() as db:
-            return transfer.export(db, records.owned(owner))
+            return transfer.export(db, records.owned(owner), outward)
 
     def import_(self, owner: str, source: Path | bytes) -> Kept:
         """Take an exported file into the history of `owner`; all of it or, after any error, nothing.

@@ -32,6 +32,7 @@ from playground.history.records import NewRun, select, texts_of
 FORMAT = "rerank-playground-history"
 VERSION = 2
 MAX_IMPORT_MIB = 512
+TEXTS = ("text", "exact")
 GZIP_MAGIC = b"\x1f\x8b"
 
 SETS = """
@@ -93,25 +94,27 @@ class Contents:
 class _Lines:
     """Lines of an export; each text is written once, before it is first named."""
 
-    def __init__(self) -> None:
+    def __init__(self, outward: Callable[[str], str]) -> None:
         self.written: list[str] = []
+        self._outward = outward
         self._numbers: dict[str, int] = {}
 
     def add(self, kind: str, value: object) -> None:
-        self.written.append(json.dumps({kind: value}, separators=(",", ":")))
+        line = json.dumps({kind: value}, separators=(",", ":"))
+        self.written.append(line if kind in TEXTS else self._outward(line))
 
     def text(self, text: str) -> int:
         """The number of a text."""
         if text not in self._numbers:
             # A text that runs cannot hold either: with NUL or lone surrogates, which JSON can.
-            self.add("text" if text == manifests.clean(text) else "exact", text)
+            self.add(TEXTS[text != manifests.clean(text)], text)
             self._numbers[text] = len(self._numbers)
         return self._numbers[text]
 
 
-def export(db: Database, owner: str) -> bytes:
-    """Everything of `owner` that is not deleted."""
-    lines = _Lines()
+def export(db: Database, owner: str, outward: Callable[[str], str]) -> bytes:
+    """Everything of `owner` that is not deleted; all lines but those of texts as `outward` makes them."""
+    lines = _Lines(outward)
     _add_sets(lines, db, owner)
     for query, passage, *label in db.execute(LABELS, [owner]).fetchall():
         lines.add("label", [lines.text(original(query)), lines.text(original(passage)), *label])

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 from transformers import AutoModelForSequenceClassification, PreTrainedModel
 from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
@@ -124,8 +125,29 @@ def wanted_order(group: groups.Group) -> Tensor:
     return wanted
 
 
-def pair_loss(model: PreTrainedModel, batch: PairBatch, settings: TrainingSettings) -> Tensor:
-    flat = model(**batch.inputs).logits.view(-1).float()
+def flat_logits(model: PreTrainedModel, inputs: dict[str, Tensor], step_tokens: int) -> Tensor:
+    """(pairs,), float32.
+
+    Args:
+        step_tokens: what is kept for the way back is that of so many tokens at most; a batch of more is read in parts,
+            and each once more on the way back. 0 sets no bound.
+    """
+    n, length = inputs["input_ids"].shape
+    size = max(1, step_tokens // length) if step_tokens else n
+
+    def read(part: dict[str, Tensor]) -> Tensor:
+        logits: Tensor = model(**part).logits
+        return logits.view(-1).float()
+
+    if size >= n:
+        return read(inputs)
+    parts = [{key: value[at : at + size] for key, value in inputs.items()} for at in range(0, n, size)]
+    return torch.cat([checkpoint(read, part, use_reentrant=False) for part in parts])
+
+
+def pair_loss(model: PreTrainedModel, batch: PairBatch, settings: TrainingSettings, step_tokens: int = 0) -> Tensor:
+    """A scalar; `step_tokens` as `flat_logits`, whatever it is the same but for rounding."""
+    flat = flat_logits(model, batch.inputs, step_tokens)
     logits = torch.zeros_like(batch.targets).masked_scatter(batch.mask, flat)
     group = (logits, batch.targets, batch.taught, batch.mask)
     loss = losses.listwise(logits, batch.order, batch.mask)

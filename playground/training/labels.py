@@ -62,6 +62,7 @@ class LabelSettings:
     seed: int = 0
     device: str = "auto"
     adapters: bool = False
+    step_tokens: int = 0
 
     def training(self, n_rows: int) -> TrainingSettings:
         """As the loop takes it."""
@@ -156,7 +157,7 @@ def _run(settings: LabelSettings, tell: Tell, stop: threading.Event) -> bool:
             how,
             n_layers=n_layers,
             collate=cross_encoder.collator(tokenizer, rows, how, make=plain_group),
-            loss_of=lambda batch: cross_encoder.pair_loss(learns, batch, how),
+            loss_of=lambda batch: cross_encoder.pair_loss(learns, batch, how, settings.step_tokens),
             evaluate=evaluate,
             say=lambda _: None,
             watch=watch,

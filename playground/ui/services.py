@@ -119,6 +119,11 @@ class Services:
         """The services of a real start. Opens no model and no database yet."""
         return cls(settings, engine_of(settings), history_of(settings))
 
+    def outward(self, text: str) -> str:
+        """A text as it may leave the page: on a public one without the folders of trained models, whose names are the
+        keys to them and tell of this machine."""
+        return self.trained.unnamed(text) if self.settings.public else text
+
     @contextmanager
     def run(self, caller: Caller) -> Iterator[threading.Event]:
         """Counts a run of this visitor, and gives the flag that Stop on its page sets.

@@ -201,7 +201,7 @@ class TrainingJobs:
             ask = replace(ask, base_kind=base.kind, base_folder=base.folder, adapters=adapters, revision=revision)
             self._models.rewrite(ask)
             self._note(ask.id, warning=base.warning)
-            warning = self._run(ask, flag)
+            warning = self._run(ask, base.step_tokens, flag)
             if warning is None:
                 return None
             trained = self._models.place(ask, warning)
@@ -223,7 +223,7 @@ class TrainingJobs:
             return None
         return None if flag.is_set() else base
 
-    def _run(self, ask: TrainingAsk, flag: threading.Event) -> str | None:
+    def _run(self, ask: TrainingAsk, step_tokens: int, flag: threading.Event) -> str | None:
         """The warning that goes with the finished weights, perhaps empty; None where it was stopped."""
         recipe = RECIPES[ask.preset]
         options = {
@@ -234,6 +234,7 @@ class TrainingJobs:
             "max-length": recipe.max_length,
             "group-size": recipe.group_size,
             "seed": ask.seed,
+            "step-tokens": step_tokens,
             "device": ask.device if ask.device in ("cpu", "cuda") else "auto",
         }
         arguments = ["labels", *(part for name, value in options.items() for part in (f"--{name}", str(value)))]

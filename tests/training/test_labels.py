@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from filelock import FileLock
 from playground.core.errors import InvalidInput
 from playground.training import cross_encoder, labels
 from playground.training.labels import LabelSettings
+from playground.training.rows import Row
 from tests.checkpoints import ENGLISH
 from tests.training.test_runs import full_disk, weights
 
@@ -202,3 +204,32 @@ def test_what_the_page_starts_says_an_error_in_a_line(work: Path, tmp_path: Path
     told = json.loads(done.stdout)
     assert done.returncode == 1
     assert told["template"] == "{base} is not a model that can be loaded: {reason}"
+
+
+def test_a_step_in_parts_has_the_loss_and_the_gradients_of_the_whole_one(tiny_bert: Path, tmp_path: Path) -> None:
+    taught = Row(ENGLISH[0], (ENGLISH[1],), tuple(ENGLISH[2:4]), (2.0,), (-1.0, 0.5), labelled=False)
+    rows = [taught, *(Row(text, (ENGLISH[1],), tuple(ENGLISH[2:5])) for text in ENGLISH[4:6])]
+    how = settings(tmp_path, tiny_bert).training(len(rows))
+    model, tokenizer = cross_encoder.load(str(tiny_bert), None)
+    collate = cross_encoder.collator(tokenizer, rows, how)
+    (batch,) = collate([(row, random.Random(place)) for place, row in enumerate(rows)])
+    n, length = batch.inputs["input_ids"].shape
+
+    def step(step_tokens: int) -> tuple[float, list[torch.Tensor], list[int]]:
+        read: list[int] = []
+        seen = model.register_forward_pre_hook(lambda *given: read.append(len(given[2]["input_ids"])), with_kwargs=True)
+        model.zero_grad()
+        loss = cross_encoder.pair_loss(model, batch, how, step_tokens)
+        loss.backward()
+        seen.remove()
+        return loss.item(), [each.grad.clone() for each in model.parameters() if each.grad is not None], read
+
+    loss, gradients, read = step(0)
+    assert read == [n]
+    for step_tokens, size in ((5 * length, 5), (1, 1)):
+        same, alike, parts = step(step_tokens)
+        # Each part is read again on the way back.
+        assert (max(parts), sum(parts)) == (size, 2 * n)
+        assert same == pytest.approx(loss, abs=1e-6)
+        assert all(torch.allclose(*pair, atol=1e-6) for pair in zip(gradients, alike, strict=True))
+    assert step(n * length)[2] == [n]

@@ -156,7 +156,7 @@ def test_what_was_killed_or_stopped_goes_on_and_a_second_training_is_refused(tmp
     with pytest.raises(InvalidInput, match="Another training is under way here"):
         jobs.start(ask(tiny_bert, owner="visitor-two"), data())
     until(lambda: only(jobs).step > 2)
-    assert only(jobs).warning.endswith("it may run out. A smaller base takes less.")
+    assert only(jobs).warning.endswith("but they may take up to three times as long.")
     os.kill(started[-1].pid, signal.SIGKILL)
     until(lambda: only(jobs).state == "failed")
     assert isinstance(only(jobs).error, ModelEnded)

@@ -7,6 +7,7 @@ import secrets
 import gradio as gr
 
 from playground.ui.components.html_parts import html_part
+from playground.ui.services import Services
 
 
 def download_part(elem_id: str) -> gr.HTML:
@@ -14,6 +15,6 @@ def download_part(elem_id: str) -> gr.HTML:
     return html_part("shared/download", "<span></span>", elem_id=elem_id, elem_classes="pg-unseen")
 
 
-def file(name: str, mime: str, text: str) -> dict[str, str]:
+def file(services: Services, name: str, mime: str, text: str) -> dict[str, str]:
     """A file to be made in the browser; the nonce makes the same file twice two events."""
-    return {"name": name, "mime": mime, "text": text, "nonce": secrets.token_hex(4)}
+    return {"name": name, "mime": mime, "text": services.outward(text), "nonce": secrets.token_hex(4)}

@@ -213,12 +213,12 @@ def on_export(services: Services, caller: Caller, visit: Visit) -> dict[str, str
     if kind == "csv":
         stored, _ = labels.found(services, caller, visit.comparison.request)
         table = to_csv(labels.over_comparison(visit.comparison, stored))
-        return file("comparison.csv", "text/csv;charset=utf-8", table)
+        return file(services, "comparison.csv", "text/csv;charset=utf-8", table)
     if kind == "json":
-        return file("comparison.json", "application/json", to_json(visit.comparison))
+        return file(services, "comparison.json", "application/json", to_json(visit.comparison))
     if kind == "html" and figure in FIGURES:
         name = f"{figure.replace('_', '-')}.html"
-        return file(name, "text/html;charset=utf-8", page_of(figure, side_of(visit), caller.language))
+        return file(services, name, "text/html;charset=utf-8", page_of(figure, side_of(visit), caller.language))
     return None
 
 

@@ -197,7 +197,7 @@ def on_language(services: Services, caller: Caller, visit: Visit) -> Shown:
 def on_export(services: Services, caller: Caller, visit: Visit) -> Any:
     """The table as CSV, or one figure as a page. Pictures are made in the browser."""
     if caller.text("format") == "csv" and any(column.result is not None for column in visit.columns):
-        return file("embeddings.csv", "text/csv;charset=utf-8", to_csv(visit.columns))
+        return file(services, "embeddings.csv", "text/csv;charset=utf-8", to_csv(visit.columns))
     name = next((each for each in FIGURES if each == caller.text("figure")), None)
     place = _place(caller.event.get("column"), visit)
     if caller.text("format") != "html" or name is None or place is None or visit.columns[place].result is None:
@@ -209,7 +209,7 @@ def on_export(services: Services, caller: Caller, visit: Visit) -> Any:
     from playground.plots.figure import safe
 
     title = f"{texts.say(f'embeddings.{name}', caller.language)}<br><sup>{safe(caption(column))}</sup>"
-    return file(f"embeddings-{name}.html", "text/html;charset=utf-8", as_page(figure, title))
+    return file(services, f"embeddings-{name}.html", "text/html;charset=utf-8", as_page(figure, title))
 
 
 def failed(said: Phrase) -> Ran:

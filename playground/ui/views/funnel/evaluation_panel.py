@@ -246,19 +246,19 @@ def sentences(found: Evaluation) -> list[Phrase]:
     return said
 
 
-def on_json(found: Evaluation | None) -> Any:
+def on_json(services: Services, caller: Caller, found: Evaluation | None) -> Any:
     """All figures as a file."""
     if found is None:
         return gr.skip()
     text = json.dumps(results.record(found), ensure_ascii=False, indent=1, allow_nan=False)
-    return file("results.json", "application/json", text)
+    return file(services, "results.json", "application/json", text)
 
 
-def on_trec(found: Evaluation | None) -> Any:
+def on_trec(services: Services, caller: Caller, found: Evaluation | None) -> Any:
     """The runs one after another in one file; the last column says whose a line is."""
     if found is None:
         return gr.skip()
-    return file("runs.trec", "text/plain", "".join(run_text(one.run, one.name) for one in found.rows))
+    return file(services, "runs.trec", "text/plain", "".join(run_text(one.run, one.name) for one in found.rows))
 
 
 def failed(said: Phrase) -> Ran:
@@ -316,8 +316,4 @@ def wire(page: Page, w: Widgets) -> None:
     )
     wire_stop(services, me, w.stop, w.status)
     for button, handler in ((w.json, on_json), (w.trec, on_trec)):
-        listen(button.click, partial(_saved, handler), me=me, inputs=[w.found], outputs=[w.download])
-
-
-def _saved(handler: Any, caller: Caller, found: Evaluation | None) -> Any:
-    return handler(found)
+        listen(button.click, partial(handler, services), me=me, inputs=[w.found], outputs=[w.download])

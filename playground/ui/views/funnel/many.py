@@ -204,7 +204,10 @@ def on_export(services: Services, caller: Caller, ran: Ranked) -> dict[str, str]
         raise InvalidInput("No query has run yet. Run some first.")
     corpus = opened(services, caller, ran.results[0].request.corpus_id)
     return file(
-        "hard-negatives.jsonl", "application/jsonl;charset=utf-8", mined(ran.asked, ran.results, corpus, caller.event)
+        services,
+        "hard-negatives.jsonl",
+        "application/jsonl;charset=utf-8",
+        mined(ran.asked, ran.results, corpus, caller.event),
     )
 
 

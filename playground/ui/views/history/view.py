@@ -220,7 +220,7 @@ def on_replay(services: Services, caller: Caller, visit: ranking.Visit) -> Opene
 
 def on_export(services: Services, caller: Caller) -> dict[str, str]:
     """Runs, labels, sets, scores and thresholds of the visitor as one file."""
-    data = services.history.export(caller.owner)
+    data = services.history.export(caller.owner, services.outward)
     return {
         "name": "rerank-playground-history.jsonl.gz",
         "mime": "application/gzip",

@@ -208,9 +208,11 @@ def on_export(services: Services, caller: Caller, visit: Visit) -> Exported:
     if kind == "csv":
         stored, _ = labels.found(services, caller, visit.result.request)
         table = to_csv(labels.over_result(visit.result, stored))
-        return Exported(file("reranked.csv", "text/csv;charset=utf-8", table), gr.skip())
+        return Exported(file(services, "reranked.csv", "text/csv;charset=utf-8", table), gr.skip())
     if kind == "json":
-        return Exported(file("reranked.json", "application/json", to_json(visit.result, visit.choice)), gr.skip())
+        return Exported(
+            file(services, "reranked.json", "application/json", to_json(visit.result, visit.choice)), gr.skip()
+        )
     return Exported(gr.skip(), on_code(services, caller, visit) if kind == "snippet" else gr.skip())
 
 

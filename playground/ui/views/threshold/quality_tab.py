@@ -93,8 +93,8 @@ def on_export(services: Services, found: LruCache[Any], caller: Caller, selectio
     settings = quality_table.settings_of(caller.event, selection.relevant_from)
     table = _table(services, caller, found, in_view, _token(services, caller, selection), settings)
     if caller.text("which") == "questions":
-        return file("quality-by-query.csv", "text/csv", quality_table.queries_csv(table))
-    return file("quality.csv", "text/csv", quality_table.figures_csv(table))
+        return file(services, "quality-by-query.csv", "text/csv", quality_table.queries_csv(table))
+    return file(services, "quality.csv", "text/csv", quality_table.figures_csv(table))
 
 
 def why_empty(labelled: LabelledSet, n_scorers: int, relevant_from: int) -> list[Phrase]:

@@ -124,7 +124,7 @@ def on_act(services: Services, caller: Caller, selection: Selection) -> Acted:
     verb, id = caller.text("verb"), caller.text("id")
     if verb == "download":
         text = threshold_files.to_json(store.get(owner, id))
-        return Acted(download=file("threshold.json", "application/json", text))
+        return Acted(download=file(services, "threshold.json", "application/json", text))
     deleted = None
     if verb == "delete":
         deleted = store.get(owner, id)

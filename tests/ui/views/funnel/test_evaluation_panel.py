@@ -60,10 +60,10 @@ def test_a_task_is_evaluated_and_saved_as_json_and_as_runs(services: Services) -
     assert row[0] == "BM25 (keywords)"
     assert float(row[1]) == pytest.approx(100 * (found.rows[0].found.mean("map@1000") or 0), abs=0.005)
     assert last.json["visible"] is True
-    saved = on_json(found)
+    saved = on_json(services, CALLER, found)
     assert json.loads(saved["text"])["task"]["n_queries"] == 3
     assert [said["key"] for said in last.status[:2]] == ["evaluation.done", "evaluation.first"]
-    lines = on_trec(found)["text"].splitlines()
+    lines = on_trec(services, CALLER, found)["text"].splitlines()
     assert len(lines) == sum(len(scores) for scores in found.rows[0].run.values())
     assert lines[0].split()[1::4] == ["Q0", "bm25"]
 

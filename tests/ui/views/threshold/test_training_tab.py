@@ -192,14 +192,14 @@ def test_on_a_public_page_a_saved_threshold_holds_for_a_trained_model_without_na
     assert (code["text"], "cannot be opened on a public page" in code["reason"]["en"]) == ("", True)
 
 
-def test_what_may_run_out_of_memory_is_said_beside_its_training_in_both_languages() -> None:
-    warning = trainable.MAY_RUN_OUT.format(model="m", need="1.6 GiB", free="900 MiB", device="CPU")
+def test_that_steps_are_taken_in_parts_is_said_beside_its_training_in_both_languages() -> None:
+    warning = trainable.IN_PARTS.format(need="1.6 GiB", free="900 MiB", device="CPU")
     ((said,), none) = (
         training_payload.jobs_payload((TrainingJob(ASK, warning=each),))["lines"][0]["warnings"]  # type: ignore[index]
         for each in (warning, "")
     )
     assert (said["en"], none) == (warning, [])
-    assert said["zh"].startswith("段落达到读取上限时，训练 m 约需 1.6 GiB 内存，而 CPU 上可用 900 MiB，可能不够。")
+    assert said["zh"].startswith("对最长的段落做一步训练约需 1.6 GiB 内存，而 CPU 上可用 900 MiB。")
 
 
 def test_the_form_knows_how_long_a_step_of_each_preset_takes(services: Services, caller: Caller) -> None:
