@@ -204,7 +204,7 @@ def gather_command(
     out: Annotated[Path, typer.Option(help="Folder of the rows that `recipe` reads.")],
     cache: Annotated[Path, typer.Option(help="Folder for Debian packages and git clones; about 10 GB.")],
     clones: Annotated[Path | None, typer.Option(help="Folder of git clones named owner+name, if elsewhere.")] = None,
-    taught: Annotated[int, typer.Option(help="Rows of made queries for the teacher.")] = 30_000,
+    taught: Annotated[int, typer.Option(help="Rows of made queries for the teacher.")] = 120_000,
 ) -> None:
     """Gather texts of many fields (`sources.toml`) and make rows of them."""
     from playground.training import gather, pools

@@ -66,7 +66,7 @@ SOURCES = {
     "nq.jsonl.gz": ("labelled searches", "Natural Questions, gold passages, nine in ten", "CC BY-SA 3.0"),
     "pairs.jsonl.gz": (
         "questions with answers",
-        "OpenStax textbooks; Stack Exchange (coffee, beer, skeptics, meta of bicycles and music)",
+        "OpenStax textbooks; Stack Exchange (eleven sites)",
         "CC BY 4.0; CC BY-SA 3.0 and 4.0",
     ),
     "taught.jsonl.gz": (
@@ -82,13 +82,16 @@ SOURCES = {
 }
 GATHERED = """\
 The files of the later stages are what `python -m playground.training gather` writes: questions with answers and
-glossaries of thirteen OpenStax textbooks (medicine, astronomy, chemistry, physics, philosophy, politics, sociology,
-statistics, economics, finance, psychology, history), questions of five Stack Exchange sites, made queries over those
-books and over 24 Debian packages, real questions (Query wellformedness, Open Trivia QA), each beside passages that BM25
-finds and what a teacher finds nearest. Two embedders score every row (`python -m playground.training score`): the
-Mini embedder and sentence-transformers/all-mpnet-base-v2 (Apache-2.0, sha256 of its weights 78c0197b6159...), by cosine
-and by late interaction of their token vectors, with weights fitted on labelled rows of each kind. Repositories, commits
-and packages stand in `playground/training/sources.toml`. The books are read at the last commit under CC BY 4.0.
+glossaries of OpenStax textbooks (medicine, nutrition and nursing, astronomy, chemistry, physics, philosophy, ethics,
+politics, sociology, anthropology, statistics, economics, finance, business, marketing, software, psychology, history),
+questions of Stack Exchange sites (coffee, beer, skeptics, quantum computing, artificial and generative intelligence,
+and five meta sites), made queries over those books and over Debian's documentation packages, real questions (Query
+wellformedness, Open Trivia QA), each beside passages that BM25 finds and what a teacher finds nearest. The stage of 240
+steps had thirteen of the books, five of the sites and 24 of the packages. Two embedders score every row
+(`python -m playground.training score`): the Mini embedder and sentence-transformers/all-mpnet-base-v2 (Apache-2.0,
+sha256 of its weights 78c0197b6159...), by cosine and by late interaction of their token vectors, with weights fitted on
+labelled rows of each kind. Repositories, commits and packages stand in `playground/training/sources.toml`. The books
+are read at the last commit under CC BY 4.0.
 """
 LIMITS = """\
 ## Limits

@@ -84,7 +84,7 @@ def run(
             base=base,
             release=release,
         )
-    score_data(data, teachers, described.get("made", 0), say)
+    score_data(data, teachers, described.get("made", 0), say, take=described.get("scored", ()))
     for stage in stages:
         settings = settings_of(stage, data, out)
         if (settings.out / WEIGHTS).exists():
