@@ -89,17 +89,38 @@ def test_repeating_the_words_of_the_question_is_no_answer() -> None:
     assert answer > max(repeats) + 1
 
 
-def test_the_keyword_trap_takes_in_bm25_and_not_the_reranker() -> None:
-    trap = json.loads((ASSETS / "scenarios" / "1-keyword-trap.json").read_text(encoding="utf-8"))
-    row = Row(
-        trap["query"],
-        tuple(text["text"] for text in trap["passages"] if text["label"]),
-        tuple(text["text"] for text in trap["passages"] if not text["label"]),
+def scenario(name: str) -> Row:
+    data = json.loads((ASSETS / "scenarios" / f"{name}.json").read_text(encoding="utf-8"))
+    relevant, others = (
+        tuple(text["text"] for text in data["passages"] if text["label"] == label) for label in (True, False)
     )
+    return Row(data["query"], relevant, others)
+
+
+def test_the_keyword_trap_takes_in_bm25_and_not_the_reranker() -> None:
+    row = scenario("1-keyword-trap")
     keywords, scores = bm25_scores([row])[0], logits(row.query, [*row.pos, *row.neg])
     n = len(row.pos)
     assert sorted(keywords[n:])[-2] > max(keywords[:n])
     assert sorted(scores[:n])[-2] > max(scores[n:])
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "first"),
+    [
+        ("2-negation", ("Bats can fly", "Common swifts"), "Bats can fly"),
+        ("3-other-meaning", ("Jaguar, a Cray machine",), "Jaguars are built"),
+        ("4-paraphrase", ("My foot falls asleep",), "My foot falls asleep"),
+    ],
+)
+def test_where_an_example_says_that_the_reranker_fails_it_does(name: str, wrong: tuple[str, ...], first: str) -> None:
+    row = scenario(name)
+    texts = [*row.pos, *row.neg]
+    scores = dict(zip(texts, logits(row.query, texts), strict=True))
+    assert max(texts, key=scores.__getitem__).startswith(first)
+    for start in wrong:
+        (text,) = (text for text in row.neg if text.startswith(start))
+        assert scores[text] > min(scores[text] for text in row.pos)
 
 
 def test_an_answer_late_in_a_long_passage_is_read() -> None:
