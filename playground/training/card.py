@@ -101,7 +101,8 @@ LIMITS = """\
 """
 RERANKER_LIMITS = """\
 - Most labelled questions come from Wikipedia articles and textbooks. On medical questions, which it never saw, it ranks
-  no better than its own base does; on answers and descriptions of people in forums it ranks worse.
+  no better than its own base does; on answers and descriptions of people in forums, and on the page's two ready sets,
+  it ranks worse.
 - A question repeated word for word does not fool it, but a passage that uses its words for something else often does.
   Negation is mostly beyond it.
 - A question typed without its question mark can get another order.
