@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedModel
-from transformers.tokenization_utils_base import BatchEncoding, PreTrainedTokenizerBase
+from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 from transformers.utils import logging
 
 from playground.core.errors import InvalidInput
+from playground.models import pretrained
 from playground.models.batching import plan
 
 # oneDNN compiles a kernel for every shape it meets: few lengths make a run three times as fast on a CPU.
@@ -88,10 +89,16 @@ def _loading(base: str) -> Iterator[None]:
 
 def batches(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, encoded: list[dict[str, list[int]]]
-) -> Iterator[tuple[list[int], BatchEncoding]]:
+) -> Iterator[tuple[list[int], dict[str, Tensor]]]:
     """Places in `encoded` with their padded inputs on the model's device, longest first; the model is set to eval."""
     device = next(model.parameters()).device
     model.train(False)
     for part in plan([len(one["input_ids"]) for one in encoded], TOKENS_PER_BATCH[device.type]):
-        padded = tokenizer.pad([encoded[place] for place in part], pad_to_multiple_of=PAD_TO, return_tensors="pt")
-        yield part, padded.to(device)
+        inputs = padded(tokenizer, [encoded[place] for place in part])
+        yield part, {key: value.to(device) for key, value in inputs.items()}
+
+
+def padded(tokenizer: PreTrainedTokenizerBase, encoded: Sequence[dict[str, list[int]]]) -> dict[str, Tensor]:
+    """Model inputs, each (len(encoded), longest up to a multiple of `PAD_TO`)."""
+    types = [one["token_type_ids"] for one in encoded] if "token_type_ids" in encoded[0] else None
+    return pretrained.padded([one["input_ids"] for one in encoded], types, tokenizer.pad_token_id or 0, PAD_TO)

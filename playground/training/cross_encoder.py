@@ -16,7 +16,7 @@ from transformers.tokenization_utils_base import PreTrainedTokenizerBase
 
 from playground.core.errors import InvalidInput
 from playground.training import groups, losses
-from playground.training.base import PAD_TO, batches, load_config
+from playground.training.base import batches, load_config, padded
 from playground.training.base import load as load_base
 from playground.training.evaluate import Scores, figures_of, split
 from playground.training.loop import settle_device, train
@@ -91,9 +91,7 @@ def collator(
 def pad(
     made: Sequence[groups.Group], encoded: Sequence[list[dict[str, list[int]]]], tokenizer: PreTrainedTokenizerBase
 ) -> PairBatch:
-    inputs = tokenizer.pad(
-        [pair for group in encoded for pair in group], pad_to_multiple_of=PAD_TO, return_tensors="pt"
-    )
+    inputs = padded(tokenizer, [pair for group in encoded for pair in group])
     widest = max(len(group.passages) for group in made)
     targets, order = torch.zeros(len(made), widest), torch.zeros(len(made), widest)
     mask = torch.zeros(len(made), widest, dtype=torch.bool)
@@ -102,7 +100,7 @@ def pad(
         targets[i, :n] = torch.tensor(group.targets)
         order[i, :n] = wanted_order(group)
         mask[i, :n] = True
-    return PairBatch(dict(inputs), targets, torch.tensor([group.taught for group in made]), mask, order)
+    return PairBatch(inputs, targets, torch.tensor([group.taught for group in made]), mask, order)
 
 
 def wanted_order(group: groups.Group) -> Tensor:

@@ -7,9 +7,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import torch
 from transformers import AutoModel, AutoTokenizer
 
 from playground.core.errors import InvalidInput
+from playground.training import base, cross_encoder
 from playground.training.prose import Section, read_folder
 from playground.training.queries import query_of
 from playground.training.rows import Row, write_rows
@@ -72,3 +74,15 @@ def test_rows_are_written_in_flagembeddings_keys(tmp_path: Path) -> None:
     write_rows(iter([Row("q", ("p",), ("n",), (1.0,), (-1.0,))]), path)
     record = json.loads(gzip.decompress(path.read_bytes()))
     assert record == {"query": "q", "pos": ["p"], "neg": ["n"], "pos_scores": [1.0], "neg_scores": [-1.0]}
+
+
+def test_padding_is_that_of_the_tokenizer(tiny_bert: Path) -> None:
+    _, tokenizer = cross_encoder.load(str(tiny_bert), None)
+    pairs = cross_encoder.encode_pairs(tokenizer, ["a", "what is it"], ["one", "two words and more " * 9], 48)
+    alone = [{"input_ids": pair["input_ids"]} for pair in pairs]
+
+    for encoded in (pairs, alone):
+        expected = tokenizer.pad(encoded, pad_to_multiple_of=base.PAD_TO, return_tensors="pt")
+        found = base.padded(tokenizer, encoded)
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[key], expected[key]) for key in found)
