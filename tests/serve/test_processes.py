@@ -83,7 +83,7 @@ def test_the_code_of_the_readme_runs(page: Page, capsys: pytest.CaptureFixture[s
     assert '"index":1' in curl.stdout
     index, score, *_ = capsys.readouterr().out.split()
     # `auto` takes a precision by timing, so the third digit is the machine's.
-    assert (index, float(score)) == ("1", pytest.approx(0.865, abs=0.004))
+    assert (index, float(score)) == ("1", pytest.approx(0.620, abs=0.004))
 
 
 def test_the_endpoints_run_without_the_page(tmp_path: Path, unused_port: int) -> None:
