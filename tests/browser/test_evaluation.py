@@ -45,8 +45,8 @@ def task(tmp_path: Path) -> Path:
     rows = [(name, n, fact) for name in ANIMALS for n, fact in enumerate(FACTS)]
     corpus = [{"_id": f"{name}{n}", "title": name, "text": f"The {name} {fact}."} for name, n, fact in rows]
     (folder / "corpus.jsonl").write_text(lines(corpus))
-    (folder / "queries.jsonl").write_text(lines([{"_id": name, "text": f"home of the {name}"} for name in ANIMALS]))
-    judged = "".join(f"{name}\t{name}{place % 4}\t1\n" for place, name in enumerate(ANIMALS))
+    (folder / "queries.jsonl").write_text(lines([{"_id": name, "text": f"when the {name} rests"} for name in ANIMALS]))
+    judged = "".join(f"{name}\t{name}{FACTS.index('sleeps all day')}\t1\n" for name in ANIMALS)
     (folder / "qrels" / "test.tsv").write_text(f"query-id\tcorpus-id\tscore\n{judged}")
     return folder
 

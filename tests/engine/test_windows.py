@@ -154,7 +154,7 @@ def test_the_answer_past_the_cut_climbs_with_the_built_in_reranker(real: Engine)
             assert (
                 "reset it to the factory settings" in long.passage.text[long.windows.won.start : long.windows.won.end]
             )
-    assert list(ranks.values()) == [5, 4, 3]
+    assert list(ranks.values()) == [7, 2, 2]
 
 
 def test_an_edit_of_one_part_scores_only_its_windows_again(shelf: Shelf, engine: Engine) -> None:
