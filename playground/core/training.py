@@ -33,9 +33,9 @@ class Recipe:
 
 
 # With 200 queries of MedQuAD, from the Mini reranker, `training presets` brought NDCG@10 of 100 others with "quick"
-# from 0.768 to 0.928, from 0.779 to 0.933 and from 0.773 to 0.942, in 163 to 191 s of one core each. In four epochs in
-# place of two the first came to 0.929 (+0.001, 95 % interval -0.017 to 0.020). How much better "careful" ends
-# was not measured; it takes up to 4.4 GiB.
+# from 0.790 to 0.927, from 0.810 to 0.916 and from 0.818 to 0.966, in 130 to 144 s of one core each. Four epochs in
+# place of two brought no more from the weights before (+0.001, 95 % interval -0.017 to 0.020). How much better
+# "careful" ends was not measured; it takes up to 4.4 GiB.
 RECIPES: Mapping[Preset, Recipe] = MappingProxyType(
     {"quick": Recipe(2, 1e-4, 128, 4), "careful": Recipe(3, 5e-5, 256, 6, step_time=4.0)}
 )
