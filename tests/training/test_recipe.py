@@ -15,7 +15,8 @@ from playground.training import cross_encoder, recipe
 from playground.training.judge import Judged
 from playground.training.output import is_made_by
 from playground.training.pools import DEV_SETS
-from playground.training.scoring import score_data
+from playground.training.rows import read_rows
+from playground.training.scoring import path_of, score_data
 from tests.checkpoints import ENGLISH
 
 RECIPE = """
@@ -57,6 +58,16 @@ def base(tiny_bert: Path, tmp_path: Path) -> Path:
     model.save_pretrained(tmp_path / "base")
     tokenizer.save_pretrained(tmp_path / "base")
     return tmp_path / "base"
+
+
+def test_a_recipe_says_how_many_rows_its_teachers_score(
+    data: Path, base: Path, tiny_bert: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text(f"scored = [8, 7, 6, 5]\n{RECIPE}")
+    recipe.run(data, base, [str(tiny_bert)], str(tiny_bert), tmp_path / "out", lambda _: None, path)
+    kept = [len(read_rows([path_of(data, name)])) for name in ("squad", "nq", "pairs", "taught")]
+    assert kept == [8, 7, 6, 5]
 
 
 def test_stages_run_once_means_are_judged_and_the_best_is_kept(
