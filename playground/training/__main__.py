@@ -10,7 +10,7 @@ from typing import Annotated, Any, cast, get_args
 import typer
 
 from playground.core.errors import PlaygroundError
-from playground.core.training import RECIPES, Preset
+from playground.core.training import RECIPES, Recipe
 from playground.paths import BUILT_IN_MODELS
 from playground.training.settings import Precision, TrainingSettings
 
@@ -104,7 +104,9 @@ def presets_command(
     from playground.training import presets
     from playground.training.rows import read_rows
 
-    recipes = {name: RECIPES[name] for name in get_args(Preset) if name in preset}
+    if set(preset) - set(RECIPES):
+        raise typer.BadParameter(f"--preset takes {' or '.join(RECIPES)}.")
+    recipes: dict[str, Recipe] = {name: recipe for name, recipe in RECIPES.items() if name in preset}
     presets.measure(read_rows([rows]), base, recipes, n_seeds=seeds, n_train=train, n_dev=dev, say=typer.echo)
 
 

@@ -1,7 +1,7 @@
 """Passages out of any folder of documentation: what the knowledge of the base is kept on.
 
 Labelled rows alone make a reranker forget what its base knew of other fields. Any prose serves against that, because
-the base itself scores it (`playground.training.distil`): manuals, tutorials, dictionaries.
+embedders score it (`playground.training.scoring`): manuals, tutorials, dictionaries.
 """
 
 from __future__ import annotations

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import typer
 
 from playground.core.errors import InvalidInput
 from playground.core.training import Recipe
 from playground.training import presets
+from playground.training.__main__ import app
 from playground.training.rows import Row
 from tests.checkpoints import ENGLISH
 
@@ -23,6 +25,12 @@ def test_no_query_is_drawn_twice_and_too_few_are_refused() -> None:
     assert len(set(drawn)) == len(drawn) == len(ROWS)
     with pytest.raises(InvalidInput, match=r"24 queries are too few\. Give at least 36\."):
         presets.draws([*ROWS, *again], n_seeds=3, n_train=8, n_dev=4)
+
+
+def test_a_preset_that_is_not_there_is_refused_before_rows_are_read() -> None:
+    asked = ["presets", "--rows", "nowhere.jsonl", "--preset", "fast"]
+    with pytest.raises(typer.BadParameter, match=r"--preset takes quick or careful\."):
+        app(asked, standalone_mode=False)
 
 
 def test_each_preset_is_measured_on_all_dev_queries_beside_its_base(tiny_bert: Path) -> None:
