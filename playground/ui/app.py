@@ -99,7 +99,7 @@ def wire(page: Page, app: gr.Blocks) -> None:
     switched = listen(
         page.header.switched, partial(on_switch, page.localized), me=me, outputs=[me, *page.localized.components]
     )
-    workspace.wire(services, page.workspace, me, arrived.then, switched.then)
+    workspace.wire(services, page.workspace, me, switched.then)
     listen(
         switched.then,
         partial(page.modules["ranking"].on_unit, services),
@@ -120,9 +120,7 @@ def on_arrive(services: Services, localized: Localized, caller: Caller) -> tuple
     """Who came: an id for a new browser, and the page in its language."""
     language = caller.language
     me = {"id": caller.owner or secrets.token_urlsafe(16), "lang": language}
-    # The page is English as it is served.
-    updates = [gr.skip() for _ in localized.components] if language == "en" else localized.updates(language)
-    return (me, {"lang": language}, *updates)
+    return (me, {"lang": language}, *localized.updates(language, served=True))
 
 
 def on_ready(services: Services, caller: Caller) -> None:

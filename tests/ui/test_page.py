@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from playground.engine.engine import Engine
 from playground.settings import Settings
 from playground.ui import texts
 from playground.ui.app import build_app, build_page, head, launch_options, on_arrive
@@ -13,6 +14,7 @@ from playground.ui.services import Services
 from playground.ui.views.models.view import on_look, on_unload
 from playground.ui.wiring import Caller
 from playground.ui.workspace.view import on_count, on_example
+from tests.ui import doubles
 from tests.ui.views.ranking.test_view import ASKED, run
 
 LIGHT_START = """
@@ -53,8 +55,24 @@ def test_a_new_browser_gets_an_id_and_its_own_language(services: Services) -> No
     assert (me["lang"], header) == ("zh", {"lang": "zh"})
     said = {update.get("value") for update in updates}
     assert "停止" in said
-    again, *_ = on_arrive(services, localized, Caller("page", me["id"], "en"))
+    again, _, *unchanged = on_arrive(services, localized, Caller("page", me["id"], "en"))
     assert again == {"id": me["id"], "lang": "en"}
+    assert unchanged == [gr.skip()] * len(localized.components)
+
+
+def test_what_fits_by_now_comes_with_the_page_and_never_after_it(services: Services) -> None:
+    import gradio as gr
+
+    free = [100_000.0]
+    services = Services(
+        Settings(device="cpu"), Engine(load_scorer=doubles.load(), free_mib=lambda _: free[0]), services.history
+    )
+    with gr.Blocks():
+        localized = build_page(services).localized
+    free[0] = 900.0
+    _, _, *updates = on_arrive(services, localized, Caller("page", "", "en"))
+    (changed,) = [update for update in updates if update != gr.skip()]
+    assert any(label.endswith("too large here") for label, _ in changed["choices"])
 
 
 def test_the_built_in_model_is_offered_first(services: Services) -> None:

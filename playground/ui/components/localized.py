@@ -38,9 +38,17 @@ class Localized:
     def components(self) -> list[Any]:
         return [binding.component for binding in self.bindings]
 
-    def updates(self, language: Language) -> list[Any]:
-        """What every component becomes in another language, in the order of `components`."""
-        return [gr.update(**in_language(binding, language)) for binding in self.bindings]
+    def updates(self, language: Language, *, served: bool = False) -> list[Any]:
+        """What every component becomes in another language, in the order of `components`.
+
+        Args:
+            served: the page is as it was served, in English, and what would stay so is left out.
+        """
+        now = [(binding.component, in_language(binding, language)) for binding in self.bindings]
+        return [
+            gr.skip() if served and _has(component, properties) else gr.update(**properties)
+            for component, properties in now
+        ]
 
 
 def in_language(binding: Binding, language: Language) -> dict[str, Any]:
@@ -49,3 +57,7 @@ def in_language(binding: Binding, language: Language) -> dict[str, Any]:
         name: say(source, language) if isinstance(source, str) else source(language)
         for name, source in binding.properties.items()
     }
+
+
+def _has(component: Any, properties: dict[str, Any]) -> bool:
+    return all(getattr(component, name) == value for name, value in properties.items())

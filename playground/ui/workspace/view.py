@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -189,13 +189,13 @@ def _build_model(services: Services, localized: Localized) -> ModelWidgets:
     away = is_remote(services.first_model)
     model = localized(
         gr.Dropdown(
-            choices=cast("Any", model_choices(services, "en", *asked)),
             value=services.first_model,
             allow_custom_value=True,
             elem_id="workspace-model",
         ),
         label="model.model",
         info="model.model_info",
+        choices=lambda language: model_choices(services, language, *asked),
     )
     line = phrases(model_line(services, services.first_model, *asked), elem_id="workspace-model-line")
     key = localized(
@@ -329,39 +329,24 @@ def on_tick(
     )
 
 
-def on_room(
-    services: Services,
-    caller: Caller,
-    device: DeviceName,
-    precision: PrecisionName,
-    *,
-    offered: Sequence[tuple[str, str]] = (),
-) -> Any:
+def on_room(services: Services, caller: Caller, device: DeviceName, precision: PrecisionName) -> Any:
     """What the model box offers, in the language of the page, with what fits as things are now.
 
-    Args:
-        offered: what it offers already. A list that changes under a typing hand loses what was typed.
+    Never of itself: a list that changes under a typing hand puts another model under the pointer.
     """
-    choices = model_choices(services, caller.language, device, precision)
-    return gr.skip() if choices == list(offered) else gr.update(choices=choices)
+    return gr.update(choices=model_choices(services, caller.language, device, precision))
 
 
-def wire(
-    services: Services,
-    widgets: Widgets,
-    me: gr.BrowserState,
-    arrived: Callable[..., Any],
-    switched: Callable[..., Any],
-) -> None:
+def wire(services: Services, widgets: Widgets, me: gr.BrowserState, switched: Callable[..., Any]) -> None:
     """Listeners of the panel; the run itself is wired by the ranking view.
 
     Args:
-        arrived, switched: after the page got its first language, and after it got another.
+        switched: after the page got another language.
     """
     w = widgets
     listen(w.example.input, partial(on_example, services), me=me, inputs=[w.example], outputs=w.filled)
     listen(w.upload.upload, partial(on_upload, services), me=me, inputs=[w.upload], outputs=w.filled)
-    _wire_model(services, w, me, arrived, switched)
+    _wire_model(services, w, me, switched)
     windows.wire(w.windows, me)
     count: dict[str, Any] = {"me": me, "inputs": w.asked, "outputs": [w.live, w.timer], "concurrency_id": "count"}
     counted = (w.query, w.passages, w.split, w.model, w.max_length, w.truncation)
@@ -370,9 +355,7 @@ def wire(
     listen(w.timer.tick, partial(on_count, services), **count)
 
 
-def _wire_model(
-    services: Services, w: Widgets, me: gr.BrowserState, arrived: Callable[..., Any], switched: Callable[..., Any]
-) -> None:
+def _wire_model(services: Services, w: Widgets, me: gr.BrowserState, switched: Callable[..., Any]) -> None:
     """Listeners of the model box: its line, its settings, and what the box offers."""
     model_settings.wire(services, w.controls, w.model, w.instruction, me)
     outputs = [w.model_line, w.key, w.runs, w.instruction, w.place, *w.controls]
@@ -389,6 +372,5 @@ def _wire_model(
             concurrency_id="settings",
         )
     room: dict[str, Any] = {"me": me, "inputs": [w.device, w.precision], "outputs": [w.model]}
-    listen(arrived, partial(on_room, services, offered=cast("Any", w.model.choices)), **room)
     for event in (w.device.change, w.precision.change, switched):
         listen(event, partial(on_room, services), **room)

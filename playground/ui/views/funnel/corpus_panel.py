@@ -196,7 +196,8 @@ def _button(localized: Localized, what: str, **options: Any) -> gr.Button:
 
 
 def on_enter(services: Services, caller: Caller, id: str | None) -> Listed:
-    """The visitor's corpora; the one in view stays, else the first.
+    """The visitor's corpora; the one in view stays, else the first. Of another one, the view's `on_corpus` says the
+    rest, together with its query: who reads that a corpus is there may write a query at once.
 
     Raises:
         HistoryError: the file cannot be read.
@@ -204,16 +205,13 @@ def on_enter(services: Services, caller: Caller, id: str | None) -> Listed:
     found = services.corpora.list(caller.owner)
     held = id if any(info.id == id for info in found) else found[0].id if found else None
     choices = [(f"{info.name} · {info.n_passages:,}", info.id) for info in found]
-    return Listed(gr.update(choices=choices, value=held), _state(services, caller, held), ready=secrets.token_hex(4))
+    said = _state(services, caller, held) if held == id else gr.skip()
+    return Listed(gr.update(choices=choices, value=held), said, ready=secrets.token_hex(4))
 
 
-def on_choose(services: Services, caller: Caller, id: str | None) -> Listed:
-    """What is said of another corpus.
-
-    Raises:
-        HistoryError: it is gone.
-    """
-    return Listed(state=_state(services, caller, id), notice=[], ready=secrets.token_hex(4))
+def on_choose(_services: Services, _caller: Caller) -> Listed:
+    """What was said before another corpus was chosen is no longer true."""
+    return Listed(notice=[], ready=secrets.token_hex(4))
 
 
 def on_preview(services: Services, caller: Caller, *values: Any) -> Made:
@@ -244,7 +242,7 @@ def on_create(services: Services, caller: Caller, *values: Any) -> Made:
         read = sources.read(services)
         info = services.corpora.create(sources.called, read.documents, sources.chunking, caller.owner)
     said = phrase("corpus.created", "good", name=info.name, n=info.n_passages)
-    listed = on_enter(services, caller, info.id)._replace(notice=[said, *about_files(read)])
+    listed = on_enter(services, caller, info.id)._replace(state=gr.skip(), notice=[said, *about_files(read)])
     return Made(listed, {"rows": []}, gr.update(open=False), None)
 
 
@@ -374,7 +372,7 @@ def wire(page: Page, w: Widgets) -> None:
         "on_error": not_made,
     }
     listen(page.tab["funnel"].select, partial(on_enter, services), inputs=[w.chosen], **listed)
-    listen(w.chosen.input, partial(on_choose, services), inputs=[w.chosen], **listed)
+    listen(w.chosen.input, partial(on_choose, services), **listed)
     listen(w.delete.click, partial(on_ask_delete, services), inputs=[w.chosen], **listed)
     listen(w.notice.acted, partial(on_delete, services), **listed)
     listen(w.preview.click, partial(on_preview, services), **made)

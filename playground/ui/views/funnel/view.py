@@ -101,6 +101,7 @@ class Ran(NamedTuple):
 class Chosen(NamedTuple):
     """The page after another corpus was chosen."""
 
+    state: Any
     query: Any
     visit: Any
     asked: Any
@@ -125,19 +126,20 @@ def build(services: Services, localized: Localized) -> Widgets:
 
 
 def on_corpus(services: Services, caller: Caller, corpus_id: str | None, query: str, visit: Visit) -> Chosen:
-    """What comes with a ready corpus: labelled queries, of which the first fills an empty box.
+    """What is made of the corpus, and what comes with a ready one: labelled queries, of which the first fills an empty
+    box.
 
     Raises:
         HistoryError: the corpus is gone.
     """
     corpus = opened(services, caller, corpus_id) if corpus_id else None
-    asked = None if corpus is None else labelled(services, corpus.info)
+    asked, made = None if corpus is None else labelled(services, corpus.info), state(corpus)
     fills = not (query or "").strip() or query == visit.example
     if asked is None:
-        return Chosen("" if fills and visit.example else gr.skip(), replace(visit, example=""), None, [])
+        return Chosen(made, "" if fills and visit.example else gr.skip(), replace(visit, example=""), None, [])
     said = [phrase("funnel.ready_set", "muted", n=len(asked.queries))]
     example = asked.queries[0].text
-    return Chosen(example if fills else gr.skip(), replace(visit, example=example), asked, said)
+    return Chosen(made, example if fills else gr.skip(), replace(visit, example=example), asked, said)
 
 
 def on_run(
@@ -278,7 +280,7 @@ def wire(page: Page) -> None:
         partial(on_corpus, services),
         me=me,
         inputs=[w.corpus.chosen, form.query, w.visit],
-        outputs=[form.query, w.visit, w.asked, w.many.said],
+        outputs=[w.corpus.state, form.query, w.visit, w.asked, w.many.said],
         trigger_mode="always_last",
     )
     listen(

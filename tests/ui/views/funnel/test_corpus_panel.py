@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import gradio as gr
 import pytest
 
 from playground.core.errors import HistoryError, InvalidInput
@@ -46,8 +47,9 @@ def test_the_ready_corpus_is_in_view_at_once(services: Services, caller: Caller)
     ((label, id),) = shown.chosen["choices"]
     assert label == "Microbiology (OpenStax) · 2,025"
     assert shown.chosen["value"] == id
-    assert keys(shown.state) == ["corpus.facts", "corpus.keywords_missing", "corpus.licence"]
-    assert shown.state[0]["values"] == {"n": 2025, "documents": 155, "mb": "1.7"}
+    again = panel.on_enter(services, caller, id)
+    assert keys(again.state) == ["corpus.facts", "corpus.keywords_missing", "corpus.licence"]
+    assert again.state[0]["values"] == {"n": 2025, "documents": 155, "mb": "1.7"}
     assert keys(panel.on_ask_delete(services, caller, id).notice) == ["corpus.stays"]
 
 
@@ -89,6 +91,9 @@ def test_files_become_a_corpus_that_is_indexed_exported_and_deleted(
     id = made.listed.chosen["value"]
     assert keys(made.listed.notice) == ["corpus.created"]
     assert made.listed.chosen["choices"][1] == ("panda · 2", id)
+    # Of a corpus that was not in view before, the view says this together with its query.
+    assert made.listed.state == panel.on_enter(services, caller, None).state == gr.skip()
+    assert keys(panel.on_enter(services, caller, id).state) == ["corpus.facts", "corpus.keywords_missing"]
 
     steps = list(panel.on_index(services, caller, id, "owner/embedder"))
 

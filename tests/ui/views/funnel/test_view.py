@@ -356,5 +356,6 @@ def test_another_corpus_brings_its_queries_and_takes_the_example_away(services: 
     own = services.corpora.create("Animals", DOCUMENTS, WHOLE, caller.owner)
     after = funnel.on_corpus(services, caller, own.id, chosen.query, chosen.visit)
     assert (after.query, after.asked) == ("", None)
+    assert [each["key"] for each in after.state] == ["corpus.facts", "corpus.keywords_missing"]
     typed = funnel.on_corpus(services, caller, ready.id, "my own words", chosen.visit)
     assert typed.query.get("__type__") == "update"
