@@ -22,6 +22,7 @@ from playground.corpus.search import FusedRetriever, KeywordRetriever, Retriever
 from playground.corpus.types import Embed, Indexing, RetrieverKind
 from playground.history.corpora import CorpusStore
 from playground.history.corpus_rows import SHIPPED
+from playground.history.records import owned
 
 
 @dataclass(frozen=True)
@@ -162,9 +163,9 @@ class Corpora:
 
         Raises:
             InvalidInput: no text in it, two documents of one id, or more than a visitor may keep.
-            HistoryError: the file cannot be written.
+            HistoryError: the file cannot be written, or the visitor has no id: what has no owner is everybody's.
         """
-        return self._store.create(visitor, name, chunking, cut(documents, chunking), self.limits)
+        return self._store.create(owned(visitor), name, chunking, cut(documents, chunking), self.limits)
 
     def open(self, id: str, visitor: str) -> Corpus:
         """One corpus of the visitor or of the project.

@@ -60,6 +60,13 @@ def test_a_visitor_sees_their_own_and_those_of_the_project(corpora: Corpora, ani
         corpora.delete(others[0].id, "bob")
 
 
+@pytest.mark.parametrize("nobody", ["", " ", "\t"])
+def test_who_has_no_id_makes_no_corpus_for_everybody(corpora: Corpora, nobody: str) -> None:
+    with pytest.raises(HistoryError, match="no id yet"):
+        corpora.create("Mine", ANIMALS, WHOLE, nobody)
+    assert [info.owner for info in corpora.list("bob")] == [""] * len(ready.abouts())
+
+
 def test_what_is_deleted_goes_with_its_indexes_unless_another_holds_the_same(corpora: Corpora, animals: Corpus) -> None:
     list(animals.build_bm25())
     twin = corpora.open(corpora.create("Twin", ANIMALS, WHOLE, "bob").id, "bob")
