@@ -23,7 +23,14 @@ from playground.paths import ASSETS
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, CDPSession, Page
 
-CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+CHROMIUMS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+    "chromium-headless-shell",
+)
 # No sandbox: in a container Chromium's own cannot be had. The page is ours.
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
 TIMEOUT_MS = 600_000
@@ -145,7 +152,7 @@ def measured(model: str | None, *, rounds: int, repeats: int | None, say: Callab
         InvalidInput: playwright, Chromium or `launch.py` is missing, or no page came up.
     """
     figures = Figures()
-    with _chromium() as browser:
+    with chromium(installed()) as browser:
         for number in range(rounds):
             with tempfile.TemporaryDirectory(prefix="bench-ui-") as folder:
                 _round(figures, browser, Path(folder), model, repeats, random.Random(number))
@@ -284,14 +291,24 @@ def _words() -> list[str]:
     return sorted({word for text in texts for word in re.findall(r"[a-z]{2,}", text)})
 
 
+def installed(*first: str) -> str | None:
+    """The path of a Chromium on this machine, sought by these names first; None where there is none."""
+    return next((path for name in (*first, *CHROMIUMS) if (path := shutil.which(name))), None)
+
+
 @contextmanager
-def _chromium() -> Iterator[Browser]:
+def chromium(path: str | None) -> Iterator[Browser]:
+    """A headless Chromium: the one at `path`, else playwright's own.
+
+    Raises:
+        InvalidInput: playwright or a Chromium is missing.
+    """
     try:
         from playwright.sync_api import sync_playwright
     except ImportError as error:
         raise InvalidInput("The page is driven by playwright, which is missing. Try: pip install playwright") from error
     with sync_playwright() as play:
-        found = next((path for name in CHROMIUMS if (path := shutil.which(name))), play.chromium.executable_path)
+        found = path or play.chromium.executable_path
         if not Path(found).exists():
             raise InvalidInput("No Chromium was found. Install one, or try: playwright install chromium")
         browser = play.chromium.launch(executable_path=found, args=list(ARGUMENTS))

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from playground.bench import ui as bench
 from tests.running import ROOT, running
 
-CHROMIUM = "/usr/bin/chromium"
 SCENARIO = ROOT / "assets" / "scenarios" / "3-other-meaning.json"
 FOLDER = ROOT / "assets" / "screenshots"
 N_COLOURS = 256
@@ -191,13 +191,11 @@ def main() -> None:
         tempfile.TemporaryDirectory() as other,
         running(Path(folder), "--offline", "--api") as server,
         running(Path(other), "--model", server.url.replace("http:", "playground:")) as connected,
-        sync_playwright() as play,
+        bench.chromium(bench.installed()) as browser,
     ):
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         for picture in (each for each in PICTURES if each.view in wanted):
             path = take(browser, (connected if picture.view == "remote" else server).url, picture)
             print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1024:,.0f} KiB")
-        browser.close()
 
 
 if __name__ == "__main__":
