@@ -40,10 +40,12 @@ function pick(place, ...more) {
     more.some(Boolean) ? pg.el("span", { class: "pg-pick-badges" }, ...more) : null);
 }
 
+// The button stays the same node: a press that a redraw falls into still counts, and the focus stays.
 function fold(box, shown, total, more) {
   box.hidden = total <= shown;
-  box.replaceChildren(...(box.hidden ? [] : [pg.el("button", { type: "button", class: "pg-button", on: { click: more } },
-    pg.el("span", { class: "pg-button-text", text: pg.say("compare.show_more", { shown, total }) }))]));
+  if (!box.firstChild) box.append(pg.el("button", { type: "button", class: "pg-button" }, pg.el("span", { class: "pg-button-text" })));
+  box.firstChild.onclick = more;
+  box.firstChild.firstChild.textContent = pg.say("compare.show_more", { shown, total });
 }
 
 function drawStrip() {

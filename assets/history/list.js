@@ -117,3 +117,4 @@ function draw() {
 }
 pg.redrawOnSwitch(element, draw);
 watch("value", draw);
+pg.askUntil(element, () => props.value, () => trigger("wanted"));

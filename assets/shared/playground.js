@@ -95,6 +95,19 @@ window.playground = (() => {
     document.addEventListener(name, heard);
   }
 
+  // Gradio loses an answer that comes while it puts a part into the page: a part in sight that holds nothing asks again.
+  const ASK_AGAIN_MS = 4000, MOST_ASKS = 25;
+  function askUntil(element, has, ask) {
+    let asks = 0;
+    const asking = setInterval(() => {
+      if (has() || asks >= MOST_ASKS || !element.isConnected) clearInterval(asking);
+      else if (element.offsetParent !== null) {
+        asks += 1;
+        ask();
+      }
+    }, ASK_AGAIN_MS);
+  }
+
   const THEME = "rerank-playground-theme";
   const isDark = () => document.body.classList.contains("dark");
   function setDark(dark) {
@@ -177,7 +190,7 @@ window.playground = (() => {
 
   return {
     bar, setName, isReadySet: (id) => READY_SETS.includes(id),
-    say, phrase, number, signed, ranOn, el, svg, redrawOnSwitch, hear, setLanguage, toggleTheme, isDark, restoreTheme, copy, download, flash,
+    say, phrase, number, signed, ranOn, el, svg, redrawOnSwitch, hear, askUntil, setLanguage, toggleTheme, isDark, restoreTheme, copy, download, flash,
     get language() { return language; },
   };
 })();

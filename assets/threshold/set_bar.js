@@ -9,7 +9,6 @@ let strip = null;
 const value = () => strip;
 const choice = (model) => value().choices.find((each) => each.value === model);
 const label = (model) => choice(model)?.label || model;
-const ASK_AGAIN_MS = 4000, MOST_ASKS = 25;
 // Without what the catalogue adds in brackets.
 const BRACKETS = / [(（].*[)）]$/;
 const short = (model) => label(model).replace(BRACKETS, "");
@@ -205,12 +204,7 @@ pg.redrawOnSwitch(element, draw);
 watch("value", taken);
 taken();
 
-// An answer that is given while the page is still loading can pass by unseen: then it is asked for again.
-let asks = 0;
-const asking = setInterval(() => {
-  if (value() || asks >= MOST_ASKS) clearInterval(asking);
-  else if (element.offsetParent !== null) {
-    asks += 1;
-    trigger("wanted");
-  }
-}, ASK_AGAIN_MS);
+// The parts in the tabs ask through the strip: its answer shows what is in sight.
+const want = () => trigger("wanted");
+pg.hear(element, "playground:wanted", want);
+pg.askUntil(element, value, want);

@@ -376,6 +376,33 @@ def test_a_language_chosen_before_the_page_has_answered_stays(visit: Callable[..
     page.context.close()
 
 
+def test_a_part_in_sight_asks_again_until_it_holds_something(visit: Callable[..., Any]) -> None:
+    page = visit().page
+    asked = page.evaluate(
+        """() => {
+          const real = window.setInterval, seen = [], part = document.querySelector("#workspace");
+          let tick = null, held = false;
+          window.setInterval = (act) => { tick = act; };
+          window.playground.askUntil(part, () => held, () => seen.push("asked"));
+          window.setInterval = real;
+          tick();
+          part.style.display = "none";
+          tick();
+          part.style.display = "";
+          tick();
+          held = true;
+          tick();
+          return seen;
+        }"""
+    )
+    assert asked == ["asked", "asked"]
+    for tab, event in (("history", "history-runs"), ("threshold", "threshold-strip")):
+        page.locator(f"#tab-{tab}-button").click()
+        page.locator(f"#{event}").wait_for()
+    with page.expect_request(f"**{EVENTS}join*"):
+        page.evaluate("() => document.dispatchEvent(new CustomEvent('playground:wanted'))")
+
+
 def test_markup_in_any_text_stays_text(visit: Callable[..., Any]) -> None:
     page = visit().page
     rerank(page, "panda " + PAYLOADS[0] + PAYLOADS[1], PAYLOADS)

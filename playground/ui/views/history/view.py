@@ -352,7 +352,7 @@ def wire(page: Page) -> None:
     me, services = page.me, page.services
     listed: dict[str, Any] = {"me": me, "outputs": [w.runs, w.model]}
     refresh = partial(on_list, services)
-    for event in (w.text.input, w.model.input, w.starred.input, page.tab["history"].select):
+    for event in (w.text.input, w.model.input, w.starred.input, page.tab["history"].select, w.runs.wanted):
         listen(event, refresh, inputs=w.filters, trigger_mode="always_last", **listed)
     listen(w.runs.acted, partial(on_act, services), inputs=w.filters, trigger_mode="multiple", **listed)
     listen(w.runs.extended, partial(on_more, services), me=me, inputs=w.filters, outputs=[w.runs, w.model, w.n_rows])
