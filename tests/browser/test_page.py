@@ -15,7 +15,6 @@ pytest.importorskip("playwright")
 
 from playground.bench import ui as bench
 from playground.ui.views.ranking import view as ranking
-from tests.browser.conftest import EVENTS
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -347,60 +346,6 @@ def test_the_language_switch_changes_every_text_without_losing_the_result(visit:
     assert page.locator(".pg-rows .pg-row").count() == 6
     visitor.reload()
     page.wait_for_function("() => document.documentElement.lang === 'zh-CN'")
-
-
-def test_a_language_chosen_before_the_page_has_answered_stays(visit: Callable[..., Any], server: Any) -> None:
-    page = visit().page.context.browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-    held, asked, told = list[Any](), list[Any](), list[str]()
-    page.on("request", lambda request: told.append(request.url) if "zh" in (request.post_data or "") else None)
-    page.route("**/gradio_api/run/*", lambda route: route.continue_() if asked else held.append(route))
-    page.goto(server.url)
-    page.locator("#header-zh").click()
-    page.wait_for_timeout(500)
-    assert (len(held), told) == (1, [])
-    assert page.evaluate("document.documentElement.dataset.ready") is None
-    asked.append(held[0])
-    held[0].continue_()
-    page.get_by_role("tab", name="排序").wait_for()
-    # Who asks is known to every later event, in the language that was chosen, and after a reload too.
-    callers = []
-    for _ in range(2):
-        with page.expect_request(f"**{EVENTS}join*") as said:
-            page.get_by_role("tab", name="历史").click()
-        callers.append(json.loads(said.value.post_data)["data"][0])
-        page.reload()
-        page.get_by_role("tab", name="历史").wait_for()
-    assert callers[0] == callers[1]
-    assert callers[0]["lang"] == "zh"
-    assert len(callers[0]["id"]) >= 22
-    page.context.close()
-
-
-def test_a_part_in_sight_asks_again_until_it_holds_something(visit: Callable[..., Any]) -> None:
-    page = visit().page
-    asked = page.evaluate(
-        """() => {
-          const real = window.setInterval, seen = [], part = document.querySelector("#workspace");
-          let tick = null, held = false;
-          window.setInterval = (act) => { tick = act; };
-          window.playground.askUntil(part, () => held, () => seen.push("asked"));
-          window.setInterval = real;
-          tick();
-          part.style.display = "none";
-          tick();
-          part.style.display = "";
-          tick();
-          held = true;
-          tick();
-          return seen;
-        }"""
-    )
-    assert asked == ["asked", "asked"]
-    for tab, event in (("history", "history-runs"), ("threshold", "threshold-strip")):
-        page.locator(f"#tab-{tab}-button").click()
-        page.locator(f"#{event}").wait_for()
-    with page.expect_request(f"**{EVENTS}join*"):
-        page.evaluate("() => document.dispatchEvent(new CustomEvent('playground:wanted'))")
 
 
 def test_markup_in_any_text_stays_text(visit: Callable[..., Any]) -> None:
