@@ -97,7 +97,8 @@ window.playground = (() => {
 
   // Gradio loses an answer that comes while it puts a part into the page: a part in sight that holds nothing asks again.
   const ASK_AGAIN_MS = 4000, MOST_ASKS = 25;
-  function askUntil(element, has, ask) {
+  const askAll = () => document.dispatchEvent(new CustomEvent("playground:wanted"));
+  function askUntil(element, has, ask = askAll) {
     let asks = 0;
     const asking = setInterval(() => {
       if (has() || asks >= MOST_ASKS || !element.isConnected) clearInterval(asking);

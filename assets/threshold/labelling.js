@@ -372,4 +372,4 @@ labels.onMode(() => { if (element.isConnected) draw(); });
 window.playgroundLabelling = { take };
 pg.redrawOnSwitch(element, draw);
 watch("value", draw);
-pg.askUntil(element, () => props.value, () => document.dispatchEvent(new CustomEvent("playground:wanted")));
+pg.askUntil(element, () => props.value);

@@ -395,4 +395,4 @@ window.playgroundThreshold = {
 
 pg.redrawOnSwitch(element, draw);
 watch("value", draw);
-pg.askUntil(element, () => props.value, () => document.dispatchEvent(new CustomEvent("playground:wanted")));
+pg.askUntil(element, () => props.value);

@@ -337,4 +337,4 @@ new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isInte
 pg.redrawOnSwitch(element, draw);
 watch("value", receive);
 receive();
-pg.askUntil(element, () => props.value, () => document.dispatchEvent(new CustomEvent("playground:wanted")));
+pg.askUntil(element, () => props.value);

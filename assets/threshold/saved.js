@@ -74,4 +74,4 @@ function draw() {
 
 pg.redrawOnSwitch(element, draw);
 watch("value", draw);
-pg.askUntil(element, () => props.value, () => document.dispatchEvent(new CustomEvent("playground:wanted")));
+pg.askUntil(element, () => props.value);

@@ -77,4 +77,4 @@ if (!drawn) { drawn = "yes"; $(".tr-fields").addEventListener("submit", start); 
 pg.redrawOnSwitch(element, draw);
 // What comes when another set is shown is split by the first choices, and not by those that stand here.
 watch("value", () => { draw(); if (props.value?.allowed && JSON.stringify(props.value.split) !== JSON.stringify(sent())) replan(); });
-pg.askUntil(element, () => props.value, () => document.dispatchEvent(new CustomEvent("playground:wanted")));
+pg.askUntil(element, () => props.value);

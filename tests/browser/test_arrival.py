@@ -43,7 +43,8 @@ def test_a_language_chosen_before_the_page_has_answered_stays(visit: Callable[..
 
 
 def test_a_part_in_sight_asks_again_until_it_holds_something(visit: Callable[..., Any]) -> None:
-    page = visit().page
+    visitor = visit()
+    page = visitor.page
     asked = page.evaluate(
         """() => {
           const real = window.setInterval, seen = [], part = document.querySelector("#workspace");
@@ -65,5 +66,7 @@ def test_a_part_in_sight_asks_again_until_it_holds_something(visit: Callable[...
     for tab, event in (("history", "history-runs"), ("threshold", "threshold-strip")):
         page.locator(f"#tab-{tab}-button").click()
         page.locator(f"#{event}").wait_for()
+    # Nothing else is on its way, so what is asked is this.
+    visitor.settle()
     with page.expect_request(f"**{EVENTS}join*"):
         page.evaluate("() => document.dispatchEvent(new CustomEvent('playground:wanted'))")
