@@ -147,6 +147,7 @@ def head() -> str:
         (
             f"<style>{css_variables()}</style>",
             f"<script>window.playgroundTexts = {texts.for_browser()};</script>",
+            f"<script>{asset('shared/answers.js')}</script>",
             f"<script>{asset('shared/playground.js')}</script>",
             f"<script>{asset('ranking/plots.js')}</script>",
             f"<script>{asset('shared/figures.js')}</script>",
