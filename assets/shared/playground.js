@@ -97,14 +97,19 @@ window.playground = (() => {
 
   // Gradio loses an answer that comes while it puts a part into the page: a part in sight that holds nothing asks again.
   const ASK_AGAIN_MS = 4000, MOST_ASKS = 25;
-  const askAll = () => document.dispatchEvent(new CustomEvent("playground:wanted"));
-  function askUntil(element, has, ask = askAll) {
+  // A part in a tab of Threshold says which, for the click that opened it may have passed by, too.
+  const TAB = "threshold-tab-";
+  const askFor = (element) => {
+    const detail = element.closest(`[role=tabpanel][id^=${TAB}]`)?.id.slice(TAB.length);
+    document.dispatchEvent(new CustomEvent("playground:wanted", { detail }));
+  };
+  function askUntil(element, has, ask = askFor) {
     let asks = 0;
     const asking = setInterval(() => {
       if (has() || asks >= MOST_ASKS || !element.isConnected) clearInterval(asking);
       else if (element.offsetParent !== null) {
         asks += 1;
-        ask();
+        ask(element);
       }
     }, ASK_AGAIN_MS);
   }

@@ -205,6 +205,6 @@ watch("value", taken);
 taken();
 
 // The parts in the tabs ask through the strip: its answer shows what is in sight.
-const want = () => trigger("wanted");
+const want = (tab) => trigger("wanted", { tab });
 pg.hear(element, "playground:wanted", want);
-pg.askUntil(element, value, want);
+pg.askUntil(element, value, () => want());

@@ -36,8 +36,8 @@ LATE = """() => {
       },
       flush() { window.open_streams -= 1; },
     });
-    const body = answer.body.pipeThrough(new TextDecoderStream()).pipeThrough(late).pipeThrough(new TextEncoderStream());
-    return new Response(body, { headers: answer.headers });
+    const text = answer.body.pipeThrough(new TextDecoderStream()).pipeThrough(late);
+    return new Response(text.pipeThrough(new TextEncoderStream()), { headers: answer.headers });
   };
 }"""
 

@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("playwright")
 
 from tests.browser.conftest import EVENTS
+from tests.browser.test_page import ROWS, rerank, texts
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -68,5 +69,28 @@ def test_a_part_in_sight_asks_again_until_it_holds_something(visit: Callable[...
         page.locator(f"#{event}").wait_for()
     # Nothing else is on its way, so what is asked is this.
     visitor.settle()
-    with page.expect_request(f"**{EVENTS}join*"):
-        page.evaluate("() => document.dispatchEvent(new CustomEvent('playground:wanted'))")
+    page.locator("#threshold-tab-saved-button").click()
+    visitor.settle()
+    with page.expect_request(f"**{EVENTS}join*") as said:
+        page.evaluate(
+            """() => {
+              const real = window.setInterval;
+              window.setInterval = (act) => act();
+              window.playground.askUntil(document.querySelector("#saved-list *"), () => false);
+              window.setInterval = real;
+            }"""
+        )
+    assert json.loads(said.value.post_data)["event_data"] == {"tab": "saved"}
+
+
+def test_a_link_opens_its_run(visit: Callable[..., Any], server: Any) -> None:
+    page = visit().page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
+    rerank(page, "green tea")
+    page.locator("#ranking-export-link").click()
+    page.wait_for_function("() => navigator.clipboard.readText().then((text) => text.includes('?run='))")
+    link = page.evaluate("() => navigator.clipboard.readText()")
+    assert link.startswith(f"{server.url}/?run=")
+    other = visit(link.removeprefix(server.url)).page
+    other.wait_for_function(f"({ROWS})() === 6")
+    assert texts(other)[0] == "green tea"

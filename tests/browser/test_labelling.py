@@ -139,6 +139,7 @@ def test_ten_pairs_are_labelled_blind_by_key_and_show_everywhere(visit: Callable
     page = visitor.page
     write(page, QUERY, TEN)
     open_flow(page)
+    visitor.settle()
     assert serious(page) == []
     page.locator("#labelling-begin").click()
     page.wait_for_function("() => document.querySelector('.lf-query').textContent === 'red panda'")

@@ -282,19 +282,6 @@ def test_a_run_goes_through_the_history_and_back(visit: Callable[..., Any]) -> N
     assert page.locator("#workspace-passages textarea").input_value() == "\n".join(PASSAGES)
 
 
-def test_a_link_opens_its_run(visit: Callable[..., Any], server: Any) -> None:
-    page = visit().page
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
-    rerank(page, "green tea")
-    page.locator("#ranking-export-link").click()
-    page.wait_for_function("() => navigator.clipboard.readText().then((text) => text.includes('?run='))")
-    link = page.evaluate("() => navigator.clipboard.readText()")
-    assert link.startswith(f"{server.url}/?run=")
-    other = visit(link.removeprefix(server.url)).page
-    other.wait_for_function(f"({ROWS})() === 6")
-    assert texts(other)[0] == "green tea"
-
-
 def test_two_visitors_do_not_see_each_others_runs(visit: Callable[..., Any]) -> None:
     one, other = visit().page, visit().page
     rerank(one)

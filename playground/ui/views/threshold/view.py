@@ -96,21 +96,29 @@ def on_refresh(
     A part that fails says so in its place. Once the page asks again, what is left of an older answer is dropped.
     """
     turn = services.turns.take(caller.session, [part.name for part in parts])
+    if caller.text("tab") in TABS:
+        services.turns.open(caller.session, caller.text("tab"))
     # An answer must hold something, also where all of it is dropped.
     yield _outputs(parts, {})
     if not caller.owner:
         return  # the page is still loading; `on_arrived` shows everything
     in_view, gone = _set_in_view(services, caller, selection)
     opened = services.turns.opened(caller.session) or FIRST
-    # What stands there is of another set or model: that must not pass for an answer while the next one is made.
-    working = _working(parts, opened) if services.turns.turns_to(caller.session, _subject(selection, in_view)) else {}
-    for name in ("data", *ALONG.get(opened, ()), opened):
-        if services.turns.claim(caller.session, name, turn):
-            said = gone if name == "data" else []
-            fresh = _shown(services, parts, name, caller, selection, in_view, parameters, said)
-            if services.turns.is_last(caller.session, turn):
-                yield _outputs(parts, working | {name: fresh})
-                working = {}
+    turns_away = services.turns.turns_to(caller.session, _subject(selection, in_view))
+    names = [
+        each for each in ("data", *ALONG.get(opened, ()), opened) if services.turns.claim(caller.session, each, turn)
+    ]
+    # What stands there is of another set or model: that must not pass for an answer while the next one is made. A tab
+    # that was opened meanwhile shows itself; nobody would take the line off it again.
+    working = _working(parts, opened) if turns_away and opened in names else {}
+    for name in names:
+        if not services.turns.is_last(caller.session, turn):
+            break
+        said = gone if name == "data" else []
+        fresh = _shown(services, parts, name, caller, selection, in_view, parameters, said)
+        if services.turns.is_last(caller.session, turn):
+            yield _outputs(parts, working | {name: fresh})
+            working = {}
     # Gradio sends what came last once more when a stream ends, over what a newer answer said meanwhile: the line over a
     # part that a newer answer had shown came back, and the part stayed greyed.
     yield _outputs(parts, {})

@@ -88,6 +88,19 @@ def test_a_tab_that_is_opened_before_anything_was_asked_for_waits(services: Serv
     assert opened(services, [part("panel", "b")], "panel", caller) == [[]]
 
 
+def test_a_part_that_asks_is_shown_though_the_click_on_its_tab_was_never_heard(
+    services: Services, caller: Caller
+) -> None:
+    parts = [part("data", "a"), part("panel", "b"), part("quality", "c")]
+    list(threshold.on_refresh(services, parts, caller, Selection(), NONE))
+    asking = replace(caller, event={"tab": "quality"})
+    steps = list(threshold.on_refresh(services, parts, asking, Selection(), NONE))
+    assert [fresh(step) for step in steps] == [[], [[], "a"], [[], "c"], []]
+    unknown = replace(caller, event={"tab": "nowhere"})
+    steps = list(threshold.on_refresh(services, parts, unknown, Selection(), NONE))
+    assert [fresh(step) for step in steps][2] == [[], "c"]
+
+
 def test_a_visitor_who_was_quicker_than_the_page_sees_everything_once_there_is_an_id(
     services: Services, caller: Caller
 ) -> None:
@@ -138,6 +151,16 @@ def test_a_tab_that_the_page_asked_for_anew_meanwhile_gets_no_line_over_it(servi
     newer = threshold.on_refresh(services, parts, caller, Selection(relevant_from=2), NONE)
     assert [fresh(step) for step in newer][-2:] == [[[], "c"], []]
     assert [fresh(step) for step in older] == [[]]
+
+
+def test_a_tab_that_is_opened_while_the_page_asks_anew_keeps_no_line_over_it(
+    services: Services, caller: Caller
+) -> None:
+    parts = [part("data", "a"), part("panel", "b"), part("quality", "c")]
+    asked = threshold.on_refresh(services, parts, caller, Selection(), NONE)
+    assert fresh(next(asked)) == []
+    assert opened(services, parts, "quality", caller) == [[[WORKING]], [[], "c"], []]
+    assert [fresh(step) for step in asked] == [[[], "a"], []]
 
 
 def test_a_set_that_is_gone_leaves_the_others_to_choose_from(services: Services, caller: Caller) -> None:
