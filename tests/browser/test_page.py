@@ -34,17 +34,10 @@ PAYLOADS = (
 )
 
 
-# As a paste does it: one event for all lines. Playwright's `fill` gives one for each, and the box is laid out at each.
-PASTE = """(box, text) => {
-    Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set.call(box, text);
-    box.dispatchEvent(new InputEvent("input", { bubbles: true, inputType: "insertFromPaste" }));
-}"""
-
-
 def write(page: Any, query: str, passages: tuple[str, ...] | str) -> None:
     page.locator("#workspace-query textarea, #workspace-query input").first.fill(query)
     text = passages if isinstance(passages, str) else "\n".join(passages)
-    page.locator("#workspace-passages textarea").evaluate(PASTE, text)
+    bench.paste(page, text)
 
 
 def rerank(page: Any, query: str = "red panda", passages: tuple[str, ...] | str = PASSAGES) -> None:
