@@ -81,8 +81,15 @@ def xlmr_tokenizer() -> XLMRobertaTokenizer:
     backend.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
     trainer = trainers.UnigramTrainer(vocab_size=400, special_tokens=special, unk_token="<unk>", show_progress=False)
     backend.train_from_iterator(ENGLISH + CHINESE, trainer)
-    vocab = [(token, score) for token, score in json.loads(backend.to_str())["model"]["vocab"]]
-    return XLMRobertaTokenizer(vocab=vocab, model_max_length=512)
+    return XLMRobertaTokenizer(vocab=_pieces(backend, special), model_max_length=512)
+
+
+def _pieces(backend: Tokenizer, special: Sequence[str]) -> list[tuple[str, float]]:
+    """The pieces of a trained unigram model, best first after the special ones."""
+    trained = json.loads(backend.to_str())["model"]["vocab"][len(special) :]
+    # The trainer breaks ties in another way in every process, so no two runs had the same vocabulary, nor weights.
+    rounded = ((piece, round(score, 1)) for piece, score in trained)
+    return [*((piece, 0.0) for piece in special), *sorted(rounded, key=lambda one: (-one[1], one[0]))]
 
 
 def bert_tokenizer() -> BertTokenizer:
@@ -137,7 +144,7 @@ def t5_tokenizer() -> T5Tokenizer:
     special = ["<pad>", "</s>", "<unk>"]
     trainer = trainers.UnigramTrainer(vocab_size=400, special_tokens=special, unk_token="<unk>", show_progress=False)
     backend.train_from_iterator([*ENGLISH, *CHINESE, "Query: Document: Relevant:"], trainer)
-    vocab = dict(json.loads(backend.to_str())["model"]["vocab"]) | {"▁true": -8.0, "▁false": -8.0}
+    vocab = dict(_pieces(backend, special)) | {"▁true": -8.0, "▁false": -8.0}
     return T5Tokenizer(vocab=list(vocab.items()), extra_ids=0, model_max_length=512)
 
 
@@ -233,8 +240,7 @@ def tiny_deberta(path: Path, *, labels: Sequence[str] = ("LABEL_0",)) -> Path:
     special = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
     trainer = trainers.UnigramTrainer(vocab_size=400, special_tokens=special, unk_token="[UNK]", show_progress=False)
     backend.train_from_iterator(ENGLISH + CHINESE, trainer)
-    vocab = [(token, score) for token, score in json.loads(backend.to_str())["model"]["vocab"]]
-    tokenizer = DebertaV2Tokenizer(vocab=vocab, model_max_length=512)
+    tokenizer = DebertaV2Tokenizer(vocab=_pieces(backend, special), model_max_length=512)
     config = DebertaV2Config(
         vocab_size=len(tokenizer),
         id2label=dict(enumerate(labels)),

@@ -39,7 +39,8 @@
         while (unanswered.size) await read(request, (message) => reader.enqueue(encoder.encode(message)));
       } catch (error) {
         unanswered.clear();
-        reader.error(error);
+        // Who left the page needs no error.
+        if (!request.signal.aborted) reader.error(error);
       }
       reading = false;
     };
