@@ -200,6 +200,8 @@ def test_the_lists_of_compare_draw_what_is_near_too(visit: Callable[..., Any]) -
     page.locator("#compare-export-csv").wait_for()
     assert page.locator(".pg-column").count() == 2
     assert page.locator(".pg-column .pg-item").count() == 60
+    # They stand above the lists, which move while they are drawn.
+    page.locator("#compare-plots .js-plotly-plot .main-svg").first.wait_for()
     for shown_now in (130, 230, 330):
         page.locator(".pg-lists .pg-fold button").click()
         page.locator(".pg-lists .pg-fold button", has_text=f"{shown_now} of 400").wait_for()
