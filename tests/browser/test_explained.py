@@ -91,10 +91,11 @@ def test_a_row_says_its_parts_its_words_and_its_matches(visit: Callable[..., Any
         if lit:
             break
     said = row.locator(".ex-sparse .ex-says").inner_text()
-    piece, _, adds_up = said.partition(": ")
-    assert lit
-    assert adds_up
-    assert all(piece in word for word in lit)
+    assert lit == ["is", "species"]
+    told = re.findall(r"(\S+): ([\d.]+) in the query × ([\d.]+) in the passage = ([\d.]+)", said)
+    assert [piece for piece, *_ in told] == ["i", "s"]
+    for _, asked, held, adds_up in told:
+        assert abs(float(asked) * float(held) - float(adds_up)) < 0.002
     assert "in the query ×" in said
     page.mouse.move(0, 0)
     assert row.locator(".ex-lit").count() == 0
